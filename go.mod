@@ -1,0 +1,3 @@
+module carteiro
+
+go 1.26
