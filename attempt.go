@@ -1,0 +1,128 @@
+package carteiro
+
+import (
+	"net/http"
+	"time"
+)
+
+// Status is what a reader of the delivery log sees of an attempt.
+//
+// Only [StatusSuccess] and [StatusFailed] are ever stored, once, when the attempt is finished. An open attempt reads
+// [StatusPending]. [StatusRetrying] is not stored either: it is how a failed attempt reads while its automatic
+// successor is open. docs/attempts.md draws the whole state machine.
+type Status string
+
+// The statuses of an attempt.
+const (
+	StatusPending  Status = "pending"
+	StatusSuccess  Status = "success"
+	StatusRetrying Status = "retrying"
+	StatusFailed   Status = "failed"
+)
+
+// Trigger says what brought an attempt about. It is all that tells attempts apart: they are claimed, sent and recorded
+// by the same code.
+type Trigger string
+
+// The triggers of an attempt.
+const (
+	TriggerAutomatic Trigger = "automatic" // the event itself, or the retry policy
+	TriggerManual    Trigger = "manual"    // someone retried a log entry
+	TriggerTest      Trigger = "test"      // someone tested the webhook
+	TriggerBulk      Trigger = "bulk"      // someone retried many log entries at once
+)
+
+// Attempt is one try to deliver one event to one webhook: one entry of the delivery log.
+type Attempt struct {
+	ID        ID // carries the time at which the attempt was created
+	WebhookID ID
+	EventID   ID
+	EventType string
+	// Number counts the attempts of this event at this webhook, from 1; manual retries go on counting.
+	Number int
+	// ChainStart is the Number at which the present chain of automatic retries began: 1, or that of the manual retry.
+	// Automatic retries are counted from it.
+	ChainStart int
+	Trigger    Trigger
+	// PreviousID is the attempt that this one retries; zero for the first of an event.
+	PreviousID ID
+	DueAt      time.Time // not sent before
+	// Status as read; see [Status].
+	Status Status
+	// Outcome is nil while the attempt is open.
+	Outcome *Outcome
+}
+
+// CreatedAt is when the attempt was queued or scheduled.
+func (a *Attempt) CreatedAt() time.Time { return a.ID.Time() }
+
+// IsRetry says whether the attempt was scheduled by the retry policy: its predecessor reads "retrying" while it is open.
+func (a *Attempt) IsRetry() bool { return a.Number > a.ChainStart }
+
+// Delivery is an open attempt with all that is needed to send it but the webhook, which is read at the last moment.
+type Delivery struct {
+	Attempt
+	Event *Event
+}
+
+// Reason is why an attempt failed, as one of a few words fit for counting.
+type Reason string
+
+// The reasons of failure.
+const (
+	ReasonNone            Reason = "" // it did not fail
+	ReasonHTTPStatus      Reason = "http_status"
+	ReasonTimeout         Reason = "timeout"
+	ReasonRefused         Reason = "connection_refused"
+	ReasonDNS             Reason = "dns"
+	ReasonTLS             Reason = "tls"
+	ReasonBlocked         Reason = "blocked"
+	ReasonConnection      Reason = "connection"       // any other fault below HTTP
+	ReasonInvalidRequest  Reason = "invalid_request"  // the request could not be built
+	ReasonWebhookDisabled Reason = "webhook_disabled" // not sent: the webhook was switched off when it came due
+	ReasonWebhookDeleted  Reason = "webhook_deleted"  // not sent: the webhook was gone when it came due
+)
+
+// Outcome is what became of sending one attempt: what was sent, what came back, how long it took and why it failed.
+// It is written once and never changed.
+type Outcome struct {
+	Success    bool
+	Reason     Reason
+	Error      string        // the cause in words, empty on success
+	FinishedAt time.Time     // on success, when it was delivered
+	Duration   time.Duration // of the whole exchange; zero when nothing was sent
+
+	RequestURL     string
+	RequestMethod  string
+	RequestHeaders http.Header // as sent, secrets masked
+	RequestBody    []byte      // as sent
+	// SharedTail is how many of the last bytes of RequestBody are, byte for byte, the last bytes of the event's
+	// payload. A store may keep only the head; what is read back is whole again.
+	SharedTail int
+
+	HTTPStatus        int // zero when there was no answer
+	ResponseHeaders   http.Header
+	ResponseBody      []byte
+	ResponseTruncated bool
+	// RetryAfter is how long the receiver asked to be left alone (429 and 503 only); zero when it did not ask.
+	RetryAfter time.Duration
+}
+
+// Status gives the status that the outcome gives its attempt.
+func (o *Outcome) Status() Status {
+	if o.Success {
+		return StatusSuccess
+	}
+	return StatusFailed
+}
+
+// NotRetriable is why a log entry cannot be retried by hand.
+type NotRetriable string
+
+// The reasons to refuse a manual retry.
+const (
+	AlreadySucceeded NotRetriable = "already_succeeded"
+	InProgress       NotRetriable = "in_progress"
+	TooOld           NotRetriable = "too_old"
+	WebhookOff       NotRetriable = "webhook_disabled"
+)

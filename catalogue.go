@@ -1,0 +1,78 @@
+package carteiro
+
+import "slices"
+
+// EventType is a kind of event that webhooks can subscribe to and publishers can publish.
+type EventType struct {
+	Name        string
+	Description string // short, English, as shown to whoever chooses
+}
+
+// Catalogue is the event types of a server, by kind of owner, in the order in which they are listed.
+// It is fixed once the server runs and safe for concurrent use.
+type Catalogue struct {
+	agent    []EventType
+	campaign []EventType
+}
+
+// NewCatalogue gives the contract's event types and, behind them, the operator's own.
+func NewCatalogue(moreAgent, moreCampaign []EventType) *Catalogue {
+	return &Catalogue{
+		agent:    append(slices.Clone(agentEvents), moreAgent...),
+		campaign: append(slices.Clone(campaignEvents), moreCampaign...),
+	}
+}
+
+// Types lists what a webhook of this kind of owner may subscribe to and what may be published of one.
+func (c *Catalogue) Types(kind OwnerKind) []EventType {
+	if kind == OwnerCampaign {
+		return c.campaign
+	}
+	return c.agent
+}
+
+// Has says whether the catalogue holds this event type for this kind of owner.
+func (c *Catalogue) Has(kind OwnerKind, name string) bool {
+	return slices.ContainsFunc(c.Types(kind), func(t EventType) bool { return t.Name == name })
+}
+
+var agentEvents = []EventType{
+	{"event_phone_call_started", "Phone call has started"},
+	{"event_phone_call_ended", "Phone call has ended"},
+	{"event_phone_call_did_not_connect", "Phone call did not connect"},
+	{"event_phone_call_connected", "Phone call has connected"},
+	{"event_phone_call_disconnected", "Phone call has disconnected"},
+	{"event_phone_call_error", "Phone call met an error"},
+	{"event_participant_joined", "Participant has joined"},
+	{"event_participant_left", "Participant has left"},
+	{"event_voicemail_detected", "Voicemail was detected"},
+	{"event_voicemail_message_left", "Voicemail message was left"},
+	{"event_conversation_started", "Conversation has started"},
+	{"event_conversation_ended", "Conversation has ended"},
+	{"event_action", "Action was performed"},
+	{"event_action_failed", "Action has failed"},
+	{"event_recording", "Recording is available"},
+	{"event_connection_established", "Connection was established"},
+	{"event_connection_closed", "Connection was closed"},
+	{"event_connection_error", "Connection met an error"},
+	{"event_user_connected", "User has connected"},
+	{"event_user_disconnected", "User has disconnected"},
+	{"event_client_connected", "Client has connected"},
+	{"event_client_disconnected", "Client has disconnected"},
+}
+
+var campaignEvents = []EventType{
+	{"campaign.created", "Campaign was created"},
+	{"campaign.started", "Campaign has started"},
+	{"campaign.paused", "Campaign was paused"},
+	{"campaign.completed", "Campaign has completed"},
+	{"campaign.updated", "Campaign was updated"},
+	{"campaign_call.queued", "Call was queued"},
+	{"campaign_call.started", "Call has started"},
+	{"campaign_call.completed", "Call has completed"},
+	{"campaign_call.retry_scheduled", "Call will be tried again"},
+	{"campaign_call.failed", "Call has failed"},
+	{"event_recording", "Recording is available"},
+	{"event_call_transcript", "Call transcript is available"},
+	{"event_call_report", "Call report is available"},
+}

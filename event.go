@@ -1,0 +1,31 @@
+package carteiro
+
+import "time"
+
+// TestEvent is the type of the event that a webhook's test sends. Nobody can publish or subscribe to it.
+const TestEvent = "webhook.test"
+
+// Event is something that happened to an agent or a campaign, as its publisher told it.
+type Event struct {
+	ID            ID // carries the time at which it was accepted
+	EnvironmentID ID
+	OwnerKind     OwnerKind
+	OwnerID       ID
+	OwnerName     string // as it was when the event came in
+	CampaignID    ID     // of an agent's event: the campaign its call belongs to; zero when none
+	CampaignName  string
+	Type          string
+	Payload       []byte // a JSON object, byte for byte as it came
+	OccurredAt    time.Time
+	// Test marks the event of a test call: it is sent once and never retried by itself.
+	Test bool
+}
+
+// AcceptedAt is when the event was made durable.
+func (e *Event) AcceptedAt() time.Time { return e.ID.Time() }
+
+// DefaultMaxPayload is how large an event's payload may be, in bytes, unless configured otherwise.
+const DefaultMaxPayload = 256 << 10
+
+// MaxBatch is the most events that one call may publish.
+const MaxBatch = 1000

@@ -1,0 +1,346 @@
+// Package store is the port to the database: some 25 verbs, each one transaction, each with one parameter struct and
+// with the time as an argument. A database keeps these guarantees with its own SQL; the rules of the business live
+// above. The suite in storetest says what each verb promises, and every database passes it.
+//
+// Three tables matter to the rest of the house. "open" holds the attempts that are queued, scheduled or in flight: it
+// is the queue and stays small. "attempts" is the history: appended to when an attempt is finished, never changed.
+// "counts" is kept in the transactions that change those two, and always equals what counting their rows gives.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"carteiro"
+)
+
+// The errors that verbs answer with, besides the context's. Anything else is the database's fault.
+var (
+	// ErrNotFound: what the verb speaks of does not exist, or not for the one who asks.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: it has been changed by someone else since it was read, or it exists already.
+	ErrConflict = errors.New("conflict")
+	// ErrLeaseLost: the session that presents itself is no longer known; what it held may be others' by now.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrUnavailable wraps faults of the database that may pass: full disk, lost connection, read-only file.
+	ErrUnavailable = errors.New("store unavailable")
+)
+
+// Store is a database. All methods are safe for concurrent use and return once their effect is durable.
+// A method that fails has changed nothing, unless it fails with the context's error or [ErrUnavailable]: then the
+// change may have happened or not, and asking is the only way to know.
+type Store interface {
+	Environments
+	Registry
+	Queue
+	Logs
+
+	// Ping says whether the store answers and can be written to.
+	Ping(ctx context.Context) error
+	// Close waits for what is being written and releases the database.
+	Close() error
+}
+
+// Environments are the verbs on environments and their tokens.
+type Environments interface {
+	// CreateEnvironment stores an environment with its first token. Names may repeat.
+	CreateEnvironment(ctx context.Context, p CreateEnvironment) error
+	// ListEnvironments gives all environments, oldest first.
+	ListEnvironments(ctx context.Context) ([]carteiro.Environment, error)
+	// RotateToken adds a token to an environment and ends its other tokens at p.OldEndsAt (those that would end
+	// earlier keep their end). It fails with ErrNotFound when there is no such environment.
+	RotateToken(ctx context.Context, p RotateToken) error
+	// FindToken looks a token up by its hash, expired ones included. It fails with ErrNotFound.
+	FindToken(ctx context.Context, hash carteiro.TokenHash) (carteiro.Token, error)
+}
+
+// CreateEnvironment is the parameter of [Environments.CreateEnvironment].
+type CreateEnvironment struct {
+	Environment carteiro.Environment
+	Token       carteiro.Token
+}
+
+// RotateToken is the parameter of [Environments.RotateToken].
+type RotateToken struct {
+	Token     carteiro.Token // new; its EnvironmentID says where
+	OldEndsAt time.Time
+}
+
+// Registry are the verbs on agents, campaigns and webhooks.
+type Registry interface {
+	// PutOwner creates an agent or campaign, or changes name and agent of the one that has this id in the
+	// environment, keeping its CreatedAt. It gives back what is stored, and whether it was created.
+	PutOwner(ctx context.Context, p PutOwner) (owner carteiro.Owner, created bool, err error)
+	// GetOwner gives one. It fails with ErrNotFound.
+	GetOwner(ctx context.Context, ref OwnerRef) (carteiro.Owner, error)
+	// ListOwners gives a page, newest first, and how many there are in all.
+	ListOwners(ctx context.Context, p ListOwners) (owners []carteiro.Owner, total int, err error)
+	// DeleteOwner removes an agent or campaign and marks its webhooks as deleted; a deleted agent's campaigns stay,
+	// without it. It gives back the ids of the webhooks it marked. It fails with ErrNotFound.
+	DeleteOwner(ctx context.Context, p DeleteOwner) (webhooks []carteiro.ID, err error)
+
+	// CreateWebhook stores a webhook with Version 1. It fails with ErrNotFound when its owner does not exist.
+	CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) error
+	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt and FailuresInARow are not settings) and raises
+	// its version, in the argument too. DeletedAt deletes it. It fails with ErrConflict when webhook.Version is not
+	// the stored one, and with ErrNotFound when the webhook is not there or deleted.
+	UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error
+	// GetWebhook gives a webhook by its id alone, deleted ones included. It fails with ErrNotFound.
+	GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error)
+	// ListWebhooks gives the webhooks of an owner that are not deleted, oldest first.
+	ListWebhooks(ctx context.Context, ref OwnerRef) ([]*carteiro.Webhook, error)
+}
+
+// OwnerRef names an agent or campaign. Ids are the callers' own, so that one id may stand in several environments.
+type OwnerRef struct {
+	EnvironmentID carteiro.ID
+	Kind          carteiro.OwnerKind
+	ID            carteiro.ID
+}
+
+// PutOwner is the parameter of [Registry.PutOwner].
+type PutOwner struct {
+	Owner     carteiro.Owner // CreatedAt and UpdatedAt are the time of the call
+	KeepAgent bool           // leave AgentID of an existing campaign as it is
+}
+
+// ListOwners is the parameter of [Registry.ListOwners].
+type ListOwners struct {
+	EnvironmentID carteiro.ID
+	Kind          carteiro.OwnerKind
+	Search        string // part of the name, in any case; empty: all
+	Limit, Offset int
+}
+
+// DeleteOwner is the parameter of [Registry.DeleteOwner].
+type DeleteOwner struct {
+	OwnerRef
+	Now time.Time
+}
+
+// Session is one running node's claim to what it holds: every attempt that is claimed carries the session, and every
+// write of a result presents it. Its lease must be renewed; a session that let it run out may be ended by any node,
+// and then presents itself in vain.
+type Session struct {
+	ID   int64
+	Node string // for people: which machine and process
+}
+
+// Queue are the verbs on events and open attempts: accept, claim, record.
+type Queue interface {
+	// Join begins a session whose lease lasts until p.Until.
+	Join(ctx context.Context, p Join) (Session, error)
+	// Renew keeps a session until p.Until. It fails with ErrLeaseLost when the session has ended.
+	Renew(ctx context.Context, p Renew) error
+	// EndSessions ends p.Session, if not zero, and every session whose lease ran out before p.Now. What they held is
+	// free to be claimed. It gives back how many attempts that are.
+	EndSessions(ctx context.Context, p EndSessions) (freed int, err error)
+
+	// Accept stores events with their first attempts. Each item stands for itself, except that a key of the whole
+	// call that was used before leaves all of them undone; results are in the order of the items.
+	// It fails with ErrLeaseLost when an attempt is to be held by a session that has ended.
+	Accept(ctx context.Context, p Accept) (AcceptResult, error)
+	// Backlog lists the webhooks that have attempts nobody holds, with the time at which the first of them is due,
+	// in the order of their ids, from the first after p.After. An empty answer says that there are no more.
+	Backlog(ctx context.Context, p Backlog) ([]Waiting, error)
+	// Claim hands attempts of one webhook to a session: those due, held by nobody, in the order in which they fell due,
+	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due.
+	// It fails with ErrLeaseLost when the session has ended.
+	Claim(ctx context.Context, p Claim) (Claimed, error)
+	// Release gives attempts back unsent. Those that p.Session does not hold are left alone.
+	Release(ctx context.Context, p Release) error
+	// Record finishes attempts: each is taken out of the open ones, appended to the history and followed by its
+	// successor if there is one. Those that p.Session does not hold (any more) are left alone and told in the answer.
+	Record(ctx context.Context, p Record) ([]Recorded, error)
+	// Retry opens a new attempt from a log entry, or says why not. Of any number of calls at once, for logs of one
+	// event at one webhook, one gets the attempt. It fails with ErrNotFound when there is no such webhook or log.
+	Retry(ctx context.Context, p Retry) (RetryResult, error)
+
+	// Purge deletes finished attempts, events and idempotency keys from before p.Before: at most p.Limit of each.
+	// An event stays as long as an attempt of it. More says that there is more to delete.
+	Purge(ctx context.Context, p Purge) (more bool, err error)
+}
+
+// Join is the parameter of [Queue.Join].
+type Join struct {
+	Node       string
+	Now, Until time.Time
+}
+
+// Renew is the parameter of [Queue.Renew].
+type Renew struct {
+	Session    Session
+	Now, Until time.Time
+}
+
+// EndSessions is the parameter of [Queue.EndSessions].
+type EndSessions struct {
+	Session Session
+	Now     time.Time
+}
+
+// Key is an Idempotency-Key with the answer it stands for: the first call with a key stores it, and later ones within
+// its life are given it back.
+type Key struct {
+	EnvironmentID carteiro.ID
+	Key           string   // 1 to 255 characters
+	Fingerprint   [32]byte // of the whole request; another one under the same key is another request
+	Answer        []byte
+	ExpiresAt     time.Time
+}
+
+// Replay is what an idempotency key gave before.
+type Replay struct {
+	Fingerprint [32]byte
+	Answer      []byte
+}
+
+// Accept is the parameter of [Queue.Accept].
+type Accept struct {
+	Now     time.Time
+	Session Session // holds the attempts marked Held
+	Key     *Key    // of the whole call, if any
+	Items   []AcceptItem
+}
+
+// AcceptItem is one event with its first attempts.
+type AcceptItem struct {
+	Event    *carteiro.Event
+	Attempts []AcceptAttempt
+	Key      *Key // of this event, if any
+}
+
+// AcceptAttempt is a first attempt: its number is 1, it is due at once, and its id is a sibling of the event's.
+type AcceptAttempt struct {
+	ID        carteiro.ID
+	WebhookID carteiro.ID
+	Trigger   carteiro.Trigger
+	Held      bool // by the session of the call, which will send it from memory; otherwise it waits to be claimed
+}
+
+// AcceptResult is what became of the items. With a Replay of the whole call nothing was stored.
+type AcceptResult struct {
+	Replay *Replay
+	Items  []*Replay // nil where the item was stored; otherwise what its key gave before
+}
+
+// Backlog is the parameter of [Queue.Backlog].
+type Backlog struct {
+	After carteiro.ID
+	Limit int
+}
+
+// Waiting is a webhook with attempts that nobody holds.
+type Waiting struct {
+	WebhookID carteiro.ID
+	DueAt     time.Time
+}
+
+// Claim is the parameter of [Queue.Claim].
+type Claim struct {
+	Session   Session
+	WebhookID carteiro.ID
+	Now       time.Time
+	Limit     int
+	MaxBytes  int
+}
+
+// Claimed is what a claim got.
+type Claimed struct {
+	Deliveries []*carteiro.Delivery
+	NextDue    time.Time // of the first one left unclaimed, past or future; zero when none is left
+}
+
+// AttemptRef names an attempt.
+type AttemptRef struct {
+	WebhookID, ID carteiro.ID
+}
+
+// Release is the parameter of [Queue.Release].
+type Release struct {
+	Session  Session
+	Attempts []AttemptRef
+}
+
+// Record is the parameter of [Queue.Record].
+type Record struct {
+	Session Session
+	Now     time.Time
+	Results []Result
+}
+
+// Result is the end of one attempt.
+type Result struct {
+	Delivery *carteiro.Delivery
+	Outcome  *carteiro.Outcome
+	// Next is the successor, if one is due: same event and webhook, a number higher, held by nobody.
+	Next *carteiro.Attempt
+	// DisableWebhook switches the webhook off and raises its version.
+	DisableWebhook bool
+}
+
+// Recorded says what became of a result.
+type Recorded struct {
+	Lost bool // the session did not hold the attempt; nothing was changed
+}
+
+// LogRef names a log entry and whose it must be.
+type LogRef struct {
+	OwnerRef
+	WebhookID carteiro.ID
+	LogID     carteiro.ID
+}
+
+// Retry is the parameter of [Queue.Retry].
+type Retry struct {
+	LogRef
+	Now       time.Time
+	NotBefore time.Time   // a log entry created before is too old
+	NewID     carteiro.ID // of the new attempt
+	Trigger   carteiro.Trigger
+	Session   Session
+	Held      bool // see AcceptAttempt.Held
+	Key       *Key
+}
+
+// RetryResult is what came of a retry: one of its fields is set.
+type RetryResult struct {
+	Delivery *carteiro.Delivery
+	Refused  carteiro.NotRetriable
+	Replay   *Replay
+}
+
+// Purge is the parameter of [Queue.Purge].
+type Purge struct {
+	Now    time.Time // idempotency keys that expired before are deleted
+	Before time.Time
+	Limit  int
+}
+
+// Logs are the verbs that read the delivery log.
+type Logs interface {
+	// GetLog gives one entry with everything that was sent and came back. It fails with ErrNotFound.
+	GetLog(ctx context.Context, ref AttemptRef) (*carteiro.Attempt, error)
+	// ListLogs gives a page of a webhook's entries, newest first, and how many match in all.
+	ListLogs(ctx context.Context, p ListLogs) (LogPage, error)
+}
+
+// ListLogs is the parameter of [Logs.ListLogs]. A zero field does not filter.
+type ListLogs struct {
+	WebhookID carteiro.ID
+	Status    carteiro.Status
+	EventType string
+	EventID   carteiro.ID
+	From, To  time.Time   // created at or after From, and before To
+	Before    carteiro.ID // the cursor: only entries older than this one; does not change the total
+	Limit     int
+	Offset    int
+}
+
+// LogPage is a page of the delivery log.
+type LogPage struct {
+	Attempts []*carteiro.Attempt
+	Total    int
+	More     bool // older entries match
+}

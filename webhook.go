@@ -1,0 +1,108 @@
+package carteiro
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// AuthorizationScheme says how a delivery proves itself to its receiver.
+type AuthorizationScheme string
+
+// The authorization schemes of the contract.
+const (
+	AuthorizationNone   AuthorizationScheme = "none"
+	AuthorizationBearer AuthorizationScheme = "bearer"  // Authorization: Bearer V
+	AuthorizationBasic  AuthorizationScheme = "basic"   // Authorization: Basic BASE64(V), V being user:password
+	AuthorizationAPIKey AuthorizationScheme = "api_key" // X-API-Key: V
+	AuthorizationCustom AuthorizationScheme = "custom"  // Authorization: V
+)
+
+// Bounds and defaults of a webhook's settings, as the contract has them.
+const (
+	MinTimeout        = 5 * time.Second
+	MaxTimeout        = 120 * time.Second
+	DefaultTimeout    = 30 * time.Second
+	MaxRetries        = 10
+	DefaultRetries    = 3
+	DefaultHTTPMethod = "POST"
+)
+
+// Header is one custom header of a webhook.
+type Header struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Webhook is one registration: where to send which events of its owner, and how.
+type Webhook struct {
+	ID            ID
+	EnvironmentID ID
+	OwnerKind     OwnerKind
+	OwnerID       ID
+	Name          string
+	URL           string
+	Events        []string // the event types it wants
+	// IncludeCallEvents makes a campaign's webhook want the agent events of that campaign's calls too.
+	IncludeCallEvents   bool
+	Secret              string // empty: deliveries are not signed
+	Timeout             time.Duration
+	MaxRetries          int // automatic retries after the first attempt
+	Enabled             bool
+	HTTPMethod          string
+	AuthorizationScheme AuthorizationScheme
+	AuthorizationValue  string
+	CustomHeaders       []Header
+	PayloadTemplates    map[string]json.RawMessage // event type → template
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	DeletedAt           time.Time // zero while it exists; its logs outlive it
+	// Version grows by one with every change, and guards against two changes at once.
+	Version int64
+	// FailuresInARow counts the failed attempts since the last success.
+	FailuresInARow int
+}
+
+// FailuresForError is how many failures in a row turn a webhook's status to "error".
+const FailuresForError = 5
+
+// WebhookStatus is how a webhook is doing, in one word.
+type WebhookStatus string
+
+// The statuses of a webhook.
+const (
+	WebhookActive   WebhookStatus = "active"
+	WebhookDisabled WebhookStatus = "disabled"
+	WebhookError    WebhookStatus = "error"
+)
+
+// Status derives the webhook's status: switched off, failing, or well.
+func (w *Webhook) Status() WebhookStatus {
+	switch {
+	case !w.Enabled:
+		return WebhookDisabled
+	case w.FailuresInARow >= FailuresForError:
+		return WebhookError
+	default:
+		return WebhookActive
+	}
+}
+
+// Deleted says whether the webhook is kept only for its logs.
+func (w *Webhook) Deleted() bool { return !w.DeletedAt.IsZero() }
+
+// Live says whether deliveries may be sent to the webhook.
+func (w *Webhook) Live() bool { return w.Enabled && !w.Deleted() }
+
+// Wants says whether the webhook is to get an event of this type that happened to an owner of this kind. That the
+// event concerns the webhook's owner at all is the caller's to know: an agent's event reaches a campaign's webhook
+// when the call belongs to that campaign and the webhook includes call events.
+func (w *Webhook) Wants(kind OwnerKind, eventType string) bool {
+	if !w.Live() {
+		return false
+	}
+	if w.OwnerKind == OwnerCampaign && kind == OwnerAgent {
+		return w.IncludeCallEvents
+	}
+	return slices.Contains(w.Events, eventType)
+}
