@@ -1,0 +1,88 @@
+# The chores of Carteiro. `make help` lists them; the tools they use are pinned in tools/go.mod.
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# What a caller may set: make test PKG=./internal/dispatch/... RUN=TestLane
+PKG         ?= ./...
+RUN         ?=
+TESTTIMEOUT ?= 10m
+FUZZTIME    ?= 30s
+SOAKTIMEOUT ?= 3h
+BENCH       ?= .
+BENCHCOUNT  ?= 6
+BASELINE    ?= docs/bench/baseline.txt
+
+GO          ?= go
+TOOL        := $(GO) tool -modfile=tools/go.mod
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The version is stamped here, from git when there is one, so that a tarball or a clone of another owner builds too:
+# that is why the go command is told not to ask git itself.
+BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+# The race detector is never left out: without a C compiler need-gcc installs one or says what to install.
+RACE        := CGO_ENABLED=1
+
+.PHONY: help
+help: ## List the chores
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the static binary bin/carteiro
+	$(BUILD) -o bin/carteiro ./cmd/carteiro
+
+.PHONY: run
+run: build ## Build, then serve with demo data
+	bin/carteiro serve --demo
+
+.PHONY: test
+test: ## Run every test under the race detector, in random order (PKG=, RUN=)
+	@scripts/need-gcc
+	$(RACE) $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
+		-race -shuffle=on -timeout $(TESTTIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml
+	$(TOOL) golangci-lint run $(PKG)
+
+.PHONY: fmt
+fmt: ## Format the Go files
+	@git ls-files -co --exclude-standard -z -- '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r gofmt -l -w
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	$(GO) generate ./...
+
+.PHONY: verify
+verify: ## Fail when generated files, go.mod or formatting are stale; changes nothing
+	@scripts/verify
+
+.PHONY: bench
+bench: ## Run the microbenchmarks and compare them with the stored baseline (BENCH=, BENCHCOUNT=)
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) $(PKG) | tee bin/bench.txt
+	@if [ -f $(BASELINE) ]; then $(TOOL) benchstat $(BASELINE) bin/bench.txt; \
+	else echo 'no $(BASELINE) to compare with: make bench-baseline stores this run as one'; fi
+
+.PHONY: bench-baseline
+bench-baseline: ## Store the last `make bench` as the baseline
+	@mkdir -p $(dir $(BASELINE))
+	cp bin/bench.txt $(BASELINE)
+
+.PHONY: soak
+soak: ## Run the long tests (build tag soak) under the race detector
+	@scripts/need-gcc
+	@dirs=$$(git grep --untracked -lE '^//go:build soak' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
+	if [ -z "$$dirs" ]; then echo 'no test carries the build tag soak'; exit 0; fi; \
+	$(RACE) $(TOOL) gotestsum --format standard-verbose -- -race -tags soak -count=1 -timeout $(SOAKTIMEOUT) $$dirs
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+.PHONY: vuln
+vuln: ## Look the dependencies up in the Go vulnerability database (needs the internet; not part of CI)
+	$(TOOL) govulncheck $(PKG)
+
+.PHONY: clean
+clean: ## Remove what the chores have built
+	rm -rf bin dist
