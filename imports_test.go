@@ -1,0 +1,710 @@
+package carteiro_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// The import edges of the house. Imports run one way:
+//
+//	cmd -> app -> {api, dashboard} -> publish -> store -> root
+//	       app -> {dispatch, maintenance} -> store;  dispatch -> send -> {payload, signature, egress}
+//
+// Every package of the module stands in this table with each package of ours that it may import, and why. A new
+// package or a new edge is a decision: it is written down here, with its reason, or the test fails.
+
+// module is the path that go.mod declares. Rooms are named by their folder below it; "/" is the root package.
+const module = "carteiro"
+
+// edges are the rooms that may be imported, each with the reason.
+type edges map[string]string
+
+// A room is what one package may import of ours: imports anywhere, tests in its _test.go files only. That a package's
+// own tests import it goes without saying.
+type room struct {
+	imports edges
+	tests   edges
+}
+
+// Reasons that recur.
+const (
+	vocabulary  = "speaks the program's vocabulary"
+	realStore   = "a real store in a temporary file disagrees less with production than a fake"
+	brokenStore = "rows to start from, and a store that can be made to fail"
+	contract    = "every answer is held against the OpenAPI document"
+)
+
+var house = map[string]room{
+	"/":   {},
+	"api": {},
+	"api/apitest": {
+		imports: edges{"api": "the OpenAPI document that answers are held against"},
+	},
+	"client": {
+		imports: edges{"/": vocabulary},
+		tests:   edges{"api/apitest": contract},
+	},
+	"cmd/carteiro": {
+		imports: edges{
+			"/":                       vocabulary,
+			"client":                  "the verbs that talk to a running server",
+			"internal/app":            "the serve verb",
+			"internal/bench":          "the bench verb",
+			"internal/config":         "flags and environment variables",
+			"internal/store/postgres": "verbs that open the store while no server runs (migrate, tokens)",
+			"internal/store/sqlite":   "verbs that open the store while no server runs (migrate, tokens, backup)",
+		},
+	},
+	"internal/api": {
+		imports: edges{
+			"/":                  vocabulary,
+			"api":                "serves the OpenAPI document",
+			"internal/directory": "looks webhooks up and changes them where every node hears of it",
+			"internal/egress":    "an address that may not be dialled is refused when the webhook is saved",
+			"internal/payload":   "a template that cannot be parsed is refused when the webhook is saved",
+			"internal/publish":   "accepts events",
+			"internal/signature": "a secret that cannot sign is refused when the webhook is saved",
+			"internal/store":     "lists, retries and keeps the registry",
+		},
+		tests: edges{
+			"api/apitest":              contract,
+			"internal/store/sqlite":    realStore,
+			"internal/store/storetest": brokenStore,
+		},
+	},
+	"internal/app": {
+		imports: edges{
+			"/":                       vocabulary,
+			"client":                  "hands the demo a client of the server it runs in",
+			"internal/api":            "wires it",
+			"internal/config":         "wires it",
+			"internal/dashboard":      "wires it",
+			"internal/demo":           "wires it (serve --demo)",
+			"internal/directory":      "wires it",
+			"internal/dispatch":       "wires it",
+			"internal/egress":         "wires it",
+			"internal/maintenance":    "wires it",
+			"internal/payload":        "wires it",
+			"internal/publish":        "wires it",
+			"internal/send":           "wires it",
+			"internal/signature":      "wires it",
+			"internal/store":          "wires it",
+			"internal/store/postgres": "opens the store that the configuration names",
+			"internal/store/sqlite":   "opens the store that the configuration names",
+		},
+		tests: edges{
+			"api/apitest":              contract,
+			"internal/store/storetest": brokenStore,
+		},
+	},
+	"internal/bench": {
+		imports: edges{
+			"/":               vocabulary,
+			"client":          "loads the server as its users do",
+			"internal/app":    "measures the whole server, started in the same process",
+			"internal/config": "starts the server with the configuration it measures",
+		},
+	},
+	"internal/config": {
+		imports: edges{"/": "defaults that are part of the vocabulary (the retry schedule, limits)"},
+	},
+	"internal/dashboard": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/api":   "the page is served the API's own answers",
+			"internal/store": "sessions, and the counts that charts read",
+		},
+		tests: edges{
+			"internal/store/sqlite":    realStore,
+			"internal/store/storetest": brokenStore,
+		},
+	},
+	"internal/demo": {
+		imports: edges{
+			"/":      vocabulary,
+			"client": "makes its data through the API, as a user would",
+		},
+	},
+	"internal/directory": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "reads through to it",
+		},
+		tests: edges{
+			"internal/store/sqlite":    realStore,
+			"internal/store/storetest": brokenStore,
+		},
+	},
+	"internal/dispatch": {
+		imports: edges{
+			"/":                  vocabulary,
+			"internal/directory": "the webhook as it is at the moment of sending",
+			"internal/send":      "makes the one HTTP attempt",
+			"internal/store":     "claims and records",
+		},
+		tests: edges{
+			"internal/store/sqlite":    realStore,
+			"internal/store/storetest": brokenStore,
+		},
+	},
+	"internal/egress": {},
+	"internal/maintenance": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "purges and recounts",
+		},
+		tests: edges{
+			"internal/store/sqlite":    realStore,
+			"internal/store/storetest": brokenStore,
+		},
+	},
+	"internal/payload": {},
+	"internal/publish": {
+		imports: edges{
+			"/":                  vocabulary,
+			"internal/directory": "which webhooks want an event",
+			"internal/payload":   "bounds and checks what comes in",
+			"internal/store":     "accepts in one durable commit",
+		},
+		tests: edges{
+			"internal/store/sqlite":    realStore,
+			"internal/store/storetest": brokenStore,
+		},
+	},
+	"internal/send": {
+		imports: edges{
+			"/":                  vocabulary,
+			"internal/egress":    "dials only what may be dialled",
+			"internal/payload":   "builds the body",
+			"internal/signature": "signs it",
+		},
+	},
+	"internal/signature": {},
+	"internal/store": {
+		imports: edges{"/": vocabulary},
+	},
+	"internal/store/postgres": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "implements it",
+		},
+		tests: edges{
+			"internal/store/sqlite":    "the same history replayed on both stores must agree",
+			"internal/store/storetest": "passes the conformance suite",
+		},
+	},
+	"internal/store/sqlite": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "implements it",
+		},
+		tests: edges{"internal/store/storetest": "passes the conformance suite"},
+	},
+	"internal/store/storetest": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "the port whose guarantees it checks",
+		},
+	},
+	"test/e2e": {
+		tests: edges{
+			"/":               vocabulary,
+			"api/apitest":     contract,
+			"client":          "drives the server as its users do",
+			"internal/app":    "starts the server under test",
+			"internal/config": "configures the server under test",
+		},
+	},
+}
+
+// A law bounds the table itself, so that a row cannot be loosened past the design: from never reaches to, neither
+// directly nor through other rooms (tests aside). "x/..." names every room at or below x.
+type law struct {
+	from, to string
+	exempt   []string // rooms of from that the law does not bind
+	allowed  []string // rooms of to that may be reached all the same
+	why      string
+}
+
+var laws = []law{
+	{from: "/...", to: "internal/app", exempt: []string{"cmd/carteiro", "internal/bench"},
+		why: "app knows every other room: whoever imports it can be used by none of them"},
+	{from: "/", to: "/...", why: "the vocabulary stands below everything"},
+	{from: "internal/payload", to: "/...", why: "pure: usable and testable without the rest of the house"},
+	{from: "internal/signature", to: "/...", why: "pure: usable and testable without the rest of the house"},
+	{from: "internal/egress", to: "/...", why: "pure: usable and testable without the rest of the house"},
+	{from: "internal/store/...", to: "internal/...", allowed: []string{"internal/store"},
+		why: "business rules live above the store, and the port knows no adapter"},
+	{from: "internal/send", to: "internal/store/...", why: "one HTTP attempt knows no store and no retry"},
+	{from: "internal/send", to: "internal/dispatch", why: "one HTTP attempt knows no store and no retry"},
+	{from: "internal/dispatch", to: "internal/publish", why: "work flows from publish to dispatch by the store, not back"},
+	{from: "internal/dispatch", to: "internal/api", why: "delivery does not depend on how events come in"},
+	{from: "internal/api", to: "internal/dispatch", why: "the test call goes through an interface that api declares"},
+	{from: "internal/api", to: "internal/store/sqlite", why: "only who opens a store knows which one it is"},
+	{from: "internal/api", to: "internal/store/postgres", why: "only who opens a store knows which one it is"},
+	{from: "client", to: "internal/...", why: "others import the client"},
+	{from: "api/...", to: "internal/...", why: "the contract does not depend on the implementation"},
+	{from: "internal/demo", to: "internal/...", why: "the demo is a user of the API like any other"},
+}
+
+// confined are packages of others that only some rooms may import (tests aside).
+var confined = []struct {
+	prefix string
+	rooms  []string
+	why    string
+}{
+	{"database/sql", []string{"internal/store/sqlite", "internal/store/postgres"}, "SQL is the adapters' business"},
+	{"github.com/jackc/pgx", []string{"internal/store/postgres"}, "one room knows this driver"},
+	{"modernc.org/sqlite", []string{"internal/store/sqlite"}, "one room knows this driver"},
+	{"github.com/ncruces/go-sqlite3", []string{"internal/store/sqlite"}, "one room knows this driver"},
+}
+
+func TestRoomsImportOnlyWhatTheTableAllows(t *testing.T) {
+	for _, fault := range importFaults(thisTree(t), house) {
+		t.Error(fault)
+	}
+}
+
+func TestTheTableKeepsTheLaws(t *testing.T) {
+	for _, fault := range slices.Concat(rowFaults(house), lawFaults(house, laws)) {
+		t.Error(fault)
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for _, fault := range commentFaults(thisTree(t)) {
+		t.Error(fault)
+	}
+}
+
+// Inside a testing/synctest bubble time.Sleep moves the simulated clock and takes no time; anywhere else it makes a
+// test slow, or flaky, or both.
+func TestOnlySimulatedTimeIsSlept(t *testing.T) {
+	for _, fault := range sleepFaults(thisTree(t)) {
+		t.Error(fault)
+	}
+}
+
+func TestImportRuleCatches(t *testing.T) {
+	table := map[string]room{
+		"/":              {},
+		"internal/send":  {imports: edges{"/": "why"}, tests: edges{"internal/store": "why"}},
+		"internal/store": {imports: edges{"/": "why"}},
+	}
+	for name, test := range map[string]struct {
+		file, source string
+		want         []string
+	}{
+		"nothing when the edge is allowed": {
+			"internal/send/send.go", "package send\nimport \"carteiro\"", nil},
+		"nothing when a test takes a test's edge": {
+			"internal/send/send_test.go", "package send\nimport \"carteiro/internal/store\"", nil},
+		"nothing when a test imports its own package": {
+			"internal/store/store_test.go", "package store_test\nimport \"carteiro/internal/store\"", nil},
+		"nothing in testdata, node_modules and other modules' folders": {
+			"internal/send/testdata/x/x.go", "package x\nimport \"carteiro/internal/store\"", nil},
+		"nothing when the root takes the standard library": {
+			"id.go", "package carteiro\nimport \"encoding/json\"", nil},
+		"a forbidden edge": {
+			"internal/send/send.go", "package send\nimport \"carteiro/internal/store\"",
+			[]string{"internal/send/send.go: internal/send may not import internal/store"}},
+		"a test's edge outside tests": {
+			"internal/send/send.go", "package send\nimport s \"carteiro/internal/store\"",
+			[]string{"internal/send may not import internal/store"}},
+		"an edge behind a build tag": {
+			"internal/send/soak_test.go", "//go:build soak\n\npackage send\nimport \"carteiro/internal/store/sqlite\"",
+			[]string{"internal/send may not import internal/store/sqlite"}},
+		"a package that the table does not know": {
+			"internal/util/util.go", "package util",
+			[]string{"internal/util is not in the table: add it to house in imports_test.go"}},
+		"the root on a library": {
+			"id.go", "package carteiro\nimport \"github.com/google/uuid\"",
+			[]string{"id.go: / may import the standard library only, not github.com/google/uuid"}},
+		"a driver outside its room": {
+			"internal/send/send.go", "package send\nimport \"github.com/jackc/pgx/v5\"",
+			[]string{"internal/send may not import github.com/jackc/pgx/v5: one room knows this driver"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree := fstest.MapFS{"doc.go": {Data: []byte("package carteiro")}, test.file: {Data: []byte(test.source)}}
+			wantFaults(t, importFaults(readTree(t, tree), table), test.want)
+		})
+	}
+}
+
+func TestRowRuleCatches(t *testing.T) {
+	wantFaults(t, rowFaults(map[string]room{
+		"/":             {},
+		"client":        {imports: edges{"/": "why", "internal/gone": "why"}},
+		"internal/send": {tests: edges{"/": ""}},
+	}), []string{"client -> internal/gone leads to no room", "internal/send -> / has no reason"})
+}
+
+func TestLawsCatch(t *testing.T) {
+	table := map[string]room{
+		"/":                     {},
+		"client":                {imports: edges{"/": "why"}},
+		"internal/store/sqlite": {},
+		"internal/app":          {imports: edges{"internal/send": "why"}},
+		"internal/bench":        {imports: edges{"internal/app": "why"}},
+		"internal/maintained":   {imports: edges{"internal/app": "why"}},
+		"internal/recorder":     {imports: edges{"internal/store/sqlite": "why"}},
+		"internal/send":         {imports: edges{"internal/recorder": "why"}, tests: edges{"internal/app": "why"}},
+	}
+	for name, test := range map[string]struct {
+		law  law
+		want []string
+	}{
+		"nothing when it is kept":      {law{from: "client", to: "internal/..."}, nil},
+		"nothing when a test does it":  {law{from: "internal/send", to: "internal/app"}, nil},
+		"a direct edge":                {law{from: "client", to: "/"}, []string{"client reaches /"}},
+		"a reach through another room": {law{from: "internal/send", to: "internal/store/..."}, []string{"internal/send reaches internal/store/sqlite"}},
+		"whoever is not exempt": {law{from: "/...", to: "internal/app", exempt: []string{"internal/bench"}},
+			[]string{"internal/maintained reaches internal/app"}},
+		"whatever is not allowed": {law{from: "internal/bench", to: "internal/...", allowed: []string{"internal/app", "internal/send", "internal/recorder"}},
+			[]string{"internal/bench reaches internal/store/sqlite"}},
+		"a law about rooms that are not there": {law{from: "internal/sent", to: "internal/stored/..."},
+			[]string{"no room is internal/sent", "no room is internal/stored/..."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantFaults(t, lawFaults(table, []law{test.law}), test.want)
+		})
+	}
+}
+
+func TestCommentRuleCatches(t *testing.T) {
+	const said = "// Package lane keeps receivers apart.\npackage lane"
+	for name, test := range map[string]struct {
+		tree fstest.MapFS
+		want []string
+	}{
+		"nothing when one file says it": {fstest.MapFS{
+			"internal/lane/lane.go": {Data: []byte(said)}, "internal/lane/limit.go": {Data: []byte("package lane")}}, nil},
+		"nothing when a command says it": {fstest.MapFS{
+			"cmd/x/main.go": {Data: []byte("// Command x does y.\npackage main")}}, nil},
+		"nothing in a package of tests only": {fstest.MapFS{
+			"test/e2e/e2e_test.go": {Data: []byte("package e2e")}}, nil},
+		"a package without a comment": {fstest.MapFS{
+			"internal/lane/lane.go": {Data: []byte("package lane")}}, []string{"internal/lane has no package comment"}},
+		"a comment that stands in a test": {fstest.MapFS{
+			"internal/lane/lane.go": {Data: []byte("package lane")}, "internal/lane/lane_test.go": {Data: []byte(said)}},
+			[]string{"internal/lane has no package comment"}},
+		"a comment that is not about the package": {fstest.MapFS{
+			"internal/lane/lane.go": {Data: []byte("//go:build soak\n\n// Copyright.\npackage lane")}},
+			[]string{"internal/lane has no package comment"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantFaults(t, commentFaults(readTree(t, test.tree)), test.want)
+		})
+	}
+}
+
+func TestSleepRuleCatches(t *testing.T) {
+	const sleeps = "func TestX(t *testing.T) { time.Sleep(1) }"
+	for name, test := range map[string]struct {
+		file, source string
+		want         []string
+	}{
+		"nothing in simulated time": {"x_test.go",
+			"package x\nimport (\"testing\"; \"testing/synctest\"; \"time\")\n" + sleeps, nil},
+		"nothing that is only called Sleep": {"x_test.go",
+			"package x\nfunc TestX(t *testing.T) { var time clock; time.Sleep(1) }", nil},
+		"a sleep in real time": {"internal/x/x_test.go",
+			"package x\nimport (\"testing\"; \"time\")\n" + sleeps, []string{"internal/x/x_test.go:3: time.Sleep in real time"}},
+		"a sleep under another name": {"internal/x/x_test.go",
+			"package x\nimport (\"testing\"; clock \"time\")\nvar pause = clock.Sleep",
+			[]string{"internal/x/x_test.go:3: time.Sleep in real time"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantFaults(t, sleepFaults(readTree(t, fstest.MapFS{test.file: {Data: []byte(test.source)}})), test.want)
+		})
+	}
+}
+
+// wantFaults checks that there are as many faults as wanted and that each holds its words.
+func wantFaults(t *testing.T, faults, want []string) {
+	t.Helper()
+	if len(faults) != len(want) {
+		t.Fatalf("%d faults, want %d:\n%s", len(faults), len(want), strings.Join(faults, "\n"))
+	}
+	for i := range want {
+		if !strings.Contains(faults[i], want[i]) {
+			t.Errorf("fault %q does not say %q", faults[i], want[i])
+		}
+	}
+}
+
+// A sourceFile is one Go file of the tree, whatever build tags it carries.
+type sourceFile struct {
+	path string // slash-separated, from the root of the module
+	room string
+	test bool
+	ast  *ast.File
+	fset *token.FileSet
+}
+
+// imports gives the paths that the file imports.
+func (f sourceFile) imports() []string {
+	var paths []string
+	for _, spec := range f.ast.Imports {
+		if p, err := strconv.Unquote(spec.Path.Value); err == nil {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+func thisTree(t *testing.T) []sourceFile {
+	t.Helper()
+	files := readTree(t, os.DirFS("."))
+	if !slices.ContainsFunc(files, func(f sourceFile) bool { return f.path == "imports_test.go" }) {
+		t.Fatal("the tree that was read does not hold this file: the rules would check nothing")
+	}
+	return files
+}
+
+// readTree parses every Go file of the module, leaving out the folders that the go command leaves out, and those of
+// other modules and of npm.
+func readTree(t *testing.T, tree fs.FS) []sourceFile {
+	t.Helper()
+	var files []sourceFile
+	err := fs.WalkDir(tree, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return skipFolder(tree, p)
+		}
+		if path.Ext(p) != ".go" {
+			return nil
+		}
+		source, err := fs.ReadFile(tree, p)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, p, source, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return fmt.Errorf("parse: %w", err)
+		}
+		files = append(files, sourceFile{
+			path: p, room: roomOf(path.Dir(p)), test: strings.HasSuffix(p, "_test.go"), ast: file, fset: fset,
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// skipFolder gives [fs.SkipDir] for a folder that holds no package of this module.
+func skipFolder(tree fs.FS, p string) error {
+	if p == "." {
+		return nil
+	}
+	name := path.Base(p)
+	if name == "testdata" || name == "node_modules" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+		return fs.SkipDir
+	}
+	if _, err := fs.Stat(tree, path.Join(p, "go.mod")); err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func roomOf(dir string) string {
+	if dir == "." {
+		return "/"
+	}
+	return dir
+}
+
+// importedRoom says which room an import path names, if it is one of ours.
+func importedRoom(p string) (string, bool) {
+	if p == module {
+		return "/", true
+	}
+	return strings.CutPrefix(p, module+"/")
+}
+
+// importFaults lists what the files import against the table.
+func importFaults(files []sourceFile, table map[string]room) []string {
+	var faults []string
+	unknown := map[string]bool{}
+	for _, f := range files {
+		if _, known := table[f.room]; !known {
+			if !unknown[f.room] {
+				faults = append(faults, fmt.Sprintf("%s is not in the table: add it to house in imports_test.go, "+
+					"with the rooms that it may import and the reason for each", f.room))
+			}
+			unknown[f.room] = true
+			continue
+		}
+		for _, p := range f.imports() {
+			if fault := importFault(f, p, table[f.room]); fault != "" {
+				faults = append(faults, f.path+": "+fault)
+			}
+		}
+	}
+	return faults
+}
+
+// rowFaults lists the edges of the table that lead to no room of the table or have no reason.
+func rowFaults(table map[string]room) []string {
+	var faults []string
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		for _, allowed := range []edges{table[name].imports, table[name].tests} {
+			for _, to := range slices.Sorted(maps.Keys(allowed)) {
+				if _, known := table[to]; !known {
+					faults = append(faults, fmt.Sprintf("%s -> %s leads to no room of the table", name, to))
+				}
+				if allowed[to] == "" {
+					faults = append(faults, fmt.Sprintf("%s -> %s has no reason", name, to))
+				}
+			}
+		}
+	}
+	return faults
+}
+
+// importFault says what is wrong with the import of p by f, or "".
+func importFault(f sourceFile, p string, allowed room) string {
+	to, ours := importedRoom(p)
+	if ours {
+		_, always := allowed.imports[to]
+		_, tests := allowed.tests[to]
+		if always || f.test && (tests || to == f.room) {
+			return ""
+		}
+		return fmt.Sprintf("%s may not import %s: see house in imports_test.go", f.room, to)
+	}
+	if f.test {
+		return ""
+	}
+	// A path whose first element holds a dot is a host's, so not the standard library's.
+	if host, _, _ := strings.Cut(p, "/"); f.room == "/" && strings.Contains(host, ".") {
+		return fmt.Sprintf("/ may import the standard library only, not %s", p)
+	}
+	for _, c := range confined {
+		if (p == c.prefix || strings.HasPrefix(p, c.prefix+"/")) && !slices.Contains(c.rooms, f.room) {
+			return fmt.Sprintf("%s may not import %s: %s", f.room, p, c.why)
+		}
+	}
+	return ""
+}
+
+// lawFaults lists the rooms whose row of the table lets them reach what a law keeps them from, and the laws that speak
+// of rooms that are not in the table.
+func lawFaults(table map[string]room, laws []law) []string {
+	var faults []string
+	rooms := slices.Sorted(maps.Keys(table))
+	for _, l := range laws {
+		for _, pattern := range slices.Concat([]string{l.from, l.to}, l.exempt, l.allowed) {
+			if !slices.ContainsFunc(rooms, func(name string) bool { return matches(pattern, name) }) {
+				faults = append(faults, fmt.Sprintf("no room is %s, of which a law says: %s", pattern, l.why))
+			}
+		}
+		for _, from := range rooms {
+			if !matches(l.from, from) || matchesAny(l.exempt, from) {
+				continue
+			}
+			for _, to := range reach(table, from) {
+				if matches(l.to, to) && !matchesAny(l.allowed, to) {
+					faults = append(faults, fmt.Sprintf("%s reaches %s: %s", from, to, l.why))
+				}
+			}
+		}
+	}
+	return faults
+}
+
+// reach gives every room that from imports, directly or through others, sorted; tests aside.
+func reach(table map[string]room, from string) []string {
+	seen := map[string]bool{}
+	var visit func(string)
+	visit = func(at string) {
+		for to := range table[at].imports {
+			if !seen[to] {
+				seen[to] = true
+				visit(to)
+			}
+		}
+	}
+	visit(from)
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// matches says whether a room is the one that the pattern names, or with "/..." at or below it.
+func matches(pattern, name string) bool {
+	below, deep := strings.CutSuffix(pattern, "/...")
+	return name == pattern || deep && (below == "" || name == below || strings.HasPrefix(name, below+"/"))
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) })
+}
+
+// commentFaults lists the packages none of whose files says what the package is for.
+func commentFaults(files []sourceFile) []string {
+	said := map[string]bool{}
+	for _, f := range files {
+		if !f.test {
+			doc := f.ast.Doc.Text()
+			said[f.room] = said[f.room] || strings.HasPrefix(doc, "Package "+f.ast.Name.Name+" ") ||
+				f.ast.Name.Name == "main" && doc != ""
+		}
+	}
+	var faults []string
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		if !said[name] {
+			faults = append(faults, fmt.Sprintf("%s has no package comment (// Package %s …)", name, path.Base(name)))
+		}
+	}
+	return faults
+}
+
+// sleepFaults lists the uses of time.Sleep in test files that do not simulate time.
+func sleepFaults(files []sourceFile) []string {
+	var faults []string
+	for _, f := range files {
+		clock := importedName(f.ast, "time")
+		if !f.test || clock == "" || importedName(f.ast, "testing/synctest") != "" {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if use, ok := n.(*ast.SelectorExpr); ok && use.Sel.Name == "Sleep" {
+				if name, ok := use.X.(*ast.Ident); ok && name.Name == clock {
+					faults = append(faults, fmt.Sprintf("%s:%d: time.Sleep in real time: simulate it with testing/synctest, "+
+						"or wait for a signal", f.path, f.fset.Position(use.Pos()).Line))
+				}
+			}
+			return true
+		})
+	}
+	return faults
+}
+
+// importedName gives the name under which a file knows an imported package, or "".
+func importedName(file *ast.File, importPath string) string {
+	for _, spec := range file.Imports {
+		if spec.Path.Value != strconv.Quote(importPath) {
+			continue
+		}
+		if spec.Name != nil {
+			return spec.Name.Name
+		}
+		return path.Base(importPath)
+	}
+	return ""
+}
