@@ -88,7 +88,8 @@ const (
 type Outcome struct {
 	Success    bool
 	Reason     Reason
-	Error      string        // the cause in words, empty on success
+	Error      string        // the cause in a few words, empty on success
+	Detail     string        // more of it where there is more to say, such as what is wrong with a certificate
 	FinishedAt time.Time     // on success, when it was delivered
 	Duration   time.Duration // of the whole exchange; zero when nothing was sent
 

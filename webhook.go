@@ -3,6 +3,7 @@ package carteiro
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,17 @@ const (
 type Header struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
+}
+
+// Masked stands in the place of a value that is never shown.
+const Masked = "********"
+
+// Secretive says whether a header of this name is likely to carry a credential, so that its value is masked wherever
+// it is shown.
+func Secretive(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session"},
+		func(word string) bool { return strings.Contains(name, word) })
 }
 
 // Webhook is one registration: where to send which events of its owner, and how.
