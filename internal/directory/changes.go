@@ -1,0 +1,95 @@
+package directory
+
+import (
+	"context"
+	"errors"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// PutOwner is [store.Registry.PutOwner].
+func (d *Directory) PutOwner(ctx context.Context, p store.PutOwner) (carteiro.Owner, bool, error) {
+	owner, created, err := d.store.PutOwner(ctx, p)
+	d.forget([]store.OwnerRef{{EnvironmentID: p.Owner.EnvironmentID, Kind: p.Owner.Kind, ID: p.Owner.ID}}, nil)
+	return owner, created, err
+}
+
+// DeleteOwner is [store.Registry.DeleteOwner]. Nothing is sent to the owner's webhooks any more once it returns.
+func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error {
+	webhooks, err := d.store.DeleteOwner(ctx, p)
+	d.forget([]store.OwnerRef{p.OwnerRef}, webhooks)
+	return err
+}
+
+// CreateWebhook is [store.Registry.CreateWebhook].
+func (d *Directory) CreateWebhook(ctx context.Context, w *carteiro.Webhook) error {
+	err := d.store.CreateWebhook(ctx, w)
+	d.Forget(w)
+	return err
+}
+
+// maxConflicts is how often a change is tried again when someone else's came in between.
+const maxConflicts = 20
+
+// ChangeWebhook reads a webhook of an owner, lets change alter a copy of it, and stores that; again when someone else
+// changed it meanwhile. change replaces slices and maps rather than altering them; its error ends the change and is
+// given back. It fails with [store.ErrNotFound] when the owner has no such webhook.
+func (d *Directory) ChangeWebhook(ctx context.Context, owner store.OwnerRef, id carteiro.ID, change func(*carteiro.Webhook) error) (*carteiro.Webhook, error) {
+	for range maxConflicts {
+		stored, err := d.OwnWebhook(ctx, owner, id)
+		if err != nil {
+			return nil, err
+		}
+		changed := *stored
+		if err := change(&changed); err != nil {
+			return nil, err
+		}
+		err = d.store.UpdateWebhook(ctx, &changed)
+		d.Forget(&changed)
+		if err == nil || !errors.Is(err, store.ErrConflict) {
+			return &changed, err
+		}
+	}
+	return nil, store.ErrConflict
+}
+
+// OwnWebhook reads a webhook that is not deleted from the store, past the cache.
+// It fails with [store.ErrNotFound] when the owner has no such webhook.
+func (d *Directory) OwnWebhook(ctx context.Context, owner store.OwnerRef, id carteiro.ID) (*carteiro.Webhook, error) {
+	w, err := d.PastOrPresentWebhook(ctx, owner, id)
+	if err == nil && w.Deleted() {
+		return nil, store.ErrNotFound
+	}
+	return w, err
+}
+
+// PastOrPresentWebhook is [Directory.OwnWebhook] for deleted webhooks too, whose logs stay readable.
+func (d *Directory) PastOrPresentWebhook(ctx context.Context, owner store.OwnerRef, id carteiro.ID) (*carteiro.Webhook, error) {
+	w, err := d.store.GetWebhook(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if w.EnvironmentID != owner.EnvironmentID || w.OwnerKind != owner.Kind || w.OwnerID != owner.ID {
+		return nil, store.ErrNotFound
+	}
+	return w, nil
+}
+
+// Forget drops what is cached of a webhook: it was changed by other means than the directory's.
+func (d *Directory) Forget(w *carteiro.Webhook) {
+	d.forget([]store.OwnerRef{{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}}, []carteiro.ID{w.ID})
+}
+
+// forget is called also when a change has failed: it may have happened all the same.
+func (d *Directory) forget(owners []store.OwnerRef, webhooks []carteiro.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changes++
+	for _, ref := range owners {
+		delete(d.owners, ref)
+	}
+	for _, id := range webhooks {
+		delete(d.webhooks, id)
+	}
+}

@@ -1,0 +1,173 @@
+// Package directory knows what is registered: who may ask, which agents and campaigns there are, and which webhooks
+// want an event. It reads the store through a bounded cache, so that neither publishing nor sending costs a query, and
+// every change of the registry goes through it, so that no change is made without the cache being told.
+//
+// What this node changes holds on this node at once. What other processes change holds within [Freshness].
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// Freshness is how long an entry of the cache may serve before it is read again.
+const Freshness = time.Second
+
+// maxEntries bounds each of the cache's maps. Beyond it an arbitrary entry goes for each that comes, which costs no
+// bookkeeping and is, for many more webhooks than this, as good as any other choice.
+const maxEntries = 20_000
+
+// Store is what the directory needs of the store.
+type Store interface {
+	store.Environments
+	store.Registry
+}
+
+// Directory is the registry with a cache before it. It is safe for concurrent use. What it hands out is shared:
+// callers do not change it.
+type Directory struct {
+	store Store
+	// shared says that other nodes change the registry too, so that its entries go stale by themselves.
+	shared bool
+
+	mu       sync.RWMutex
+	owners   map[store.OwnerRef]entry[*subscriptions]
+	webhooks map[carteiro.ID]entry[*carteiro.Webhook]
+	tokens   map[carteiro.TokenHash]entry[carteiro.Token]
+	// changes counts what was forgotten. Whoever reads the store notes it before and caches only if it is the same
+	// after; otherwise what was read may be older than the change.
+	changes uint64
+}
+
+type entry[T any] struct {
+	value  T
+	readAt time.Time
+}
+
+// subscriptions are an owner and the webhooks that belong to it.
+type subscriptions struct {
+	owner    carteiro.Owner
+	webhooks []*carteiro.Webhook
+}
+
+// New makes a directory with an empty cache. shared says whether other processes change agents, campaigns and webhooks
+// in the same database; tokens are always taken to be.
+func New(s Store, shared bool) *Directory {
+	return &Directory{
+		store:    s,
+		shared:   shared,
+		owners:   make(map[store.OwnerRef]entry[*subscriptions]),
+		webhooks: make(map[carteiro.ID]entry[*carteiro.Webhook]),
+		tokens:   make(map[carteiro.TokenHash]entry[carteiro.Token]),
+	}
+}
+
+// Token looks a token up, expired ones included. It fails with [store.ErrNotFound].
+func (d *Directory) Token(ctx context.Context, hash carteiro.TokenHash) (carteiro.Token, error) {
+	return lookUp(d, d.tokens, hash, true, func() (carteiro.Token, error) {
+		return d.store.FindToken(ctx, hash)
+	})
+}
+
+// Webhook gives a webhook by its id, deleted ones included. It fails with [store.ErrNotFound].
+func (d *Directory) Webhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error) {
+	return lookUp(d, d.webhooks, id, d.shared, func() (*carteiro.Webhook, error) {
+		return d.store.GetWebhook(ctx, id)
+	})
+}
+
+// Recipients are the webhooks that want an event, with the names that go into its envelope.
+type Recipients struct {
+	Owner    carteiro.Owner
+	Campaign carteiro.Owner // of an agent's event that belongs to one
+	Webhooks []*carteiro.Webhook
+}
+
+// Recipients finds who wants an event of this type that happened to owner. campaign is that of an agent's event, zero
+// when it has none. It fails with [ErrOwnerNotFound] or [ErrCampaignNotFound].
+func (d *Directory) Recipients(ctx context.Context, owner store.OwnerRef, campaign carteiro.ID, eventType string) (Recipients, error) {
+	subs, err := d.subscriptions(ctx, owner)
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrOwnerNotFound
+	}
+	if err != nil {
+		return Recipients{}, err
+	}
+	r := Recipients{Owner: subs.owner, Webhooks: wanting(nil, subs.webhooks, owner.Kind, eventType)}
+	if campaign.IsZero() || owner.Kind != carteiro.OwnerAgent {
+		return r, nil
+	}
+	subs, err = d.subscriptions(ctx, store.OwnerRef{EnvironmentID: owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: campaign})
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrCampaignNotFound
+	}
+	if err != nil {
+		return Recipients{}, err
+	}
+	r.Campaign = subs.owner
+	r.Webhooks = wanting(r.Webhooks, subs.webhooks, owner.Kind, eventType)
+	return r, nil
+}
+
+// The errors of [Directory.Recipients].
+var (
+	ErrOwnerNotFound    = fmt.Errorf("agent or campaign: %w", store.ErrNotFound)
+	ErrCampaignNotFound = fmt.Errorf("campaign of the call: %w", store.ErrNotFound)
+)
+
+func wanting(found, webhooks []*carteiro.Webhook, kind carteiro.OwnerKind, eventType string) []*carteiro.Webhook {
+	for _, w := range webhooks {
+		if w.Wants(kind, eventType) {
+			found = append(found, w)
+		}
+	}
+	return found
+}
+
+func (d *Directory) subscriptions(ctx context.Context, ref store.OwnerRef) (*subscriptions, error) {
+	return lookUp(d, d.owners, ref, d.shared, func() (*subscriptions, error) {
+		owner, err := d.store.GetOwner(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		webhooks, err := d.store.ListWebhooks(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		return &subscriptions{owner: owner, webhooks: webhooks}, nil
+	})
+}
+
+// lookUp gives the cached value of key, or reads it and caches it.
+func lookUp[K comparable, T any](d *Directory, cache map[K]entry[T], key K, stale bool, read func() (T, error)) (T, error) {
+	now := time.Now()
+	d.mu.RLock()
+	cached, ok := cache[key]
+	changes := d.changes
+	d.mu.RUnlock()
+	if ok && (!stale || now.Sub(cached.readAt) < Freshness) {
+		return cached.value, nil
+	}
+	value, err := read()
+	if err != nil {
+		return value, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.changes == changes {
+		if len(cache) >= maxEntries {
+			for arbitrary := range cache {
+				delete(cache, arbitrary)
+				break
+			}
+		}
+		cache[key] = entry[T]{value: value, readAt: now}
+	}
+	return value, nil
+}

@@ -1,0 +1,210 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/send"
+	"carteiro/internal/store"
+)
+
+// pump begins as many of a lane's deliveries as its limit and the slots allow. The mutex is held.
+func (d *Dispatcher) pump(l *lane) {
+	for d.mayBegin(l) {
+		delivery, trusted, session := l.queue.pop(), l.limit.trusted, d.session
+		l.inFlight++
+		d.attempts.Go(func() { d.work(l, delivery, trusted, session) })
+	}
+	d.settle(l)
+}
+
+// mayBegin says whether the lane may begin its next delivery, and takes a slot for it if so. The mutex is held.
+func (d *Dispatcher) mayBegin(l *lane) bool {
+	return d.stopping.Err() == nil && l.queue.len() > 0 && l.inFlight < l.limit.allows() && d.slots.take(l)
+}
+
+// work sends a delivery and then, on the same goroutine, the lane's next ones as long as there are any: its stack is
+// grown already. trusted is how the lane stood when the slot was taken.
+func (d *Dispatcher) work(l *lane, delivery *carteiro.Delivery, trusted bool, session store.Session) {
+	for delivery != nil {
+		outcome := d.attempt(l, delivery, session)
+
+		d.mu.Lock()
+		d.slots.release(trusted)
+		l.inFlight--
+		l.learn(outcome)
+		delivery = nil
+		if d.mayBegin(l) {
+			delivery, trusted, session = l.queue.pop(), l.limit.trusted, d.session
+			l.inFlight++
+		}
+		d.pump(l)
+		for other := d.slots.next(); other != nil; other = d.slots.next() {
+			d.pump(other)
+		}
+		d.mu.Unlock()
+	}
+}
+
+// sendOne is work for a delivery that waits for nothing: no limit, no slot, no turn.
+func (d *Dispatcher) sendOne(l *lane, delivery *carteiro.Delivery, session store.Session) {
+	outcome := d.attempt(l, delivery, session)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.inFlight--
+	l.learn(outcome)
+	d.pump(l)
+}
+
+// learn adjusts the lane's limit. What says nothing about the receiver is nil or was not sent.
+func (l *lane) learn(o *carteiro.Outcome) {
+	switch {
+	case o == nil, o.Duration == 0:
+	case o.Success:
+		l.limit.succeeded(o.Duration)
+	default:
+		l.limit.failed()
+	}
+}
+
+// attempt makes one attempt and hands its outcome to the recorder. It gives nil when the attempt was given up: the
+// store then still has it as open, and it is sent again once the session has ended.
+func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store.Session) *carteiro.Outcome {
+	if !d.awaitLease(session) {
+		d.drop(delivery)
+		return nil
+	}
+	webhook, ok := d.webhookNow(delivery.WebhookID)
+	if !ok {
+		d.drop(delivery)
+		return nil
+	}
+	outcome := unsendable(webhook)
+	if outcome == nil {
+		outcome = d.Sender.Send(d.sending, d.target(l, webhook), delivery)
+		if d.sending.Err() != nil {
+			d.drop(delivery)
+			return nil
+		}
+	}
+	d.results <- d.judge(delivery, webhook, outcome, session)
+	return outcome
+}
+
+// unsendable is the outcome of an attempt whose webhook must not be sent to any more; nil when it may be.
+func unsendable(w *carteiro.Webhook) *carteiro.Outcome {
+	switch {
+	case w == nil || w.Deleted():
+		return &carteiro.Outcome{Reason: carteiro.ReasonWebhookDeleted, Error: "Not sent: the webhook was deleted"}
+	case !w.Enabled:
+		return &carteiro.Outcome{Reason: carteiro.ReasonWebhookDisabled, Error: "Not sent: the webhook was disabled"}
+	default:
+		return nil
+	}
+}
+
+// judge turns an outcome into what is to be recorded.
+func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *carteiro.Outcome, session store.Session) result {
+	now := time.Now()
+	if o.FinishedAt.IsZero() {
+		o.FinishedAt = now
+	}
+	retries := 0
+	if w != nil {
+		retries = w.MaxRetries
+	}
+	verdict := d.Policy.Decide(delivery, o, retries, now, rand.Float64()) //nolint:gosec // jitter is no secret
+	r := result{session: session, webhook: w, Result: store.Result{
+		Delivery: delivery, Outcome: o, DisableWebhook: verdict.DisableWebhook,
+	}}
+	if verdict.Retry {
+		r.Next = &carteiro.Attempt{
+			ID:         d.IDs.New(now),
+			WebhookID:  delivery.WebhookID,
+			EventID:    delivery.EventID,
+			EventType:  delivery.EventType,
+			Number:     delivery.Number + 1,
+			ChainStart: delivery.ChainStart,
+			Trigger:    carteiro.TriggerAutomatic,
+			PreviousID: delivery.ID,
+			DueAt:      verdict.RetryAt,
+			Status:     carteiro.StatusPending,
+		}
+	}
+	return r
+}
+
+// webhookNow reads a webhook as it is now; nil when it is gone. While the store cannot be asked it waits; not ok means
+// that the dispatcher is stopping.
+func (d *Dispatcher) webhookNow(id carteiro.ID) (w *carteiro.Webhook, ok bool) {
+	for wait := range backoff(d.stopping) {
+		w, err := d.Webhooks.Webhook(d.sending, id)
+		switch {
+		case err == nil:
+			return w, true
+		case errors.Is(err, store.ErrNotFound):
+			return nil, true
+		}
+		d.Logger.Warn("could not read a webhook; trying again", "webhook_id", id, "in", wait, "error", err)
+	}
+	return nil, false
+}
+
+// target gives the lane's webhook compiled, compiling it when it has changed.
+func (d *Dispatcher) target(l *lane, w *carteiro.Webhook) *send.Target {
+	d.mu.Lock()
+	target, current := l.target, l.webhook == w
+	d.mu.Unlock()
+	if current {
+		return target
+	}
+	target = send.Compile(w)
+	d.mu.Lock()
+	l.webhook, l.target = w, target
+	d.mu.Unlock()
+	return target
+}
+
+// drop forgets a delivery that was not sent.
+func (d *Dispatcher) drop(delivery *carteiro.Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.forget(delivery)
+}
+
+// forget gives back a delivery's memory and lets go of whoever waits for it. The mutex is held.
+func (d *Dispatcher) forget(delivery *carteiro.Delivery) {
+	d.heldBytes -= len(delivery.Event.Payload) + deliveryOverhead
+	if waiter, ok := d.waiters[delivery.ID]; ok {
+		delete(d.waiters, delivery.ID)
+		close(waiter)
+	}
+}
+
+const (
+	firstBackoff = 50 * time.Millisecond
+	maxBackoff   = 5 * time.Second
+)
+
+// backoff yields the waits between tries of something that must succeed, waiting each out before the next try. It
+// ends with ctx.
+func backoff(ctx context.Context) func(yield func(time.Duration) bool) {
+	return func(yield func(time.Duration) bool) {
+		for wait := firstBackoff; ctx.Err() == nil && yield(wait); wait = min(2*wait, maxBackoff) {
+			pause(ctx, wait)
+		}
+	}
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

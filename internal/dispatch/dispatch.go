@@ -1,0 +1,334 @@
+// Package dispatch brings open attempts to their receivers: a lane for each webhook, a limit on what a lane may have in
+// flight, claims from the store for what memory does not hold, and batched recording of what came of it.
+//
+// One mutex guards all lanes: the sections under it are a few dozen instructions, and two cores seldom meet there.
+// Nothing is sent or read from the store while it is held.
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/send"
+	"carteiro/internal/store"
+)
+
+// Bounds of what a dispatcher takes on.
+const (
+	// DefaultMaxInFlight is how many attempts may be in flight at once, over all lanes.
+	DefaultMaxInFlight = 1024
+	// DefaultMaxHeldBytes is how much memory deliveries waiting in lanes may take.
+	DefaultMaxHeldBytes = 64 << 20
+	// maxHeldByLane is how many deliveries one lane may hold in memory.
+	maxHeldByLane = 8192
+	// deliveryOverhead is what a held delivery takes beside its payload, in bytes, roughly.
+	deliveryOverhead = 1 << 10
+	// maxIdleLanes is how many lanes without work are remembered for what they learnt of their receivers.
+	maxIdleLanes = 10_000
+	// maxClaims is how many claims may be under way at once; the store commits them together.
+	maxClaims = 16
+)
+
+// Times of the lease by which a node holds its attempts.
+const (
+	// DefaultLease is how long a node that is not heard of keeps what it holds.
+	DefaultLease = 15 * time.Second
+	// rescanEvery is how often the store is asked for attempts that nobody holds and this node knows nothing of.
+	rescanEvery = time.Minute
+)
+
+// Webhooks is what a dispatcher asks about webhooks; the directory answers it.
+type Webhooks interface {
+	// Webhook gives the webhook as it is now, deleted ones included. It fails with store.ErrNotFound.
+	Webhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error)
+	// Forget says that the webhook was changed.
+	Forget(w *carteiro.Webhook)
+}
+
+// Sender makes one HTTP attempt. When ctx ends before the exchange does, the outcome counts for nothing.
+type Sender interface {
+	Send(ctx context.Context, target *send.Target, d *carteiro.Delivery) *carteiro.Outcome
+}
+
+// Config is what a dispatcher is made of. Zero numbers take the defaults.
+type Config struct {
+	Store    store.Queue
+	Webhooks Webhooks
+	Sender   Sender
+	IDs      *carteiro.IDSource
+	Policy   carteiro.RetryPolicy
+	Logger   *slog.Logger
+
+	MaxInFlight  int
+	MaxHeldBytes int
+	Lease        time.Duration
+}
+
+// Dispatcher is the lanes of one node. Start it before anything is handed to it.
+type Dispatcher struct {
+	Config
+	wake    chan struct{} // the schedule has a new first lane
+	claims  chan struct{} // a token for each claim under way
+	results chan result   // to the recorder
+
+	stopping context.Context // ends when no new attempt is to be begun
+	stop     context.CancelFunc
+	sending  context.Context // ends when what is in flight is to be given up
+	giveUp   context.CancelFunc
+	// recording ends when outcomes that cannot be recorded are to be given up.
+	recording       context.Context
+	cancelRecording context.CancelFunc
+	loops           sync.WaitGroup // the loops that end with stopping
+	attempts        sync.WaitGroup // what is in flight
+	recorder        sync.WaitGroup
+
+	mu         sync.Mutex
+	lanes      map[carteiro.ID]*lane
+	schedule   schedule
+	slots      slots
+	heldBytes  int
+	session    store.Session
+	leaseUntil time.Time
+	failing    bool       // outcomes cannot be recorded at present
+	leased     *sync.Cond // one of the three above has changed, or the dispatcher is stopping
+	waiters    map[carteiro.ID]chan<- *carteiro.Outcome
+}
+
+// New makes a dispatcher.
+func New(c Config) *Dispatcher {
+	if c.MaxInFlight == 0 {
+		c.MaxInFlight = DefaultMaxInFlight
+	}
+	if c.MaxHeldBytes == 0 {
+		c.MaxHeldBytes = DefaultMaxHeldBytes
+	}
+	if c.Lease == 0 {
+		c.Lease = DefaultLease
+	}
+	d := &Dispatcher{
+		Config:  c,
+		wake:    make(chan struct{}, 1),
+		claims:  make(chan struct{}, maxClaims),
+		results: make(chan result, maxRecordBatch),
+		lanes:   make(map[carteiro.ID]*lane),
+		slots:   slots{max: c.MaxInFlight},
+		waiters: make(map[carteiro.ID]chan<- *carteiro.Outcome),
+	}
+	d.leased = sync.NewCond(&d.mu)
+	d.stopping, d.stop = context.WithCancel(context.Background())
+	d.sending, d.giveUp = context.WithCancel(context.Background())
+	d.recording, d.cancelRecording = context.WithCancel(context.Background())
+	return d
+}
+
+// Start joins the store and begins to send. ctx bounds the joining only.
+func (d *Dispatcher) Start(ctx context.Context) error {
+	if err := d.join(ctx); err != nil {
+		return err
+	}
+	d.recorder.Go(d.record)
+	d.loops.Go(d.keepLease)
+	d.loops.Go(d.rescan)
+	d.loops.Go(d.runSchedule)
+	return nil
+}
+
+// recordGrace is how long outcomes that are known may still take to be recorded once Stop's time is over.
+const recordGrace = 2 * time.Second
+
+// Stop begins nothing new, waits for what is in flight until ctx ends, then gives that up, records what is known and
+// gives everything else back to the store. What was given up is sent again later, by whoever claims it.
+func (d *Dispatcher) Stop(ctx context.Context) {
+	d.mu.Lock()
+	d.stop()
+	d.leased.Broadcast()
+	d.mu.Unlock()
+	d.loops.Wait()
+
+	sent := make(chan struct{})
+	go func() {
+		d.attempts.Wait()
+		close(d.results)
+		close(sent)
+	}()
+	giveUp := context.AfterFunc(ctx, func() {
+		d.giveUp()
+		time.AfterFunc(recordGrace, d.cancelRecording)
+	})
+	<-sent
+	d.recorder.Wait()
+	giveUp()
+	d.giveUp()
+	d.cancelRecording()
+	d.leave()
+}
+
+// leave gives back what is held. What cannot be given back is free when the lease runs out.
+func (d *Dispatcher) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), d.Lease)
+	defer cancel()
+	if _, err := d.Store.EndSessions(ctx, store.EndSessions{Session: d.Session(), Now: time.Now()}); err != nil {
+		d.Logger.Warn("could not give back held attempts; they are free when the lease runs out", "error", err)
+	}
+}
+
+// Session is what attempts accepted on this node are to be held by.
+func (d *Dispatcher) Session() store.Session {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session
+}
+
+// Place is room asked for a delivery that is about to be stored.
+type Place struct {
+	WebhookID carteiro.ID
+	Bytes     int  // of payload; 0 for an urgent one, whose payload is counted when it is taken
+	Urgent    bool // someone is waiting for it: it jumps the queue and is never turned away while the node runs
+	Held      bool // the answer
+}
+
+// Reserve answers for each place whether the delivery may be stored as held by the session it gives back. One that may
+// must be handed to [Dispatcher.Take] or [Dispatcher.Cancel] afterwards; one that may not waits in the store, and
+// [Dispatcher.Notice] must be told of it once it is there.
+func (d *Dispatcher) Reserve(places []Place) store.Session {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range places {
+		p := &places[i]
+		l := d.lane(p.WebhookID)
+		p.Held = d.stopping.Err() == nil && (p.Urgent || d.hasRoom(l, p.Bytes, now))
+		if p.Held {
+			l.reserved++
+			d.heldBytes += p.Bytes + deliveryOverhead
+		}
+	}
+	return d.session
+}
+
+// hasRoom says whether a lane may hold one more in memory. Half of the memory is kept for trusted lanes.
+func (d *Dispatcher) hasRoom(l *lane, bytes int, now time.Time) bool {
+	if l.backlogged(now) || l.held() >= l.capacity() {
+		return false
+	}
+	most := d.MaxHeldBytes
+	if !l.limit.trusted {
+		most /= 2
+	}
+	return d.heldBytes+bytes+deliveryOverhead <= most
+}
+
+// Cancel gives back reserved places: their deliveries were not stored.
+func (d *Dispatcher) Cancel(places []Place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range places {
+		if p.Held {
+			d.unreserve(d.lane(p.WebhookID), p.Bytes)
+		}
+	}
+}
+
+func (d *Dispatcher) unreserve(l *lane, bytes int) {
+	l.reserved--
+	d.heldBytes -= bytes + deliveryOverhead
+	d.settle(l)
+}
+
+// Take sends deliveries for which places were reserved and that are stored as held by the session; urgent ones first.
+func (d *Dispatcher) Take(session store.Session, deliveries []*carteiro.Delivery, urgent bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, delivery := range deliveries {
+		l := d.lane(delivery.WebhookID)
+		l.reserved--
+		if urgent {
+			d.heldBytes += len(delivery.Event.Payload)
+		}
+		if session != d.session {
+			// The lease was lost between commit and now: the attempt is anybody's.
+			d.heldBytes -= len(delivery.Event.Payload) + deliveryOverhead
+			l.notice(delivery.DueAt)
+			d.arm(l)
+			continue
+		}
+		if urgent {
+			l.queue.pushFront(delivery)
+		} else {
+			l.queue.push(delivery)
+		}
+		d.pump(l)
+	}
+}
+
+// Notice says that attempts that nobody holds are due at these webhooks.
+func (d *Dispatcher) Notice(due time.Time, webhooks ...carteiro.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range webhooks {
+		l := d.lane(id)
+		l.notice(due)
+		d.arm(l)
+	}
+}
+
+// TakeNow sends a delivery for which an urgent place was reserved at once, past its lane's queue and limit, and gives
+// its outcome when that is recorded. It fails with store.ErrLeaseLost when the attempt was left to be claimed, and with
+// ctx's error; the delivery goes on all the same.
+func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, delivery *carteiro.Delivery) (*carteiro.Outcome, error) {
+	outcome := make(chan *carteiro.Outcome, 1)
+	d.mu.Lock()
+	l := d.lane(delivery.WebhookID)
+	l.reserved--
+	d.heldBytes += len(delivery.Event.Payload)
+	if session != d.session || d.stopping.Err() != nil {
+		d.heldBytes -= len(delivery.Event.Payload) + deliveryOverhead
+		d.mu.Unlock()
+		return nil, store.ErrLeaseLost
+	}
+	d.waiters[delivery.ID] = outcome
+	l.inFlight++
+	d.attempts.Go(func() { d.sendOne(l, delivery, session) })
+	d.mu.Unlock()
+	select {
+	case o, recorded := <-outcome:
+		if !recorded {
+			return nil, store.ErrLeaseLost
+		}
+		return o, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// lane gives a webhook's lane, making it if need be.
+func (d *Dispatcher) lane(id carteiro.ID) *lane {
+	l, ok := d.lanes[id]
+	if !ok {
+		l = newLane(id)
+		d.lanes[id] = l
+	}
+	return l
+}
+
+// settle lets go of a lane that has nothing to do, when many are remembered already.
+func (d *Dispatcher) settle(l *lane) {
+	if l.idle() && len(d.lanes) > maxIdleLanes {
+		delete(d.lanes, l.webhookID)
+		return
+	}
+	d.arm(l)
+}
+
+// nodeName tells people which process held an attempt.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return host
+}

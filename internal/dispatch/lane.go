@@ -1,0 +1,137 @@
+package dispatch
+
+import (
+	"container/heap"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/send"
+)
+
+// lane is the queue of one webhook: what is held in memory to be sent, how much of it may be in flight, and when to
+// ask the store for more. Its fields are guarded by the dispatcher's mutex. A lane without work has no goroutine and
+// no timer.
+type lane struct {
+	webhookID carteiro.ID
+	queue     deque
+	reserved  int // places promised to deliveries that are being committed
+	inFlight  int
+	limit     limit
+	waiting   bool // in line for a slot
+
+	// wakeAt is when the first attempt that nobody holds falls due, as far as this node knows; zero when there is none.
+	wakeAt   time.Time
+	claiming bool // a claim is under way; what is noticed meanwhile goes to wakeAt and is merged with its answer
+	index    int  // in the schedule; -1 when not in it
+
+	// target is the webhook compiled, and webhook what it was compiled from.
+	webhook *carteiro.Webhook
+	target  *send.Target
+}
+
+func newLane(id carteiro.ID) *lane { return &lane{webhookID: id, index: -1} }
+
+func (l *lane) held() int { return l.queue.len() + l.reserved }
+
+// capacity is how many deliveries the lane may hold in memory. A lane that is not trusted holds just enough to keep
+// its few slots busy: the rest waits in the store, where it costs no memory.
+func (l *lane) capacity() int {
+	if l.limit.trusted {
+		return maxHeldByLane
+	}
+	return 4 * l.limit.allows()
+}
+
+// backlogged says whether attempts that nobody holds are due: what comes in now must queue up behind them.
+func (l *lane) backlogged(now time.Time) bool {
+	return l.claiming || (!l.wakeAt.IsZero() && !l.wakeAt.After(now))
+}
+
+// notice takes down that an attempt nobody holds is due at t.
+func (l *lane) notice(t time.Time) {
+	if l.wakeAt.IsZero() || t.Before(l.wakeAt) {
+		l.wakeAt = t
+	}
+}
+
+func (l *lane) idle() bool {
+	return l.held() == 0 && l.inFlight == 0 && l.wakeAt.IsZero() && !l.claiming && !l.waiting
+}
+
+// maxIdleQueue is how many places an empty queue may keep, so that a burst does not cost memory ever after.
+const maxIdleQueue = 64
+
+// deque is a queue of deliveries that some may jump.
+type deque struct {
+	items []*carteiro.Delivery
+	head  int
+}
+
+func (q *deque) len() int { return len(q.items) - q.head }
+
+func (q *deque) push(d *carteiro.Delivery) {
+	if q.head > len(q.items)/2 {
+		q.items = append(q.items[:0:0], q.items[q.head:]...)
+		q.head = 0
+	}
+	q.items = append(q.items, d)
+}
+
+func (q *deque) pushFront(d *carteiro.Delivery) {
+	if q.head == 0 {
+		q.items = append([]*carteiro.Delivery{nil}, q.items...)
+		q.head = 1
+	}
+	q.head--
+	q.items[q.head] = d
+}
+
+func (q *deque) pop() *carteiro.Delivery {
+	d := q.items[q.head]
+	q.items[q.head] = nil
+	q.head++
+	if q.head == len(q.items) {
+		q.head = 0
+		if q.items = q.items[:0]; cap(q.items) > maxIdleQueue {
+			q.items = nil
+		}
+	}
+	return d
+}
+
+// schedule orders the lanes that wait for a time, soonest first.
+type schedule []*lane
+
+// Len, Less, Swap, Push and Pop are container/heap's.
+func (s schedule) Len() int           { return len(s) }
+func (s schedule) Less(i, j int) bool { return s[i].wakeAt.Before(s[j].wakeAt) }
+func (s schedule) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].index, s[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (s *schedule) Push(x any) {
+	l := x.(*lane)
+	l.index = len(*s)
+	*s = append(*s, l)
+}
+
+// Pop implements heap.Interface.
+func (s *schedule) Pop() any {
+	last := len(*s) - 1
+	l := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	l.index = -1
+	return l
+}
+
+// put places a lane by its wakeAt, whether it was in the schedule or not.
+func (s *schedule) put(l *lane) {
+	if l.index >= 0 {
+		heap.Fix(s, l.index)
+		return
+	}
+	heap.Push(s, l)
+}

@@ -1,0 +1,144 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// maxRecordBatch is how many results are committed together at most, and how many may wait: beyond it senders wait for
+// the store, so that nothing is sent that could not be recorded.
+const maxRecordBatch = 512
+
+// result is a store.Result with the session under which it was sent, and the webhook it was sent to (nil when gone).
+type result struct {
+	store.Result
+	session store.Session
+	webhook *carteiro.Webhook
+}
+
+// record is the loop that commits results, as many at a time as have come while the last batch was committed.
+func (d *Dispatcher) record() {
+	for first := range d.results {
+		batch := append(make([]result, 0, 64), first)
+		for len(batch) < maxRecordBatch {
+			select {
+			case r, open := <-d.results:
+				if open {
+					batch = append(batch, r)
+					continue
+				}
+			default:
+			}
+			break
+		}
+		d.recordBatch(batch)
+	}
+}
+
+// recordBatch commits results, trying again for as long as the store is unavailable. A batch may span two sessions,
+// just after a lease was lost.
+func (d *Dispatcher) recordBatch(batch []result) {
+	for len(batch) > 0 {
+		session, n := batch[0].session, 1
+		for n < len(batch) && batch[n].session == session {
+			n++
+		}
+		d.commit(session, batch[:n])
+		batch = batch[n:]
+	}
+}
+
+func (d *Dispatcher) commit(session store.Session, batch []result) {
+	p := store.Record{Session: session, Now: time.Now(), Results: make([]store.Result, len(batch))}
+	for i, r := range batch {
+		p.Results[i] = r.Result
+	}
+	for wait := range backoff(d.recording) {
+		recorded, err := d.Store.Record(d.recording, p)
+		switch {
+		case err == nil:
+			d.recordFailing(false)
+			d.conclude(batch, recorded)
+			return
+		case errors.Is(err, store.ErrUnavailable):
+			d.recordFailing(true)
+			d.Logger.Error("could not record outcomes; sending pauses until it can be done", "attempts", len(batch), "again_in", wait, "error", err)
+		case len(batch) > 1:
+			// One of them is at fault, and the others must not suffer for it.
+			for _, r := range batch {
+				d.commit(session, []result{r})
+			}
+			return
+		default:
+			d.Logger.Error("an outcome cannot be recorded; its attempt stays open until the next start",
+				"log_id", batch[0].Delivery.ID, "webhook_id", batch[0].Delivery.WebhookID, "error", err)
+			d.abandon(batch)
+			return
+		}
+	}
+	d.recordFailing(false)
+	d.abandon(batch)
+}
+
+// conclude acts on what was committed.
+func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
+	for i, r := range batch {
+		if r.DisableWebhook && r.webhook != nil && !recorded[i].Lost {
+			d.Logger.Info("receiver answered 410 Gone: webhook disabled", "webhook_id", r.webhook.ID)
+			d.Webhooks.Forget(r.webhook)
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, r := range batch {
+		if waiter := d.waiters[r.Delivery.ID]; waiter != nil {
+			waiter <- r.Outcome
+		}
+		d.forget(r.Delivery)
+		if recorded[i].Lost {
+			d.Logger.Warn("outcome not recorded: the lease was lost", "log_id", r.Delivery.ID, "webhook_id", r.Delivery.WebhookID)
+			continue
+		}
+		if r.Next != nil {
+			l := d.lane(r.Next.WebhookID)
+			l.notice(r.Next.DueAt)
+			d.arm(l)
+		}
+	}
+}
+
+func (d *Dispatcher) abandon(batch []result) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range batch {
+		d.forget(r.Delivery)
+	}
+}
+
+// recordFailing pauses sending, or lets it go on.
+func (d *Dispatcher) recordFailing(failing bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failing != failing {
+		d.failing = failing
+		d.leased.Broadcast()
+	}
+}
+
+// join begins a session.
+func (d *Dispatcher) join(ctx context.Context) error {
+	now := time.Now()
+	session, err := d.Store.Join(ctx, store.Join{Node: nodeName(), Now: now, Until: now.Add(d.Lease)})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.session, d.leaseUntil = session, now.Add(d.Lease)
+	d.leased.Broadcast()
+	return nil
+}

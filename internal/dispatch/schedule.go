@@ -1,0 +1,141 @@
+package dispatch
+
+import (
+	"container/heap"
+	"errors"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// arm puts the lane into the schedule if it waits for a time, or for room that it now has. The mutex is held.
+func (d *Dispatcher) arm(l *lane) {
+	if l.claiming || l.wakeAt.IsZero() || d.stopping.Err() != nil {
+		return
+	}
+	if d.roomToClaim(l) == 0 {
+		if l.index >= 0 {
+			heap.Remove(&d.schedule, l.index)
+		}
+		return // armed again when something of the lane is done
+	}
+	d.schedule.put(l)
+	if l.index == 0 {
+		select {
+		case d.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// roomToClaim is how many deliveries the lane may claim now. It waits until half of what it may hold is done, so
+// that claims are few and large. A lane that holds nothing may always claim one, however full the memory is: that
+// bounds memory by one delivery a lane beyond the limit, and starves nobody.
+func (d *Dispatcher) roomToClaim(l *lane) int {
+	room := l.capacity() - l.held()
+	most := d.MaxHeldBytes
+	if !l.limit.trusted {
+		most /= 2
+	}
+	switch {
+	case room >= (l.capacity()+1)/2 && d.heldBytes < most:
+		return min(room, maxClaim)
+	case l.held() == 0 && l.inFlight == 0:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Bounds of one claim.
+const (
+	maxClaim      = 512
+	maxClaimBytes = 8 << 20
+)
+
+// runSchedule is the loop that claims for lanes when their time has come.
+func (d *Dispatcher) runSchedule() {
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	for {
+		select {
+		case <-alarm.C:
+		case <-d.wake:
+		case <-d.stopping.Done():
+			return
+		}
+		alarm.Reset(d.claimDue())
+	}
+}
+
+// claimDue begins a claim for each lane whose time has come, and gives the time until the next one's.
+func (d *Dispatcher) claimDue() time.Duration {
+	for {
+		d.mu.Lock()
+		if len(d.schedule) == 0 {
+			d.mu.Unlock()
+			return rescanEvery // nothing to wait for: whatever comes wakes the loop
+		}
+		l := d.schedule[0]
+		if wait := time.Until(l.wakeAt); wait > 0 {
+			d.mu.Unlock()
+			return wait
+		}
+		heap.Pop(&d.schedule)
+		room := d.roomToClaim(l)
+		if room == 0 {
+			d.mu.Unlock()
+			continue
+		}
+		l.claiming = true
+		l.wakeAt = time.Time{}
+		session := d.session
+		d.mu.Unlock()
+
+		select {
+		case d.claims <- struct{}{}:
+		case <-d.stopping.Done():
+			return rescanEvery
+		}
+		d.loops.Go(func() {
+			defer func() { <-d.claims }()
+			d.claim(l, session, room)
+		})
+	}
+}
+
+// claim asks the store for a lane's next deliveries.
+func (d *Dispatcher) claim(l *lane, session store.Session, room int) {
+	now := time.Now()
+	claimed, err := d.Store.Claim(d.stopping, store.Claim{
+		Session: session, WebhookID: l.webhookID, Now: now, Limit: room, MaxBytes: maxClaimBytes,
+	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.claiming = false
+	switch {
+	case errors.Is(err, store.ErrLeaseLost):
+		l.notice(now.Add(d.Lease / 3)) // when a new session has begun
+	case err != nil:
+		if d.stopping.Err() == nil {
+			d.Logger.Warn("could not claim; trying again", "webhook_id", l.webhookID, "error", err)
+		}
+		l.notice(now.Add(time.Second))
+	case !claimed.NextDue.IsZero():
+		l.notice(claimed.NextDue)
+	}
+	d.enqueue(l, session, claimed.Deliveries)
+	d.pump(l)
+}
+
+// enqueue puts claimed deliveries on their lane. Those of a session that is over are anybody's again.
+func (d *Dispatcher) enqueue(l *lane, session store.Session, claimed []*carteiro.Delivery) {
+	if session != d.session {
+		return
+	}
+	for _, delivery := range claimed {
+		d.heldBytes += len(delivery.Event.Payload) + deliveryOverhead
+		l.queue.push(delivery)
+	}
+}

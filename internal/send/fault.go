@@ -1,0 +1,83 @@
+package send
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"syscall"
+
+	"carteiro"
+	"carteiro/internal/egress"
+)
+
+// errBrokenBody says that the answer's body ended before it was whole.
+var errBrokenBody = errors.New("the answer broke off")
+
+// fail puts the cause of a failed exchange into the outcome.
+func fail(o *carteiro.Outcome, err error) {
+	o.Reason, o.Error = cause(err)
+	o.Detail = err.Error()
+}
+
+// cause names what went wrong, as a word to count and in words to read.
+func cause(err error) (carteiro.Reason, string) {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, egress.ErrBlocked):
+		return carteiro.ReasonBlocked, "Blocked address"
+	case errors.As(err, &dns):
+		return carteiro.ReasonDNS, "DNS failure"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), timedOut(err):
+		return carteiro.ReasonTimeout, "Connection timeout"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return carteiro.ReasonRefused, "Connection refused"
+	case isTLS(err):
+		return carteiro.ReasonTLS, "TLS failure"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return carteiro.ReasonConnection, "Connection reset"
+	case errors.Is(err, io.EOF), errors.Is(err, errBrokenBody):
+		return carteiro.ReasonConnection, "Connection closed"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return carteiro.ReasonConnection, "Host unreachable"
+	default:
+		return carteiro.ReasonConnection, "Connection failed"
+	}
+}
+
+func timedOut(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func isTLS(err error) bool {
+	var (
+		record       tls.RecordHeaderError
+		alert        tls.AlertError
+		verification *tls.CertificateVerificationError
+		hostname     x509.HostnameError
+		authority    x509.UnknownAuthorityError
+		invalid      x509.CertificateInvalidError
+	)
+	if errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &verification) ||
+		errors.As(err, &hostname) || errors.As(err, &authority) || errors.As(err, &invalid) {
+		return true
+	}
+	// crypto/tls has no types for the other faults of a handshake, but names the operation.
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "local error" || op.Op == "remote error")
+}
+
+// statusError is an HTTP status in words, as "HTTP 500 Internal Server Error".
+func statusError(status int) string {
+	words := "HTTP " + strconv.Itoa(status)
+	if text := http.StatusText(status); text != "" {
+		words += " " + text
+	}
+	return words
+}

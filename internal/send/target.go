@@ -1,0 +1,114 @@
+package send
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+
+	"carteiro"
+	"carteiro/internal/payload"
+	"carteiro/internal/signature"
+)
+
+// Target is a webhook made ready to be sent to: its URL parsed, its templates and its secret compiled, its fixed
+// headers laid out. It is made once for each version of a webhook and safe for concurrent use.
+type Target struct {
+	webhook   *carteiro.Webhook
+	url       *url.URL
+	header    http.Header // sent with every request, secrets in clear
+	shown     http.Header // the same with secrets masked
+	key       signature.Key
+	signed    bool
+	templates map[string]*payload.Template
+	// fault is why nothing can be sent with these settings. Validation keeps such webhooks out; should one be in the
+	// store all the same, its deliveries fail and say why.
+	fault error
+}
+
+// Compile makes a webhook ready to be sent to.
+func Compile(w *carteiro.Webhook) *Target {
+	t := &Target{webhook: w, templates: make(map[string]*payload.Template, len(w.PayloadTemplates))}
+	t.fault = t.compile()
+	return t
+}
+
+func (t *Target) compile() (err error) {
+	w := t.webhook
+	if t.url, err = url.Parse(w.URL); err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	if w.Secret != "" {
+		if t.key, err = signature.ParseSecret(w.Secret); err != nil {
+			return fmt.Errorf("secret: %w", err)
+		}
+		t.signed = true
+	}
+	for event, template := range w.PayloadTemplates {
+		if t.templates[event], err = payload.Compile(template); err != nil {
+			return fmt.Errorf("template of %s: %w", event, err)
+		}
+	}
+	t.header, t.shown = fixedHeaders(w)
+	return nil
+}
+
+// fixedHeaders lays out what goes with every request to a webhook, in clear and as it is shown.
+func fixedHeaders(w *carteiro.Webhook) (clear, shown http.Header) {
+	clear, shown = make(http.Header), make(http.Header)
+	for _, h := range w.CustomHeaders {
+		name := textproto.CanonicalMIMEHeaderKey(h.Key)
+		clear[name] = append(clear[name], h.Value)
+		if carteiro.Secretive(name) {
+			h.Value = carteiro.Masked
+		}
+		shown[name] = append(shown[name], h.Value)
+	}
+	if w.AuthorizationValue == "" {
+		return clear, shown // the credential is among the custom headers
+	}
+	set := func(name, scheme, value string) {
+		clear[name], shown[name] = []string{scheme + value}, []string{scheme + carteiro.Masked}
+	}
+	switch w.AuthorizationScheme {
+	case carteiro.AuthorizationBearer:
+		set("Authorization", "Bearer ", w.AuthorizationValue)
+	case carteiro.AuthorizationBasic:
+		set("Authorization", "Basic ", base64.StdEncoding.EncodeToString([]byte(w.AuthorizationValue)))
+	case carteiro.AuthorizationAPIKey:
+		set("X-Api-Key", "", w.AuthorizationValue)
+	case carteiro.AuthorizationCustom:
+		set("Authorization", "", w.AuthorizationValue)
+	case carteiro.AuthorizationNone:
+	}
+	return clear, shown
+}
+
+// body builds what is sent for an event: the envelope, or what the webhook's template makes of it. shared is how many
+// of its last bytes are the payload's.
+func (t *Target) body(d *carteiro.Delivery) (body []byte, shared int, err error) {
+	e := d.Event
+	envelope := payload.Envelope{
+		Event:       e.Type,
+		WebhookID:   t.webhook.ID.String(),
+		WebhookName: t.webhook.Name,
+		OccurredAt:  e.OccurredAt,
+		Test:        e.Type == carteiro.TestEvent,
+	}
+	if e.OwnerKind == carteiro.OwnerAgent {
+		envelope.AgentID, envelope.AgentName = e.OwnerID.String(), e.OwnerName
+	} else {
+		envelope.CampaignID, envelope.CampaignName = e.OwnerID.String(), e.OwnerName
+	}
+	if t.webhook.OwnerKind == carteiro.OwnerCampaign && e.OwnerKind == carteiro.OwnerAgent {
+		envelope.CampaignID, envelope.CampaignName = e.CampaignID.String(), e.CampaignName
+	}
+	body, shared = envelope.Body(e.Payload)
+	template := t.templates[e.Type]
+	if template == nil {
+		return body, shared, nil
+	}
+	body, err = template.Render(body)
+	return body, 0, err
+}
