@@ -1,0 +1,121 @@
+// Package config is what can be set on a Carteiro server: one struct, from which the flags, the environment variables,
+// the help and the reference page come.
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"carteiro"
+)
+
+// EnvPrefix begins the environment variable of every flag: --retry-schedule is CARTEIRO_RETRY_SCHEDULE.
+const EnvPrefix = "CARTEIRO"
+
+// Database is where everything is kept.
+type Database struct {
+	Database string `help:"Where everything is kept: sqlite:FILE." default:"sqlite:carteiro.db" placeholder:"URL"`
+}
+
+// ErrDatabase says that a database URL cannot be understood.
+var ErrDatabase = errors.New("the database must be given as sqlite:FILE")
+
+// SQLiteFile gives the path of an embedded database. It fails with [ErrDatabase] when the URL names no such file.
+func (d Database) SQLiteFile() (string, error) {
+	file, ok := strings.CutPrefix(d.Database, "sqlite:")
+	// sqlite:///var/lib/carteiro.db is how others spell it.
+	file = strings.TrimPrefix(file, "//")
+	if !ok || file == "" {
+		return "", fmt.Errorf("%w, not %q", ErrDatabase, d.Database)
+	}
+	return file, nil
+}
+
+// Log says what is logged, and how. Logs go to standard error.
+type Log struct {
+	LogLevel  slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
+	LogFormat string     `help:"How log lines are written: text or json." enum:"text,json" default:"text"`
+}
+
+// Logger makes the logger that the settings describe.
+func (l Log) Logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: l.LogLevel}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// Server is everything that can be set on a server.
+type Server struct {
+	Database
+	Log
+	Listen               string        `help:"Address and port to serve the API on." default:"127.0.0.1:8080"`
+	AllowPrivateNetworks bool          `help:"Deliver to private, loopback and link-local addresses too. For development: with it, whoever may register a webhook can reach into your network."`
+	RetrySchedule        RetrySchedule `help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
+	Retention            time.Duration `help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
+	RateLimit            int           `help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
+	EventsFile           string        `help:"JSON file with more event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path"`
+	MaxPayload           int           `help:"Largest payload of an event, in bytes." default:"262144"`
+	DrainTimeout         time.Duration `help:"How long a stopping server waits for deliveries in flight." default:"30s"`
+}
+
+// RetrySchedule is the waits before automatic retries, written as "5s,5m,30m".
+type RetrySchedule []time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler. It fails with carteiro.ErrRetrySchedule.
+func (s *RetrySchedule) UnmarshalText(text []byte) error {
+	schedule, err := carteiro.ParseRetrySchedule(string(text))
+	*s = schedule
+	return err
+}
+
+// Validate says what is wrong with the settings, each fault in a line of its own; nil when nothing is.
+func (s *Server) Validate() error {
+	var faults []error
+	check := func(ok bool, fault string) {
+		if !ok {
+			faults = append(faults, errors.New(fault))
+		}
+	}
+	check(s.Retention >= time.Hour, "--retention must be at least 1h")
+	check(s.RateLimit >= 0, "--rate-limit must not be negative")
+	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
+	check(s.DrainTimeout >= 0, "--drain-timeout must not be negative")
+	return errors.Join(faults...)
+}
+
+// RetryPolicy is the policy with the schedule that was set.
+func (s *Server) RetryPolicy() carteiro.RetryPolicy {
+	policy := carteiro.DefaultRetryPolicy()
+	if len(s.RetrySchedule) > 0 {
+		policy.Schedule = s.RetrySchedule
+	}
+	return policy
+}
+
+// Catalogue reads the event types: the built-in ones and those of the events file.
+func (s *Server) Catalogue() (*carteiro.Catalogue, error) {
+	var more struct{ Agent, Campaign []carteiro.EventType }
+	if s.EventsFile == "" {
+		return carteiro.NewCatalogue(nil, nil), nil
+	}
+	text, err := os.ReadFile(s.EventsFile)
+	if err != nil {
+		return nil, fmt.Errorf("events file: %w", err)
+	}
+	if err := json.Unmarshal(text, &more); err != nil {
+		return nil, fmt.Errorf("events file %s: %w", s.EventsFile, err)
+	}
+	for _, t := range append(more.Agent, more.Campaign...) {
+		if t.Name == "" || len(t.Name) > 255 || t.Name == carteiro.TestEvent {
+			return nil, fmt.Errorf("events file %s: an event type needs a name of 1 to 255 characters other than %s", s.EventsFile, carteiro.TestEvent)
+		}
+	}
+	return carteiro.NewCatalogue(more.Agent, more.Campaign), nil
+}

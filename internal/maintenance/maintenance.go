@@ -1,0 +1,51 @@
+// Package maintenance keeps the store small: it deletes what is older than the retention.
+package maintenance
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"carteiro/internal/store"
+)
+
+const (
+	// purgeEvery is how often the log is looked through for what is too old.
+	purgeEvery = 10 * time.Minute
+	// purgeLimit is how much one transaction deletes: small enough not to hold up those who publish.
+	purgeLimit = 500
+	// purgePause is left between two such transactions, for the same reason.
+	purgePause = 20 * time.Millisecond
+)
+
+// Purger deletes finished attempts and events that are older than the retention.
+type Purger struct {
+	Store     store.Queue
+	Retention time.Duration
+	Logger    *slog.Logger
+}
+
+// Run purges now and then until ctx ends.
+func (p *Purger) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait := purgeEvery
+		more, err := p.step(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			p.Logger.Warn("could not delete old log entries; trying again later", "error", err)
+		case more:
+			wait = purgePause
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func (p *Purger) step(ctx context.Context) (more bool, err error) {
+	now := time.Now()
+	return p.Store.Purge(ctx, store.Purge{Now: now, Before: now.Add(-p.Retention), Limit: purgeLimit})
+}
