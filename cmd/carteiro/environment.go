@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/app"
+	"carteiro/internal/config"
+	"carteiro/internal/store"
+)
+
+type environmentCommand struct {
+	Create environmentCreate `cmd:"" help:"Create an environment and print its token, once."`
+	List   environmentList   `cmd:"" help:"List the environments."`
+	Rotate environmentRotate `cmd:"" help:"Give an environment a new token, printed once; the old one ends."`
+}
+
+type environmentCreate struct {
+	config.Database
+	Name string `arg:"" help:"What people call it, as production or staging."`
+	JSON bool   `help:"Print {\"id\",\"name\",\"token\"}."`
+}
+
+// Run creates the environment.
+func (c *environmentCreate) Run(ctx context.Context) error {
+	if n := len([]rune(c.Name)); n < 1 || n > 255 {
+		return errors.New("the name must have 1 to 255 characters")
+	}
+	now, ids := time.Now(), new(carteiro.IDSource)
+	environment := carteiro.Environment{ID: ids.New(now), Name: c.Name, CreatedAt: now}
+	token, secret := newToken(ids, environment.ID, now)
+	return withStore(ctx, c.Database, func(s store.Store) error {
+		err := s.CreateEnvironment(ctx, store.CreateEnvironment{Environment: environment, Token: token})
+		if err != nil {
+			return err
+		}
+		return printToken(c.JSON, environment, secret)
+	})
+}
+
+type environmentList struct {
+	config.Database
+	JSON bool `help:"Print a JSON array of {\"id\",\"name\",\"created_at\"}."`
+}
+
+// Run lists the environments.
+func (c *environmentList) Run(ctx context.Context) error {
+	return withStore(ctx, c.Database, func(s store.Store) error {
+		environments, err := s.ListEnvironments(ctx)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printEnvironmentsJSON(environments)
+		}
+		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(table, "ID\tNAME\tCREATED")
+		for _, e := range environments {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", e.ID, e.Name, e.CreatedAt.Format(time.RFC3339))
+		}
+		return table.Flush()
+	})
+}
+
+func printEnvironmentsJSON(environments []carteiro.Environment) error {
+	type row struct {
+		ID        carteiro.ID `json:"id"`
+		Name      string      `json:"name"`
+		CreatedAt time.Time   `json:"created_at"`
+	}
+	rows := make([]row, len(environments))
+	for i, e := range environments {
+		rows[i] = row{e.ID, e.Name, e.CreatedAt}
+	}
+	return json.NewEncoder(os.Stdout).Encode(rows)
+}
+
+type environmentRotate struct {
+	config.Database
+	Environment string        `arg:"" help:"Its id, or its name if only one has it."`
+	Grace       time.Duration `help:"How long the old token is still good." default:"0s"`
+	JSON        bool          `help:"Print {\"id\",\"name\",\"token\"}."`
+}
+
+// Run gives the environment a new token.
+func (c *environmentRotate) Run(ctx context.Context) error {
+	if c.Grace < 0 {
+		return errors.New("--grace must not be negative")
+	}
+	return withStore(ctx, c.Database, func(s store.Store) error {
+		environment, err := findEnvironment(ctx, s, c.Environment)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		token, secret := newToken(new(carteiro.IDSource), environment.ID, now)
+		if err := s.RotateToken(ctx, store.RotateToken{Token: token, OldEndsAt: now.Add(c.Grace)}); err != nil {
+			return err
+		}
+		return printToken(c.JSON, environment, secret)
+	})
+}
+
+func findEnvironment(ctx context.Context, s store.Store, idOrName string) (carteiro.Environment, error) {
+	environments, err := s.ListEnvironments(ctx)
+	if err != nil {
+		return carteiro.Environment{}, err
+	}
+	var found []carteiro.Environment
+	for _, e := range environments {
+		if e.ID.String() == idOrName {
+			return e, nil
+		}
+		if e.Name == idOrName {
+			found = append(found, e)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return carteiro.Environment{}, fmt.Errorf("there is no environment %q: carteiro environment list shows them", idOrName)
+	default:
+		return carteiro.Environment{}, fmt.Errorf("%d environments are called %q: name it by its id", len(found), idOrName)
+	}
+}
+
+func newToken(ids *carteiro.IDSource, environment carteiro.ID, now time.Time) (carteiro.Token, string) {
+	secret := carteiro.NewTokenSecret()
+	return carteiro.Token{
+		ID: ids.New(now), EnvironmentID: environment, Hash: carteiro.HashToken(secret), CreatedAt: now,
+	}, secret
+}
+
+func printToken(asJSON bool, e carteiro.Environment, secret string) error {
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(struct {
+			ID    carteiro.ID `json:"id"`
+			Name  string      `json:"name"`
+			Token string      `json:"token"`
+		}{e.ID, e.Name, secret})
+	}
+	fmt.Printf("environment %s (%s)\ntoken       %s\n\nKeep the token: it is not shown again.\n", e.Name, e.ID, secret)
+	return nil
+}
+
+// withStore does something with the database, also while a server runs on it.
+func withStore(ctx context.Context, d config.Database, do func(store.Store) error) error {
+	s, err := app.OpenStore(ctx, d, app.Shared)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}

@@ -1,0 +1,81 @@
+// Command carteiro is the webhook delivery server and its tools. It parses flags and minds signals, nothing else.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"carteiro/internal/config"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// commands are the verbs of the command line.
+type commands struct {
+	Serve       serveCommand       `cmd:"" help:"Run the server."`
+	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+const description = `Carteiro delivers webhooks: it takes events in over HTTP, keeps them in one file, and sends each to the
+webhooks that want it, signed, logged, and again if need be.
+
+Every flag is also an environment variable: --retry-schedule is CARTEIRO_RETRY_SCHEDULE.
+
+To look around:    carteiro serve --demo
+To begin:          carteiro environment create production && carteiro serve`
+
+func main() {
+	parser, err := kong.New(new(commands),
+		kong.Name("carteiro"),
+		kong.Description(description),
+		kong.DefaultEnvars(config.EnvPrefix),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		panic(err) // the tags of the command structs are wrong
+	}
+	call, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	ctx, stop := untilSignal()
+	defer stop()
+	call.BindTo(ctx, (*context.Context)(nil))
+	if err := call.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "carteiro:", err)
+		os.Exit(1) //nolint:gocritic // the context ends with the process
+	}
+}
+
+// untilSignal gives a context that ends at the first SIGTERM or SIGINT. The second ends the process at once.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(os.Stderr, "carteiro: stopped at once; what was in flight is sent again after the next start")
+		os.Exit(1)
+	}()
+	return ctx, cancel
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run() error {
+	fmt.Println("carteiro", version)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		fmt.Println(info.GoVersion)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+// Package app is the one room that knows every other: it wires a server together, starts it and stops it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/api"
+	"carteiro/internal/config"
+	"carteiro/internal/directory"
+	"carteiro/internal/dispatch"
+	"carteiro/internal/egress"
+	"carteiro/internal/maintenance"
+	"carteiro/internal/publish"
+	"carteiro/internal/send"
+	"carteiro/internal/store"
+	"carteiro/internal/store/sqlite"
+)
+
+// Bounds on clients' connections. Whoever reads or writes slower is cut off; the longest honest call is the test of a
+// webhook with the longest timeout.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = time.Minute
+	writeTimeout      = carteiro.MaxTimeout + 30*time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// App is a server. New makes it, Start runs it, Stop ends it.
+type App struct {
+	config     *config.Server
+	logger     *slog.Logger
+	store      store.Store
+	sender     *send.Sender
+	dispatcher *dispatch.Dispatcher
+	purger     *maintenance.Purger
+	http       *http.Server
+	listener   net.Listener
+
+	background context.Context // of what runs beside the server
+	end        context.CancelFunc
+	running    sync.WaitGroup
+	failed     chan error
+}
+
+// New opens the database, which is the part that can be misconfigured, and wires everything to it. Nothing runs yet.
+func New(ctx context.Context, c *config.Server, version string, logger *slog.Logger) (*App, error) {
+	catalogue, err := c.Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	s, err := OpenStore(ctx, c.Database, Exclusive)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{config: c, logger: logger, store: s, failed: make(chan error, 1)}
+	a.background, a.end = context.WithCancel(context.Background())
+
+	ids := new(carteiro.IDSource)
+	registry := directory.New(s, false)
+	a.sender = send.New(egress.New(c.AllowPrivateNetworks), version)
+	a.dispatcher = dispatch.New(dispatch.Config{
+		Store:    s,
+		Webhooks: registry,
+		Sender:   a.sender,
+		IDs:      ids,
+		Policy:   c.RetryPolicy(),
+		Logger:   logger,
+	})
+	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, Logger: logger}
+	a.http = &http.Server{
+		Handler: api.New(api.Config{
+			Store:     s,
+			Directory: registry,
+			Publisher: &publish.Publisher{
+				Store: s, Directory: registry, Lanes: a.dispatcher, IDs: ids, Retention: c.Retention,
+			},
+			Catalogue:  catalogue,
+			IDs:        ids,
+			Logger:     logger,
+			RateLimit:  c.RateLimit,
+			MaxPayload: c.MaxPayload,
+		}),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	return a, nil
+}
+
+// How a database is opened.
+const (
+	Exclusive = false // by the server
+	Shared    = true  // by a command, also beside a running server
+)
+
+// OpenStore opens the database that the configuration names, creating or migrating it. Its errors speak to the operator.
+func OpenStore(ctx context.Context, d config.Database, shared bool) (store.Store, error) {
+	file, err := d.SQLiteFile()
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, file, sqlite.Options{Shared: shared})
+}
+
+// Start listens, takes up what was left open, and serves. After an error the app is to be stopped all the same.
+func (a *App) Start(ctx context.Context) (err error) {
+	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
+	}
+	if err := a.dispatcher.Start(ctx); err != nil {
+		return fmt.Errorf("cannot join the database: %w", err)
+	}
+	a.running.Go(func() { a.purger.Run(a.background) })
+	a.running.Go(func() {
+		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- err
+		}
+	})
+	return nil
+}
+
+// Addr is the address that the server listens on, once started.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Store is the server's database, for what is done beside the API.
+func (a *App) Store() store.Store { return a.store }
+
+// Failed gives the error of a server that cannot go on.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Stop takes no more requests, drains what is in flight until ctx ends, and closes the database. What was accepted and
+// not sent by then is sent after the next start.
+func (a *App) Stop(ctx context.Context) error {
+	var faults []error
+	if a.listener != nil {
+		if err := a.http.Shutdown(ctx); err != nil {
+			faults = append(faults, a.http.Close())
+		}
+		_ = a.listener.Close() // closed already, unless Start failed half way
+	}
+	a.dispatcher.Stop(ctx)
+	a.end()
+	a.running.Wait()
+	a.sender.Close()
+	return errors.Join(append(faults, a.store.Close())...)
+}
