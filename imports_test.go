@@ -62,6 +62,7 @@ var house = map[string]room{
 			"internal/app":            "the serve verb",
 			"internal/bench":          "the bench verb",
 			"internal/config":         "flags and environment variables",
+			"internal/store":          "environments are made beside the API",
 			"internal/store/postgres": "verbs that open the store while no server runs (migrate, tokens)",
 			"internal/store/sqlite":   "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
@@ -148,12 +149,12 @@ var house = map[string]room{
 	},
 	"internal/dispatch": {
 		imports: edges{
-			"/":                  vocabulary,
-			"internal/directory": "the webhook as it is at the moment of sending",
-			"internal/send":      "makes the one HTTP attempt",
-			"internal/store":     "claims and records",
+			"/":              vocabulary,
+			"internal/send":  "makes the one HTTP attempt",
+			"internal/store": "claims and records",
 		},
 		tests: edges{
+			"internal/directory":       "the webhook as it is at the moment of sending",
 			"internal/store/sqlite":    realStore,
 			"internal/store/storetest": brokenStore,
 		},
@@ -174,7 +175,7 @@ var house = map[string]room{
 		imports: edges{
 			"/":                  vocabulary,
 			"internal/directory": "which webhooks want an event",
-			"internal/payload":   "bounds and checks what comes in",
+			"internal/dispatch":  "asks the lanes for places before it stores, and hands over what is stored",
 			"internal/store":     "accepts in one durable commit",
 		},
 		tests: edges{
