@@ -65,6 +65,14 @@ type Delivery struct {
 	Event *Event
 }
 
+// Place is room in a webhook's lane, asked for a delivery that is about to be stored.
+type Place struct {
+	WebhookID ID
+	Bytes     int  // of payload; 0 for an urgent one, whose payload is counted when it is taken
+	Urgent    bool // someone is waiting for it: it jumps the queue and is never turned away while the node runs
+	Held      bool // the answer
+}
+
 // Reason is why an attempt failed, as one of a few words fit for counting.
 type Reason string
 

@@ -175,7 +175,6 @@ var house = map[string]room{
 		imports: edges{
 			"/":                  vocabulary,
 			"internal/directory": "which webhooks want an event",
-			"internal/dispatch":  "asks the lanes for places before it stores, and hands over what is stored",
 			"internal/store":     "accepts in one durable commit",
 		},
 		tests: edges{

@@ -183,18 +183,10 @@ func (d *Dispatcher) Session() store.Session {
 	return d.session
 }
 
-// Place is room asked for a delivery that is about to be stored.
-type Place struct {
-	WebhookID carteiro.ID
-	Bytes     int  // of payload; 0 for an urgent one, whose payload is counted when it is taken
-	Urgent    bool // someone is waiting for it: it jumps the queue and is never turned away while the node runs
-	Held      bool // the answer
-}
-
 // Reserve answers for each place whether the delivery may be stored as held by the session it gives back. One that may
 // must be handed to [Dispatcher.Take] or [Dispatcher.Cancel] afterwards; one that may not waits in the store, and
 // [Dispatcher.Notice] must be told of it once it is there.
-func (d *Dispatcher) Reserve(places []Place) store.Session {
+func (d *Dispatcher) Reserve(places []carteiro.Place) store.Session {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -223,7 +215,7 @@ func (d *Dispatcher) hasRoom(l *lane, bytes int, now time.Time) bool {
 }
 
 // Cancel gives back reserved places: their deliveries were not stored.
-func (d *Dispatcher) Cancel(places []Place) {
+func (d *Dispatcher) Cancel(places []carteiro.Place) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range places {

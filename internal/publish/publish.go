@@ -11,7 +11,6 @@ import (
 
 	"carteiro"
 	"carteiro/internal/directory"
-	"carteiro/internal/dispatch"
 	"carteiro/internal/store"
 )
 
@@ -20,8 +19,8 @@ const keyLife = 24 * time.Hour
 
 // Lanes is where stored attempts go to be sent; the dispatcher is it.
 type Lanes interface {
-	Reserve(places []dispatch.Place) store.Session
-	Cancel(places []dispatch.Place)
+	Reserve(places []carteiro.Place) store.Session
+	Cancel(places []carteiro.Place)
 	Take(session store.Session, deliveries []*carteiro.Delivery, urgent bool)
 	TakeNow(ctx context.Context, session store.Session, delivery *carteiro.Delivery) (*carteiro.Outcome, error)
 	Notice(due time.Time, webhooks ...carteiro.ID)
@@ -93,7 +92,7 @@ type batch struct {
 	results []Result
 	items   []store.AcceptItem
 	index   []int // of each item's result
-	places  []dispatch.Place
+	places  []carteiro.Place
 }
 
 // add finds an event's recipients and makes its attempts.
@@ -125,7 +124,7 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 	item := store.AcceptItem{Event: event, Attempts: make([]store.AcceptAttempt, len(to.Webhooks))}
 	for j, w := range to.Webhooks {
 		item.Attempts[j] = store.AcceptAttempt{ID: p.IDs.Sibling(event.ID), WebhookID: w.ID, Trigger: carteiro.TriggerAutomatic}
-		b.places = append(b.places, dispatch.Place{WebhookID: w.ID, Bytes: len(e.Payload)})
+		b.places = append(b.places, carteiro.Place{WebhookID: w.ID, Bytes: len(e.Payload)})
 	}
 	if e.Key != nil {
 		item.Key = b.storeKey(e.Owner.EnvironmentID, e.Key, b.results[i:i+1])
@@ -209,7 +208,7 @@ func (b *batch) accept(ctx context.Context, p *Publisher) (store.Session, store.
 }
 
 // appendHeld collects the deliveries of a stored item that this node holds, and tells the lanes of the others.
-func (p *Publisher) appendHeld(held []*carteiro.Delivery, item store.AcceptItem, places []dispatch.Place) []*carteiro.Delivery {
+func (p *Publisher) appendHeld(held []*carteiro.Delivery, item store.AcceptItem, places []carteiro.Place) []*carteiro.Delivery {
 	for j, a := range item.Attempts {
 		if !places[j].Held {
 			p.Lanes.Notice(item.Event.AcceptedAt(), a.WebhookID)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"carteiro"
-	"carteiro/internal/dispatch"
 	"carteiro/internal/store"
 )
 
@@ -54,7 +53,7 @@ func (p *Publisher) storeTest(ctx context.Context, w *carteiro.Webhook, sample E
 	b := batch{
 		now:    now,
 		items:  []store.AcceptItem{{Event: event, Attempts: []store.AcceptAttempt{attempt}}},
-		places: []dispatch.Place{{WebhookID: w.ID, Urgent: true}},
+		places: []carteiro.Place{{WebhookID: w.ID, Urgent: true}},
 	}
 	session, _, err := b.accept(ctx, p)
 	if err == nil && !b.places[0].Held {
@@ -83,7 +82,7 @@ func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key) (Retr
 	now := time.Now()
 	id := p.IDs.New(now)
 	answer := Retried{LogID: id, OriginalLogID: log.LogID, QueuedAt: id.Time()}
-	places := []dispatch.Place{{WebhookID: log.WebhookID, Urgent: true}}
+	places := []carteiro.Place{{WebhookID: log.WebhookID, Urgent: true}}
 	params := store.Retry{
 		LogRef: log, Now: now, NotBefore: now.Add(-p.Retention), NewID: id, Trigger: carteiro.TriggerManual,
 	}
@@ -110,7 +109,7 @@ func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key) (Retr
 }
 
 // retry runs the verb under the session that the lanes hold by now, and hands the new attempt on.
-func (p *Publisher) retry(ctx context.Context, params *store.Retry, places []dispatch.Place) (store.RetryResult, error) {
+func (p *Publisher) retry(ctx context.Context, params *store.Retry, places []carteiro.Place) (store.RetryResult, error) {
 	for {
 		params.Session = p.Lanes.Reserve(places)
 		params.Held = places[0].Held
