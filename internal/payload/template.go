@@ -1,0 +1,104 @@
+package payload
+
+// Bounds of templates.
+const (
+	// MaxTemplateBytes is the greatest length of a template as it is written, in bytes.
+	MaxTemplateBytes = 64 << 10
+	// MaxTemplateDepth is how many objects and arrays of a template may stand inside one another.
+	MaxTemplateDepth = 64
+	// MaxPathSegments is the greatest number of segments of one path.
+	MaxPathSegments = 64
+	// MaxRenderedBytes is the greatest length of what a template makes, in bytes.
+	MaxRenderedBytes = 1 << 20
+)
+
+// Template makes a body in a receiver's own form out of the default body. It is made by [Compile], is immutable, and is
+// safe for concurrent use.
+//
+// A template is a JSON object in which strings may hold placeholders, as {{call.id}} or {{ items.0.name }}. A path goes
+// through the default body: each segment is the exact name of an object's member, or the index of an array's item,
+// counted from 0 and written without leading zeros. No character but the full stop has a meaning, so a member whose name
+// holds a full stop or a brace, or is empty, cannot be reached; white space at either end of a path is dropped. Where the
+// body holds a name twice, the last one counts, as in encoding/json.
+//
+// A string that is one placeholder and nothing else gives way to the value, as it stands in the body; to null if
+// there is none. In a longer text the value is inserted as text: a string without its quotes, a number or
+// boolean as written, an object or array as its JSON without white space, null and what is missing as nothing.
+//
+// Placeholders are looked for in values only: the names of members are kept as they are written, and in their order.
+// There is no way to write "{{" so that it means itself.
+type Template struct {
+	parts []part
+	tail  []byte
+	paths paths
+
+	literal int // bytes of all parts and the tail
+}
+
+// part is a piece of the template's text and the placeholder that follows it.
+type part struct {
+	text   []byte
+	node   int  // of the placeholder's path
+	inText bool // the placeholder stands in a longer text
+}
+
+// Render makes the receiver's body out of the default body, which must be a valid JSON object; the result is one, too.
+// Its only error is [ErrTooLarge], for a result of more than [MaxRenderedBytes]. The values are counted with
+// the white space they have in the body, even where they lose it in the result.
+func (t *Template) Render(body []byte) ([]byte, error) {
+	const few = 24 // paths of common templates: these need no allocation
+	var room [few]span
+	values := room[:]
+	if len(t.paths) > few {
+		values = make([]span, len(t.paths))
+	}
+	values = values[:len(t.paths)]
+	t.paths.find(body, values)
+
+	// Counted before it is made, so that no template can make a server build, or compact, more than it may send.
+	size := t.literal
+	for _, p := range t.parts {
+		size += values[p.node].len()
+	}
+	if size > MaxRenderedBytes {
+		return nil, ErrTooLarge
+	}
+	out := make([]byte, 0, size+len("null"))
+	for _, p := range t.parts {
+		out = append(out, p.text...)
+		value := body[values[p.node].start:values[p.node].end]
+		if p.inText {
+			out = appendAsText(out, value)
+		} else {
+			out = appendAsValue(out, value)
+		}
+	}
+	if out = append(out, t.tail...); len(out) > MaxRenderedBytes {
+		return nil, ErrTooLarge
+	}
+	return out, nil
+}
+
+// appendAsValue appends a value where a JSON value is due. An empty value is one that is missing.
+func appendAsValue(dst, value []byte) []byte {
+	if len(value) == 0 {
+		return append(dst, "null"...)
+	}
+	return append(dst, value...)
+}
+
+// appendAsText appends a value inside a JSON string. A string's own text needs no work: it is escaped as it must be.
+func appendAsText(dst, value []byte) []byte {
+	if len(value) == 0 {
+		return dst
+	}
+	switch value[0] {
+	case 'n':
+		return dst
+	case '"':
+		return append(dst, value[1:max(1, len(value)-1)]...)
+	case '{', '[':
+		return appendCompact(dst, value)
+	}
+	return append(dst, value...)
+}
