@@ -133,7 +133,8 @@ func resolverAnswering(t *testing.T, addrs []netip.Addr) *net.Resolver {
 	}
 }
 
-// answerDNS answers one query on a stream, where each message follows its length in two bytes (RFC 1035, section 4.2.2).
+// answerDNS answers one query on a stream, where each message follows its length in two bytes (RFC 1035, section
+// 4.2.2).
 func answerDNS(conn net.Conn, addrs []netip.Addr) error {
 	var length [2]byte
 	if _, err := io.ReadFull(conn, length[:]); err != nil {

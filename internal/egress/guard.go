@@ -1,9 +1,9 @@
-// Package egress says which addresses may be dialled. Whoever can register a webhook chooses where this server sends its
-// requests; without a guard that reaches the server's own network, its neighbours and its cloud's metadata service.
+// Package egress says which addresses may be dialled. Whoever can register a webhook chooses where this server sends
+// its requests; without a guard that reaches the server's own network, its neighbours and its cloud's metadata service.
 //
-// The guard looks twice. [Guard.CheckURL] looks when a URL is saved, for the sake of whoever typed it: it reads the text
-// and asks no DNS. [Guard.Control] looks at the very address that is about to be dialled, after DNS, and is the one that
-// protects: a name may resolve to anything, and to something else the next second.
+// The guard looks twice. [Guard.CheckURL] looks when a URL is saved, for the sake of whoever typed it: it reads the
+// text and asks no DNS. [Guard.Control] looks at the very address that is about to be dialled, after DNS, and is the
+// one that protects: a name may resolve to anything, and to something else the next second.
 //
 // Control sees every address only if the dialer does the dialling: the transport it is used in must have no proxy, and
 // redirects go through the same dialer.
@@ -58,12 +58,12 @@ func New(allowPrivate bool) *Guard {
 
 // Allow returns nil if addr may be dialled, and a [*BlockedError] if not.
 //
-// Blocked are, of IPv4, what IANA's special-purpose registry lists (private, loopback, link-local, shared, documentation,
-// benchmarking, "this network", reserved), multicast and broadcast; of IPv6 everything outside global unicast 2000::/3
-// (so loopback, unspecified, link-local, site-local, unique local, multicast, IPv4-mapped and -compatible, NAT64), and
-// inside it what the registry lists (Teredo, 6to4, documentation). Forms of IPv6 that hold an IPv4 address are blocked
-// whole, whatever the IPv4 address. An address with a zone is local by its meaning, and blocked. The zero Addr is
-// blocked even by a guard that allows private addresses.
+// Blocked are, of IPv4, what IANA's special-purpose registry lists (private, loopback, link-local, shared,
+// documentation, benchmarking, "this network", reserved), multicast and broadcast; of IPv6 everything outside global
+// unicast 2000::/3 (so loopback, unspecified, link-local, site-local, unique local, multicast, IPv4-mapped and
+// -compatible, NAT64), and inside it what the registry lists (Teredo, 6to4, documentation). Forms of IPv6 that hold an
+// IPv4 address are blocked whole, whatever the IPv4 address. An address with a zone is local by its meaning, and
+// blocked. The zero Addr is blocked even by a guard that allows private addresses.
 func (g *Guard) Allow(addr netip.Addr) error {
 	if !addr.IsValid() {
 		return &BlockedError{Host: addr.String()}

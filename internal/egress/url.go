@@ -102,8 +102,8 @@ func (g *Guard) checkIPv4(host, name string) error {
 	return nil
 }
 
-// asciiHost gives the host in lower case and ASCII, as net/http will dial it: full-width digits and letters, ideographic
-// full stops and their like become what they look like.
+// asciiHost gives the host in lower case and ASCII, as net/http will dial it: full-width digits and letters,
+// ideographic full stops and their like become what they look like.
 func asciiHost(host string) (string, error) {
 	if isASCII(host) {
 		return strings.ToLower(host), nil

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// checker reads JSON by its grammar (RFC 8259) without decoding it. Its methods move pos over one thing each; where they
-// fail, pos is at the byte at fault. It recurses no deeper than maxDepth.
+// checker reads JSON by its grammar (RFC 8259) without decoding it. Its methods move pos over one thing each; where
+// they fail, pos is at the byte at fault. It recurses no deeper than maxDepth.
 type checker struct {
 	data     []byte
 	pos      int

@@ -1,12 +1,13 @@
 // Package payload makes the bodies that receivers get: the envelope round an event's payload, and what a webhook's
 // template makes of that. It is pure, and works on JSON as text: a payload is spliced or quoted from, never decoded and
-// encoded again, so that its numbers, its spelling and the order of its members reach the receiver as they were sent in.
+// encoded again, so that its numbers, its spelling and the order of its members reach the receiver as they were sent
+// in.
 //
-// Everything here but [CheckObject] and [Compile] takes JSON that is known to be valid, and gives valid JSON for it. For
-// anything else the result is not defined, but no call panics or fails to end.
+// Everything here but [CheckObject] and [Compile] takes JSON that is known to be valid, and gives valid JSON for it.
+// For anything else the result is not defined, but no call panics or fails to end.
 //
-// The scanning is this package's own rather than a path library's: members must be compared by their decoded names, paths
-// must give no meaning to any character but the full stop, and all paths of a template are found in one pass.
+// The scanning is this package's own rather than a path library's: members must be compared by their decoded names,
+// paths must give no meaning to any character but the full stop, and all paths of a template are found in one pass.
 package payload
 
 import "time"
@@ -17,8 +18,8 @@ const (
 	testTimestampLayout = "2006-01-02T15:04:05.000Z"
 )
 
-// Envelope is what a default body says beside the payload's own members. The strings may hold anything; they are encoded
-// as encoding/json does without escaping HTML, invalid UTF-8 replaced by U+FFFD.
+// Envelope is what a default body says beside the payload's own members. The strings may hold anything; they are
+// encoded as encoding/json does without escaping HTML, invalid UTF-8 replaced by U+FFFD.
 type Envelope struct {
 	// Event is the event type, as event_phone_call_ended or webhook.test.
 	Event string
@@ -39,11 +40,11 @@ type Envelope struct {
 // must be a valid JSON object, as [CheckObject] defines it.
 //
 // A member of the payload that has the name of a member the envelope carries is left out, however the name is spelt
-// ("ev\u0065nt" is "event"); names the envelope does not carry here, as test in a body that is no test, are the payload's
-// to use. Names that the payload holds twice are otherwise left as they are.
+// ("ev\u0065nt" is "event"); names the envelope does not carry here, as test in a body that is no test, are the
+// payload's to use. Names that the payload holds twice are otherwise left as they are.
 //
-// The last shared bytes of the body are the last shared bytes of the payload, so that who has the payload need keep only
-// the body's head. It is 0 if a member was left out.
+// The last shared bytes of the body are the last shared bytes of the payload, so that who has the payload need keep
+// only the body's head. It is 0 if a member was left out.
 func (e Envelope) Body(payload []byte) (body []byte, shared int) {
 	body = e.appendMembers(make([]byte, 0, e.sizeHint()+len(payload)))
 	members := objectMembers(payload)
@@ -120,8 +121,8 @@ func (e *Envelope) appendOthers(dst []byte, members cursor) []byte {
 	return append(dst, '}')
 }
 
-// carries reports whether a member of this name is among those appendMembers writes. The key is as it stands between its
-// quotes.
+// carries reports whether a member of this name is among those appendMembers writes. The key is as it stands between
+// its quotes.
 func (e *Envelope) carries(key []byte) bool {
 	const longest = len("campaign_name") * len(`\u0000`)
 	if len(key) > longest {

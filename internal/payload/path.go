@@ -1,7 +1,7 @@
 package payload
 
-// paths are all the paths of a template as one tree, so that one pass over a body finds all their values. The first node
-// is the body itself; a node's parent always stands before it.
+// paths are all the paths of a template as one tree, so that one pass over a body finds all their values. The first
+// node is the body itself; a node's parent always stands before it.
 type paths []node
 
 type node struct {
@@ -67,9 +67,9 @@ func asIndex(segment string) (int, bool) {
 
 // find sets each node's span, of which there must be as many as nodes and all empty, to where its value is in body.
 //
-// If a name occurs twice the later value counts, and what was found below the earlier one must be forgotten. That is seen
-// from the spans: what was found there does not lie within the value that counts. Forgetting it on the spot would make a
-// body of many repetitions cost as much as their number times the tree's size.
+// If a name occurs twice the later value counts, and what was found below the earlier one must be forgotten. That is
+// seen from the spans: what was found there does not lie within the value that counts. Forgetting it on the spot would
+// make a body of many repetitions cost as much as their number times the tree's size.
 func (p paths) find(body []byte, values []span) {
 	if len(p) == 0 {
 		return

@@ -28,8 +28,8 @@ func (c *cursor) atEnd() bool {
 	return pos >= len(c.data) || c.data[pos] == '}' || c.data[pos] == ']'
 }
 
-// nextMember moves from the end of a value, or the object's start, to the next member's value, and reports whether there
-// is one. If not, pos is behind the object's closing brace.
+// nextMember moves from the end of a value, or the object's start, to the next member's value, and reports whether
+// there is one. If not, pos is behind the object's closing brace.
 func (c *cursor) nextMember() bool {
 	if !c.nextItem() || c.data[c.pos] != '"' {
 		return false

@@ -17,9 +17,9 @@ const (
 //
 // A template is a JSON object in which strings may hold placeholders, as {{call.id}} or {{ items.0.name }}. A path goes
 // through the default body: each segment is the exact name of an object's member, or the index of an array's item,
-// counted from 0 and written without leading zeros. No character but the full stop has a meaning, so a member whose name
-// holds a full stop or a brace, or is empty, cannot be reached; white space at either end of a path is dropped. Where the
-// body holds a name twice, the last one counts, as in encoding/json.
+// counted from 0 and written without leading zeros. No character but the full stop has a meaning, so a member whose
+// name holds a full stop or a brace, or is empty, cannot be reached; white space at either end of a path is dropped.
+// Where the body holds a name twice, the last one counts, as in encoding/json.
 //
 // A string that is one placeholder and nothing else gives way to the value, as it stands in the body; to null if
 // there is none. In a longer text the value is inserted as text: a string without its quotes, a number or

@@ -38,8 +38,8 @@ func appendEscaped(dst []byte, s string) []byte {
 	return append(dst, s[start:]...)
 }
 
-// escapeOf gives what stands for a character beyond ASCII that must not stand as it is: a byte that is no UTF-8, and the
-// two line ends that JavaScript did not allow in strings.
+// escapeOf gives what stands for a character beyond ASCII that must not stand as it is: a byte that is no UTF-8, and
+// the two line ends that JavaScript did not allow in strings.
 func escapeOf(r rune, size int) string {
 	switch {
 	case r == utf8.RuneError && size == 1:
@@ -80,7 +80,8 @@ func decodedKey(dst, raw []byte) []byte {
 	return appendDecoded(dst, raw)
 }
 
-// appendDecoded appends what the inside of a JSON string says. Half a surrogate pair becomes U+FFFD, as in encoding/json.
+// appendDecoded appends what the inside of a JSON string says. Half a surrogate pair becomes U+FFFD, as in
+// encoding/json.
 func appendDecoded(dst, raw []byte) []byte {
 	for len(raw) > 0 {
 		i := bytes.IndexByte(raw, '\\')

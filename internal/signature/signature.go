@@ -30,8 +30,9 @@ type Key struct {
 
 // keyState is behind a pointer so that a copied Key shares its pools.
 //
-// No field of it is the secret's bytes: fmt prints what it reaches through the unexported field of another struct without
-// asking Key's methods, and a bad verb makes it follow pointers too. The bytes are held by the pools' closures instead.
+// No field of it is the secret's bytes: fmt prints what it reaches through the unexported field of another struct
+// without asking Key's methods, and a bad verb makes it follow pointers too. The bytes are held by the pools' closures
+// instead.
 type keyState struct {
 	standard macPool
 	plain    macPool
