@@ -1,0 +1,137 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Webhook is a webhook as the server shows it. Its secrets are never given back.
+type Webhook struct {
+	ID                  string                     `json:"id"`
+	AgentID             string                     `json:"agent_id"`    // of an agent's webhook
+	CampaignID          string                     `json:"campaign_id"` // of a campaign's
+	Name                string                     `json:"name"`
+	URL                 string                     `json:"webhook_url"`
+	Events              []string                   `json:"events"`
+	EventsCount         int                        `json:"events_count"`
+	IncludeCallEvents   bool                       `json:"include_call_events"` // of a campaign's
+	Timeout             int                        `json:"timeout"`             // seconds
+	MaxRetries          int                        `json:"max_retries"`
+	Enabled             bool                       `json:"enabled"`
+	Status              string                     `json:"status"` // active, disabled or error
+	HTTPMethod          string                     `json:"http_method"`
+	AuthorizationScheme string                     `json:"authorization_scheme"`
+	CustomHeaders       []Header                   `json:"custom_headers"` // secret-looking values masked
+	PayloadTemplates    map[string]json.RawMessage `json:"payload_templates"`
+	HasSecret           bool                       `json:"has_secret"`
+	CreatedAt           time.Time                  `json:"created_at"`
+	UpdatedAt           time.Time                  `json:"updated_at"`
+}
+
+// Owner names the agent or campaign that the webhook belongs to.
+func (w Webhook) Owner() Owner {
+	if w.CampaignID != "" {
+		return CampaignOwner(w.CampaignID)
+	}
+	return AgentOwner(w.AgentID)
+}
+
+// Header is one header that is sent with every attempt.
+type Header struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// WebhookSettings is what can be set on a webhook. A new one needs name, URL and events; what is left zero takes the
+// server's default when it is created, and stays as it is when it is changed. The pointers tell a zero that is meant
+// from one that is not: MaxRetries: new(0).
+type WebhookSettings struct {
+	Name                string                     `json:"name,omitzero"`                 // at most 255 characters
+	URL                 string                     `json:"webhook_url,omitzero"`          // http or https, at most 500 characters
+	Events              []string                   `json:"events,omitzero"`               // at least one
+	Secret              *string                    `json:"webhook_secret,omitzero"`       // signs what is sent
+	Timeout             int                        `json:"timeout,omitzero"`              // seconds, 5–120; default 30
+	MaxRetries          *int                       `json:"max_retries,omitzero"`          // 0–10; default 3
+	Enabled             *bool                      `json:"enabled,omitzero"`              // default true
+	HTTPMethod          string                     `json:"http_method,omitzero"`          // POST, PUT or PATCH; default POST
+	AuthorizationScheme string                     `json:"authorization_scheme,omitzero"` // none, bearer, basic, api_key or custom; default none
+	AuthorizationValue  *string                    `json:"authorization_value,omitzero"`  // the credential for the scheme
+	CustomHeaders       []Header                   `json:"custom_headers,omitzero"`       // empty but not nil takes them away
+	PayloadTemplates    map[string]json.RawMessage `json:"payload_templates,omitzero"`    // event type to template
+	IncludeCallEvents   *bool                      `json:"include_call_events,omitzero"`  // of a campaign's webhook only; default false
+}
+
+// WebhookList is the webhooks of an agent or campaign, oldest first.
+type WebhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+	// AvailableEvents is what webhooks here may subscribe to: event type to its description, which campaigns' lack.
+	AvailableEvents Descriptions `json:"available_events"`
+}
+
+// Descriptions is event types with their descriptions.
+type Descriptions map[string]string
+
+// UnmarshalJSON reads both forms that the API has: an object for agents, an array of names for campaigns.
+func (d *Descriptions) UnmarshalJSON(text []byte) error {
+	var names []string
+	if json.Unmarshal(text, &names) == nil {
+		*d = make(Descriptions, len(names))
+		for _, name := range names {
+			(*d)[name] = ""
+		}
+		return nil
+	}
+	var described map[string]string
+	if err := json.Unmarshal(text, &described); err != nil {
+		return fmt.Errorf("available_events: %w", err)
+	}
+	*d = described
+	return nil
+}
+
+// CreateWebhook creates a webhook. It gets the events that are published once this call has returned.
+func (c *Client) CreateWebhook(ctx context.Context, o Owner, s WebhookSettings) (Webhook, error) {
+	return get[Webhook](ctx, c, request{method: http.MethodPost, path: o.path("webhooks"), body: s})
+}
+
+// GetWebhook gives one webhook.
+func (c *Client) GetWebhook(ctx context.Context, o Owner, webhookID string) (Webhook, error) {
+	return get[Webhook](ctx, c, request{method: http.MethodGet, path: o.path("webhooks", webhookID)})
+}
+
+// ListWebhooks gives all webhooks of an agent or campaign, and the event types that they may subscribe to.
+func (c *Client) ListWebhooks(ctx context.Context, o Owner) (WebhookList, error) {
+	return get[WebhookList](ctx, c, request{method: http.MethodGet, path: o.path("webhooks")})
+}
+
+// UpdateWebhook changes what the settings name and leaves the rest. What is still to be sent, retries included, is
+// sent by the new settings.
+func (c *Client) UpdateWebhook(ctx context.Context, o Owner, webhookID string, s WebhookSettings) (Webhook, error) {
+	return get[Webhook](ctx, c, request{method: http.MethodPut, path: o.path("webhooks", webhookID), body: s})
+}
+
+// DeleteWebhook deletes a webhook. Its log stays readable until the retention ends.
+func (c *Client) DeleteWebhook(ctx context.Context, o Owner, webhookID string) error {
+	return c.call(ctx, request{method: http.MethodDelete, path: o.path("webhooks", webhookID)}, nil)
+}
+
+// ToggleWebhook disables an enabled webhook and enables a disabled one.
+func (c *Client) ToggleWebhook(ctx context.Context, o Owner, webhookID string) (Webhook, error) {
+	return get[Webhook](ctx, c, request{method: http.MethodPatch, path: o.path("webhooks", webhookID, "toggle")})
+}
+
+// TestResult is what the receiver answered to a test.
+type TestResult struct {
+	StatusCode   int `json:"status_code"`
+	ResponseTime int `json:"response_time"` // milliseconds
+}
+
+// TestWebhook sends a test event. For an agent's webhook it waits for the receiver, and fails with an [*Error] of
+// status 422 when that did not answer 2xx. For a campaign's it returns at once with a zero result: what came of the
+// test stands in the log.
+func (c *Client) TestWebhook(ctx context.Context, o Owner, webhookID string) (TestResult, error) {
+	return get[TestResult](ctx, c, request{method: http.MethodPost, path: o.path("webhooks", webhookID, "test")})
+}
