@@ -30,16 +30,16 @@ import (
 )
 
 const (
-	// maxAnswer is how much of an answer is read, in bytes: a page of a hundred log entries with large payloads fits.
-	maxAnswer = 64 << 20
+	// defaultMaxAnswer fits a page of a hundred log entries with payloads as large as a server takes by default.
+	defaultMaxAnswer = 64 << 20
 	// defaultTimeout bounds a call whose context does not: the test of a webhook may take two minutes.
 	defaultTimeout = 3 * time.Minute
 	// basePath stands before every path of the API but that of readiness.
 	basePath = "/api/v1"
 )
 
-// ErrAnswerTooLarge says that the server's answer is larger than 64 MiB.
-var ErrAnswerTooLarge = errors.New("the answer is larger than 64 MiB")
+// ErrAnswerTooLarge says that the server's answer is larger than the client reads.
+var ErrAnswerTooLarge = errors.New("the answer is too large")
 
 // Client calls one server with one environment's token. It is safe for concurrent use.
 type Client struct {
@@ -47,6 +47,7 @@ type Client struct {
 	token     string
 	http      *http.Client
 	userAgent string
+	maxAnswer int64
 }
 
 // Option changes how a client calls.
@@ -59,6 +60,10 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 // WithUserAgent names the caller to the server. The default is "carteiro-client".
 func WithUserAgent(name string) Option { return func(c *Client) { c.userAgent = name } }
 
+// WithMaxAnswer bounds how much of an answer is read, in bytes. The default is 64 MiB. Pages of the log hold what was
+// sent, so that a server set to take larger payloads may need more, or fewer entries a page.
+func WithMaxAnswer(n int64) Option { return func(c *Client) { c.maxAnswer = n } }
+
 // New makes a client of the server at baseURL, such as http://127.0.0.1:8080. A URL that is none shows at the first
 // call.
 func New(baseURL, token string, options ...Option) *Client {
@@ -66,6 +71,7 @@ func New(baseURL, token string, options ...Option) *Client {
 		base:      strings.TrimRight(baseURL, "/"),
 		token:     token,
 		userAgent: "carteiro-client",
+		maxAnswer: defaultMaxAnswer,
 		http: &http.Client{
 			Timeout: defaultTimeout,
 			// The API redirects nowhere; whoever does must not be sent the token.
@@ -127,12 +133,12 @@ func (c *Client) call(ctx context.Context, r request, answer any) error {
 		return err // the http package has said what was being done
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer+1))
 	if err != nil {
 		return fmt.Errorf("%s: read the answer: %w", doing, err)
 	}
-	if len(text) > maxAnswer {
-		return fmt.Errorf("%s: %w", doing, ErrAnswerTooLarge)
+	if int64(len(text)) > c.maxAnswer {
+		return fmt.Errorf("%s: %w: more than %d bytes", doing, ErrAnswerTooLarge, c.maxAnswer)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return newError(resp, text)

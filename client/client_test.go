@@ -506,7 +506,7 @@ func TestWhatIsNoAnswerIsAnError(t *testing.T) {
 		}
 	})
 	t.Run("more than is read", func(t *testing.T) {
-		c := client.New("http://localhost", "", client.WithHTTPClient(&http.Client{Transport: endless{}}))
+		c := client.New("http://localhost", "", client.WithHTTPClient(&http.Client{Transport: endless{}}), client.WithMaxAnswer(1000))
 		if err := c.Health(t.Context()); !errors.Is(err, client.ErrAnswerTooLarge) {
 			t.Error(err)
 		}
