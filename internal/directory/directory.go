@@ -82,6 +82,15 @@ func (d *Directory) Webhook(ctx context.Context, id carteiro.ID) (*carteiro.Webh
 	})
 }
 
+// Owner gives an agent or campaign. It fails with [store.ErrNotFound].
+func (d *Directory) Owner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error) {
+	subs, err := d.subscriptions(ctx, ref)
+	if err != nil {
+		return carteiro.Owner{}, err
+	}
+	return subs.owner, nil
+}
+
 // Recipients are the webhooks that want an event, with the names that go into its envelope.
 type Recipients struct {
 	Owner    carteiro.Owner

@@ -1,0 +1,88 @@
+// Package api is the wire contract on HTTP: routes, tokens, decoding, validation wording, error bodies and pagination.
+// It holds no rule of the business; those are publish's, directory's and the store's.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"carteiro"
+	"carteiro/internal/directory"
+	"carteiro/internal/egress"
+	"carteiro/internal/publish"
+	"carteiro/internal/store"
+)
+
+// Bounds of request bodies, in bytes.
+const (
+	// maxBody bounds the body of an ordinary call.
+	maxBody = 1 << 20
+	// maxEnvelope is what a published event may hold beside its payload.
+	maxEnvelope = 64 << 10
+	// maxBatchBody bounds a batch as a whole.
+	maxBatchBody = 64 << 20
+)
+
+// Store is what the API reads of the store by itself; everything else goes through the directory and the publisher.
+type Store interface {
+	store.Logs
+	GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error)
+	ListOwners(ctx context.Context, p store.ListOwners) (owners []carteiro.Owner, total int, err error)
+	ListWebhooks(ctx context.Context, ref store.OwnerRef) ([]*carteiro.Webhook, error)
+	Ping(ctx context.Context) error
+}
+
+// Publisher takes events in and opens the attempts that people ask for; see the methods of [publish.Publisher].
+type Publisher interface {
+	Publish(ctx context.Context, environment carteiro.ID, key *publish.Key, events []publish.Event) ([]publish.Result, error)
+	Test(ctx context.Context, w *carteiro.Webhook, sample publish.Event, names publish.Names) (*carteiro.Outcome, error)
+	TestLater(ctx context.Context, w *carteiro.Webhook, sample publish.Event, names publish.Names) error
+	Retry(ctx context.Context, log store.LogRef, key *publish.Key) (publish.Retried, error)
+}
+
+// Config is what the API is made of.
+type Config struct {
+	Directory *directory.Directory
+	Store     Store
+	Publisher Publisher
+	Catalogue *carteiro.Catalogue
+	IDs       *carteiro.IDSource
+	Logger    *slog.Logger
+	// RateLimit is how many requests a minute each environment may make, and each address without a token; 0: any
+	// number. Calls that publish do not count.
+	RateLimit int
+	// MaxPayload is how large an event's payload may be, in bytes; 0: [carteiro.DefaultMaxPayload].
+	MaxPayload int
+}
+
+// server is the API at work.
+type server struct {
+	Config
+	mux       *http.ServeMux
+	limiter   *limiter
+	guard     *egress.Guard
+	agents    *kind
+	campaigns *kind
+}
+
+// New makes the handler of /api/v1, /readyz and /openapi.yaml. It answers every other path with 404.
+func New(c Config) http.Handler {
+	if c.MaxPayload == 0 {
+		c.MaxPayload = carteiro.DefaultMaxPayload
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &server{
+		Config:  c,
+		mux:     http.NewServeMux(),
+		limiter: newLimiter(c.RateLimit),
+		// Where a URL may lead is decided when it is dialled; here only its form counts.
+		guard:     egress.New(true),
+		agents:    newKind(carteiro.OwnerAgent, c.Catalogue),
+		campaigns: newKind(carteiro.OwnerCampaign, c.Catalogue),
+	}
+	s.routes()
+	return s
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/publish"
+	"carteiro/internal/store"
+)
+
+// failure is an answer other than success. Handlers return it as their error.
+type failure struct {
+	status  int
+	message string
+	body    []byte
+	header  map[string]string // beside the usual ones
+}
+
+// Error gives the message.
+func (f *failure) Error() string { return f.message }
+
+// newFailure makes {"success":false,"message":…} with more members behind it: names and strings in turn.
+func newFailure(status int, message string, members ...string) *failure {
+	b := appendString([]byte(`{"success":false,"message":`), message)
+	for i := 0; i < len(members); i += 2 {
+		b = appendString(append(b, ','), members[i])
+		b = appendString(append(b, ':'), members[i+1])
+	}
+	return &failure{status: status, message: message, body: append(b, '}')}
+}
+
+// with gives a copy of the failure that has one header more.
+func (f *failure) with(name, value string) *failure {
+	more := *f
+	more.header = map[string]string{name: value}
+	return &more
+}
+
+// newTokenFailure makes a 401 in the shape that those with a code have.
+func newTokenFailure(code, message string) *failure {
+	b := appendString([]byte(`{"error":`), code)
+	b = appendString(append(b, `,"message":`...), message)
+	return &failure{status: http.StatusUnauthorized, message: message, body: append(b, `,"status_code":401}`...)}
+}
+
+var (
+	errMissingToken = &failure{
+		status:  http.StatusUnauthorized,
+		message: msgMissingToken,
+		body:    append(appendString([]byte(`{"message":`), msgMissingToken), '}'),
+	}
+	errInvalidToken    = newTokenFailure(codeInvalidToken, msgInvalidToken)
+	errExpiredToken    = newTokenFailure(codeExpiredToken, msgExpiredToken)
+	errWebhookNotFound = newFailure(http.StatusNotFound, msgWebhookNotFound)
+	errLogNotFound     = newFailure(http.StatusNotFound, msgLogNotFound)
+	errNoRoute         = newFailure(http.StatusNotFound, msgNoRoute)
+	errInvalidJSON     = newFailure(http.StatusBadRequest, msgInvalidJSON)
+	errKeyReused       = newFailure(http.StatusConflict, msgKeyReused, "code", codeKeyReused)
+	errUnavailable     = newFailure(http.StatusServiceUnavailable, msgUnavailable, "code", codeUnavailable).with("Retry-After", "5")
+)
+
+func bodyTooLarge(limit int) *failure {
+	// What is left of the body is not worth reading.
+	return newFailure(http.StatusRequestEntityTooLarge, fmt.Sprintf(msgBodyTooLarge, limit)).with("Connection", "close")
+}
+
+func payloadTooLarge(limit int) *failure {
+	return newFailure(http.StatusRequestEntityTooLarge, fmt.Sprintf(msgPayloadTooLarge, limit))
+}
+
+func methodNotAllowed(allow string) *failure {
+	return newFailure(http.StatusMethodNotAllowed, msgMethodNotAllowed).with("Allow", allow)
+}
+
+func rateLimited(wait time.Duration) *failure {
+	seconds := max(1, int((wait+time.Second-1)/time.Second))
+	return newFailure(http.StatusTooManyRequests, msgRateLimited, "code", codeRateLimited).with("Retry-After", strconv.Itoa(seconds))
+}
+
+func notRetriable(reason carteiro.NotRetriable) *failure {
+	return newFailure(http.StatusUnprocessableEntity, msgNotRetriable, "code", codeNotRetriable, "reason", string(reason))
+}
+
+func testFailed(cause string) *failure {
+	return newFailure(http.StatusUnprocessableEntity, msgTestFailed+cause)
+}
+
+// missing turns the store's "not found" into that of the thing that was looked for.
+func missing(err error, thing *failure) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return thing
+	}
+	return err
+}
+
+// failureOf says how an error is answered; internal says that it is our own fault, and to be logged.
+func failureOf(err error, requestID string) (f *failure, internal bool) {
+	var invalid *faults
+	switch {
+	case errors.As(err, &f):
+		return f, false
+	case errors.As(err, &invalid):
+		return invalid.failure(), false
+	case errors.Is(err, publish.ErrKeyReused):
+		return errKeyReused, false
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrLeaseLost):
+		return errUnavailable, true
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return errUnavailable, false // the client has gone, or the server is stopping
+	default:
+		return newFailure(http.StatusInternalServerError, msgInternal, "request_id", requestID), true
+	}
+}

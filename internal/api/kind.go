@@ -1,0 +1,68 @@
+package api
+
+import (
+	"encoding/json"
+
+	"carteiro"
+)
+
+// kind is what tells the calls on agents and those on campaigns apart. Everything else about them is one code.
+type kind struct {
+	owner    carteiro.OwnerKind
+	plural   string // as in paths
+	messages messages
+	notFound *failure
+	// types holds the event types that can be published of an owner and subscribed to, each under its own name, so that
+	// a name in a request body is looked up without being copied.
+	types map[string]string
+	// available is types as the list of webhooks shows them.
+	available json.Marshaler
+}
+
+func newKind(owner carteiro.OwnerKind, catalogue *carteiro.Catalogue) *kind {
+	list := catalogue.Types(owner)
+	k := &kind{
+		owner:     owner,
+		plural:    "agents",
+		messages:  agentMessages,
+		available: descriptions(list),
+	}
+	if owner == carteiro.OwnerCampaign {
+		k.plural, k.messages, k.available = "campaigns", campaignMessages, names(list)
+	}
+	k.notFound = newFailure(404, k.messages.notFound)
+	k.types = make(map[string]string, len(list))
+	for _, t := range list {
+		k.types[t.Name] = t.Name
+	}
+	return k
+}
+
+// descriptions shows event types as an object, in the catalogue's order: name → description.
+type descriptions []carteiro.EventType
+
+// MarshalJSON implements json.Marshaler.
+func (d descriptions) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, t := range d {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, t.Name)
+		b = append(b, ':')
+		b = appendString(b, t.Description)
+	}
+	return append(b, '}'), nil
+}
+
+// names shows event types as an array of their names.
+type names []carteiro.EventType
+
+// MarshalJSON implements json.Marshaler.
+func (n names) MarshalJSON() ([]byte, error) {
+	list := make([]string, len(n))
+	for i, t := range n {
+		list[i] = t.Name
+	}
+	return json.Marshal(list)
+}

@@ -1,0 +1,180 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// logShown is an entry of the delivery log as it is shown. What has no value is left out.
+type logShown struct {
+	ID                carteiro.ID       `json:"id"`
+	WebhookID         carteiro.ID       `json:"webhook_id"`
+	Event             string            `json:"event"`
+	EventID           carteiro.ID       `json:"event_id"`
+	Attempt           int               `json:"attempt"`
+	Trigger           carteiro.Trigger  `json:"trigger"`
+	OriginalLogID     carteiro.ID       `json:"original_log_id,omitzero"`
+	Status            carteiro.Status   `json:"status"`
+	HTTPStatus        int               `json:"http_status,omitempty"`
+	RequestURL        string            `json:"request_url,omitempty"`
+	RequestHeaders    map[string]string `json:"request_headers,omitempty"`
+	RequestPayload    json.RawMessage   `json:"request_payload,omitempty"`
+	ResponseHeaders   map[string]string `json:"response_headers,omitempty"`
+	ResponseBody      string            `json:"response_body,omitempty"`
+	ResponseTruncated bool              `json:"response_truncated,omitempty"`
+	Error             string            `json:"error,omitempty"`
+	DurationMS        *int64            `json:"duration_ms,omitempty"`
+	NextAttemptAt     timestamp         `json:"next_attempt_at,omitzero"`
+	DeliveredAt       timestamp         `json:"delivered_at,omitzero"`
+	CreatedAt         timestamp         `json:"created_at"`
+}
+
+func showLog(a *carteiro.Attempt) logShown {
+	shown := logShown{
+		ID: a.ID, WebhookID: a.WebhookID, Event: a.EventType, EventID: a.EventID,
+		Attempt: a.Number, Trigger: a.Trigger, OriginalLogID: a.PreviousID, Status: a.Status,
+		CreatedAt: timestamp(a.CreatedAt()),
+	}
+	if a.Status == carteiro.StatusPending && a.DueAt.After(a.CreatedAt()) {
+		shown.NextAttemptAt = timestamp(a.DueAt)
+	}
+	o := a.Outcome
+	if o == nil {
+		return shown
+	}
+	shown.HTTPStatus = o.HTTPStatus
+	shown.RequestURL = o.RequestURL
+	shown.RequestHeaders = showHeader(o.RequestHeaders)
+	shown.RequestPayload = showBody(o.RequestBody)
+	shown.ResponseHeaders = showHeader(o.ResponseHeaders)
+	shown.ResponseBody = string(o.ResponseBody) // encoding/json replaces what is no UTF-8
+	shown.ResponseTruncated = o.ResponseTruncated
+	shown.Error = o.Error
+	if o.Duration > 0 {
+		ms := o.Duration.Milliseconds()
+		shown.DurationMS = &ms
+	}
+	if o.Success {
+		shown.DeliveredAt = timestamp(o.FinishedAt)
+	}
+	return shown
+}
+
+// showHeader gives headers as an object of strings.
+func showHeader(h http.Header) map[string]string {
+	shown := make(map[string]string, len(h))
+	for name, values := range h {
+		shown[name] = strings.Join(values, ", ")
+	}
+	return shown
+}
+
+// showBody gives a body as the JSON it is, or as a string should it be none.
+func showBody(body []byte) json.RawMessage {
+	if len(body) == 0 || json.Valid(body) {
+		return body
+	}
+	return appendString(nil, string(body))
+}
+
+func (s *server) listLogs(r *request, k *kind) error {
+	at, err := r.webhookWithLogs(k)
+	if err != nil {
+		return err
+	}
+	q := r.query()
+	p := q.page(defaultLogs)
+	list := store.ListLogs{
+		WebhookID: at.webhook.ID,
+		Status:    q.status(),
+		EventType: q.text(fieldEvent),
+		EventID:   q.id(fieldEventID),
+		From:      q.time(fieldFrom),
+		To:        q.time(fieldTo),
+		Before:    q.cursor(),
+		Limit:     p.PerPage,
+		Offset:    p.offset(),
+	}
+	if err := q.faults.err(); err != nil {
+		return err
+	}
+	if !list.To.IsZero() {
+		list.To = list.To.Add(time.Microsecond) // the store's bound is exclusive
+	}
+	if !list.Before.IsZero() {
+		p.CurrentPage, list.Offset = 1, 0
+	}
+	logs, err := s.Store.ListLogs(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	p.setTotal(logs.Total)
+	shown := make([]logShown, len(logs.Attempts))
+	for i, a := range logs.Attempts {
+		shown[i] = showLog(a)
+	}
+	if logs.More && len(logs.Attempts) > 0 {
+		p.NextCursor = encodeCursor(logs.Attempts[len(logs.Attempts)-1].ID)
+	}
+	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+}
+
+func (s *server) getLog(r *request, k *kind) error {
+	at, err := r.webhookWithLogs(k)
+	if err != nil {
+		return err
+	}
+	id, err := r.pathID(pathLog, errLogNotFound)
+	if err != nil {
+		return err
+	}
+	log, err := s.Store.GetLog(r.Context(), store.AttemptRef{WebhookID: at.webhook.ID, ID: id})
+	if err != nil {
+		return missing(err, errLogNotFound)
+	}
+	return r.answer(http.StatusOK, answer{Data: showLog(log)})
+}
+
+// status reads the filter by status.
+func (q *query) status() carteiro.Status {
+	status := carteiro.Status(q.values.Get(fieldStatus))
+	switch status {
+	case "", carteiro.StatusPending, carteiro.StatusSuccess, carteiro.StatusRetrying, carteiro.StatusFailed:
+		return status
+	}
+	q.faults.add(fieldStatus, isNotAmongTheSelection)
+	return ""
+}
+
+// cursor reads where the page before ended.
+func (q *query) cursor() carteiro.ID {
+	s := q.values.Get(fieldCursor)
+	if s == "" {
+		return carteiro.ID{}
+	}
+	id, ok := decodeCursor(s)
+	if !ok {
+		q.faults.add(fieldCursor, isNotAmongTheSelection)
+	}
+	return id
+}
+
+// encodeCursor makes the cursor that continues behind an entry.
+func encodeCursor(last carteiro.ID) string { return base64.RawURLEncoding.EncodeToString(last[:]) }
+
+func decodeCursor(s string) (id carteiro.ID, ok bool) {
+	if len(s) != base64.RawURLEncoding.EncodedLen(len(id)) {
+		return id, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != len(id) { // line breaks do not count as characters there
+		return id, false
+	}
+	return carteiro.ID(b), carteiro.ID(b) != carteiro.ID{}
+}

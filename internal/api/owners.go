@@ -1,0 +1,129 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// maxName bounds the names of agents, campaigns and webhooks, in characters.
+const maxName = 255
+
+var ownerFields = []string{fieldName, fieldAgentID}
+
+// ownerShown is an agent or campaign as it is shown.
+type ownerShown struct {
+	ID        carteiro.ID `json:"id"`
+	Name      string      `json:"name"`
+	AgentID   carteiro.ID `json:"agent_id,omitzero"` // of a campaign that has one
+	CreatedAt timestamp   `json:"created_at"`
+	UpdatedAt timestamp   `json:"updated_at"`
+}
+
+func showOwner(o carteiro.Owner) ownerShown {
+	return ownerShown{o.ID, o.Name, o.AgentID, timestamp(o.CreatedAt), timestamp(o.UpdatedAt)}
+}
+
+func (s *server) listOwners(r *request, k *kind) error {
+	q := r.query()
+	p := q.page(defaultOwners)
+	search := q.text(fieldSearch)
+	if err := q.faults.err(); err != nil {
+		return err
+	}
+	owners, total, err := s.Store.ListOwners(r.Context(), store.ListOwners{
+		EnvironmentID: r.environment, Kind: k.owner, Search: search, Limit: p.PerPage, Offset: p.offset(),
+	})
+	if err != nil {
+		return err
+	}
+	p.setTotal(total)
+	shown := make([]ownerShown, len(owners))
+	for i, o := range owners {
+		shown[i] = showOwner(o)
+	}
+	if k == s.agents {
+		return r.answer(http.StatusOK, answer{Data: shown, Meta: p})
+	}
+	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+}
+
+func (s *server) getOwner(r *request, k *kind) error {
+	_, owner, err := r.owner(k)
+	if err != nil {
+		return err
+	}
+	return r.answer(http.StatusOK, answer{Data: showOwner(owner)})
+}
+
+func (s *server) createOwner(r *request, k *kind) error {
+	return s.storeOwner(r, k, s.IDs.New(r.begun))
+}
+
+func (s *server) putOwner(r *request, k *kind) error {
+	id, err := r.pathID(pathOwner, k.notFound)
+	if err != nil {
+		return err
+	}
+	return s.storeOwner(r, k, id)
+}
+
+// storeOwner creates the agent or campaign of this id, or changes it.
+func (s *server) storeOwner(r *request, k *kind, id carteiro.ID) error {
+	var f faults
+	in, err := r.input(ownerFields, true, &f)
+	if err != nil {
+		return err
+	}
+	now := r.begun.UTC().Truncate(time.Microsecond)
+	owner := carteiro.Owner{Kind: k.owner, ID: id, EnvironmentID: r.environment, CreatedAt: now, UpdatedAt: now}
+	in.requiredText(&owner.Name, fieldName, maxName)
+	_, agentSent := in.sent(fieldAgentID)
+	if k == s.campaigns {
+		if err := s.readAgent(r, &in, &owner); err != nil {
+			return err
+		}
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	owner, created, err := s.Directory.PutOwner(r.Context(), store.PutOwner{Owner: owner, KeepAgent: !agentSent})
+	if err != nil {
+		return err
+	}
+	if created {
+		return r.answer(http.StatusCreated, answer{Message: k.messages.created, Data: showOwner(owner)})
+	}
+	return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
+}
+
+// readAgent reads the agent of a campaign, which must be there.
+func (s *server) readAgent(r *request, in *input, owner *carteiro.Owner) error {
+	in.id(&owner.AgentID, fieldAgentID)
+	if owner.AgentID.IsZero() {
+		return nil
+	}
+	_, err := s.Store.GetOwner(r.Context(), store.OwnerRef{
+		EnvironmentID: r.environment, Kind: carteiro.OwnerAgent, ID: owner.AgentID,
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		in.fault(fieldAgentID, isNotAmongTheSelection)
+		return nil
+	}
+	return err
+}
+
+func (s *server) deleteOwner(r *request, k *kind) error {
+	ref, err := r.ownerRef(k)
+	if err != nil {
+		return err
+	}
+	err = s.Directory.DeleteOwner(r.Context(), store.DeleteOwner{OwnerRef: ref, Now: r.begun})
+	if err != nil {
+		return missing(err, k.notFound)
+	}
+	return r.answer(http.StatusOK, answer{Message: k.messages.deleted})
+}

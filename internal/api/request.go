@@ -1,0 +1,212 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// request is one request with what was found out about it on its way to the handler.
+type request struct {
+	*http.Request
+	s           *server
+	w           http.ResponseWriter
+	id          string
+	begun       time.Time
+	status      int         // of the answer, once written
+	environment carteiro.ID // that the token opens
+}
+
+// route is one method of one path.
+type route struct {
+	s      *server
+	access access
+	do     handler
+}
+
+// ServeHTTP implements http.Handler: it names the request, lets it in, has it answered, and answers for what fails.
+func (rt *route) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	r := &request{Request: hr, s: rt.s, w: w, begun: time.Now()}
+	r.id = r.name()
+	w.Header()["X-Request-Id"] = []string{r.id}
+	defer r.rescue()
+	err := r.enter(rt.access)
+	if err == nil {
+		err = rt.do(r)
+	}
+	if err != nil {
+		r.fail(err)
+	}
+	r.log()
+}
+
+// name gives the caller's own name of the request, if it is one to put into a log, or a new one.
+func (r *request) name() string {
+	const most = 128
+	id := r.Header.Get("X-Request-Id")
+	if id == "" || len(id) > most {
+		return r.s.IDs.New(r.begun).String()
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z', c == '.', c == '_', c == '-':
+		default:
+			return r.s.IDs.New(r.begun).String()
+		}
+	}
+	return id
+}
+
+// enter finds out who asks, counts the request, and lets it in or not.
+func (r *request) enter(a access) error {
+	if a == open {
+		return nil
+	}
+	environment, err := r.identify(r.begun)
+	who := caller{environment: environment}
+	if err != nil {
+		who.address = addressOf(r.RemoteAddr)
+	}
+	spend := a != publishing || err != nil
+	if wait := r.s.limiter.admit(r.w.Header(), who, spend, r.begun); wait > 0 {
+		return rateLimited(wait)
+	}
+	r.environment = environment
+	if a == anyone {
+		return nil
+	}
+	return err
+}
+
+// fail answers for an error.
+func (r *request) fail(err error) {
+	f, internal := failureOf(err, r.id)
+	if internal {
+		r.s.Logger.LogAttrs(r.Context(), slog.LevelError, "request failed", append(r.attributes(), slog.Any("error", err))...)
+	}
+	for name, value := range f.header {
+		r.w.Header()[name] = []string{value}
+	}
+	r.write(f.status, f.body)
+}
+
+// rescue answers for a panic, as long as nothing was written.
+func (r *request) rescue() {
+	p := recover()
+	switch {
+	case p == nil:
+		return
+	case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares it so
+		panic(p)
+	}
+	r.s.Logger.LogAttrs(r.Context(), slog.LevelError, "request panicked",
+		append(r.attributes(), slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))...)
+	if r.status == 0 {
+		f, _ := failureOf(errPanicked, r.id)
+		r.write(f.status, f.body)
+	}
+}
+
+var errPanicked = errors.New("a handler panicked")
+
+func (r *request) attributes() []slog.Attr {
+	return []slog.Attr{
+		slog.String("request_id", r.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+	}
+}
+
+func (r *request) log() {
+	if !r.s.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	r.s.Logger.LogAttrs(r.Context(), slog.LevelDebug, "request",
+		append(r.attributes(), slog.Int("status", r.status), slog.Duration("took", time.Since(r.begun)))...)
+}
+
+// readBody reads the whole body, at most limit bytes, into buffer, which it may replace by a larger one.
+func (r *request) readBody(buffer []byte, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return buffer, bodyTooLarge(limit)
+	}
+	b := buffer[:0]
+	if expected := int(r.ContentLength); expected >= cap(b) {
+		b = make([]byte, 0, expected+1) // one more, to see the end of the body in the same read
+	}
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Body.Read(b[len(b):min(cap(b), limit+1)])
+		b = b[:len(b)+n]
+		switch {
+		case len(b) > limit:
+			return b, bodyTooLarge(limit)
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return b, errInvalidJSON // it broke off
+		}
+	}
+}
+
+// pathID reads an id of the path; one that is no UUID names nothing.
+func (r *request) pathID(name string, notFound *failure) (carteiro.ID, error) {
+	id, err := carteiro.ParseID(r.PathValue(name))
+	if err != nil || id.IsZero() {
+		return carteiro.ID{}, notFound
+	}
+	return id, nil
+}
+
+// ownerRef names the agent or campaign of the path, whether there is one or not.
+func (r *request) ownerRef(k *kind) (store.OwnerRef, error) {
+	id, err := r.pathID(pathOwner, k.notFound)
+	return store.OwnerRef{EnvironmentID: r.environment, Kind: k.owner, ID: id}, err
+}
+
+// owner reads the agent or campaign of the path.
+func (r *request) owner(k *kind) (store.OwnerRef, carteiro.Owner, error) {
+	ref, err := r.ownerRef(k)
+	if err != nil {
+		return ref, carteiro.Owner{}, err
+	}
+	owner, err := r.s.Store.GetOwner(r.Context(), ref)
+	return ref, owner, missing(err, k.notFound)
+}
+
+// place is where a request is in the tree of what there is.
+type place struct {
+	ref     store.OwnerRef
+	owner   carteiro.Owner
+	webhook *carteiro.Webhook
+}
+
+// webhook reads the webhook of the path.
+func (r *request) webhook(k *kind) (place, error) {
+	return r.find(k, r.s.Directory.OwnWebhook)
+}
+
+// webhookWithLogs reads the webhook of the path even if it is deleted: its logs stay readable.
+func (r *request) webhookWithLogs(k *kind) (place, error) {
+	return r.find(k, r.s.Directory.PastOrPresentWebhook)
+}
+
+func (r *request) find(k *kind, read func(context.Context, store.OwnerRef, carteiro.ID) (*carteiro.Webhook, error)) (p place, err error) {
+	if p.ref, p.owner, err = r.owner(k); err != nil {
+		return p, err
+	}
+	id, err := r.pathID(pathWebhook, errWebhookNotFound)
+	if err != nil {
+		return p, err
+	}
+	p.webhook, err = read(r.Context(), p.ref, id)
+	return p, missing(err, errWebhookNotFound)
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"carteiro"
+	"carteiro/internal/publish"
+	"carteiro/internal/store"
+)
+
+// retryShown is the answer to a manual retry.
+type retryShown struct {
+	LogID         carteiro.ID `json:"log_id"`
+	OriginalLogID carteiro.ID `json:"original_log_id"`
+	QueuedAt      timestamp   `json:"queued_at"`
+}
+
+func (s *server) retryLog(r *request, k *kind) error {
+	at, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	log := store.LogRef{OwnerRef: at.ref, WebhookID: at.webhook.ID}
+	if log.LogID, err = r.pathID(pathLog, errLogNotFound); err != nil {
+		return err
+	}
+	var f faults
+	key := r.idempotencyKey(nil, &f)
+	if err := f.err(); err != nil {
+		// Only a log that is there can be asked for in a wrong way.
+		if _, missed := s.Store.GetLog(r.Context(), store.AttemptRef{WebhookID: log.WebhookID, ID: log.LogID}); missed != nil {
+			return missing(missed, errLogNotFound)
+		}
+		return err
+	}
+	retried, err := s.Publisher.Retry(r.Context(), log, key)
+	var refused publish.RefusedError
+	if errors.As(err, &refused) {
+		return notRetriable(refused.Reason)
+	}
+	if err != nil {
+		return missing(err, errLogNotFound)
+	}
+	return r.answer(http.StatusOK, answer{Message: k.messages.retryQueued, Data: retryShown{
+		retried.LogID, retried.OriginalLogID, timestamp(retried.QueuedAt),
+	}})
+}

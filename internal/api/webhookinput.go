@@ -1,0 +1,191 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"carteiro"
+	"carteiro/internal/egress"
+	"carteiro/internal/payload"
+	"carteiro/internal/signature"
+)
+
+// Bounds of a webhook's settings, in characters.
+const (
+	maxWebhookURL = 500
+	maxSecret     = 255
+	maxCredential = 4096
+)
+
+var webhookFields = []string{
+	fieldName, fieldWebhookURL, fieldEvents, fieldWebhookSecret, fieldTimeout, fieldMaxRetries, fieldEnabled, fieldHTTPMethod,
+	fieldScheme, fieldAuthorizationValue, fieldCustomHeaders, fieldPayloadTemplates, fieldIncludeCallEvents,
+}
+
+// readWebhook puts what was sent into a webhook, whose slices and maps it replaces. It fails with all the faults there
+// are, errInvalidJSON among them when a name stands somewhere twice.
+func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) error {
+	in.requiredText(&w.Name, fieldName, maxName)
+	s.readURL(in, w)
+	readEvents(in, w, k)
+	readSecret(in, w)
+	timeout := int(w.Timeout / time.Second)
+	in.integer(&timeout, fieldTimeout, int(carteiro.MinTimeout/time.Second), int(carteiro.MaxTimeout/time.Second),
+		int(carteiro.DefaultTimeout/time.Second))
+	w.Timeout = time.Duration(timeout) * time.Second
+	in.integer(&w.MaxRetries, fieldMaxRetries, 0, carteiro.MaxRetries, carteiro.DefaultRetries)
+	in.boolean(&w.Enabled, fieldEnabled, true)
+	choice(in, &w.HTTPMethod, fieldHTTPMethod, carteiro.DefaultHTTPMethod, "POST", "PUT", "PATCH")
+	choice(in, &w.AuthorizationScheme, fieldScheme, carteiro.AuthorizationNone, carteiro.AuthorizationNone,
+		carteiro.AuthorizationBearer, carteiro.AuthorizationBasic, carteiro.AuthorizationAPIKey, carteiro.AuthorizationCustom)
+	in.optionalText(&w.AuthorizationValue, fieldAuthorizationValue, maxCredential)
+	if k == s.campaigns {
+		in.boolean(&w.IncludeCallEvents, fieldIncludeCallEvents, false)
+	}
+	if err := readHeaders(in, w); err != nil {
+		return err
+	}
+	if err := s.readTemplates(in, w, k); err != nil {
+		return err
+	}
+	checkCredential(in, w)
+	return in.faults.err()
+}
+
+func (s *server) readURL(in *input, w *carteiro.Webhook) {
+	before := len(in.faults.list)
+	url := w.URL
+	in.requiredText(&url, fieldWebhookURL, maxWebhookURL)
+	if len(in.faults.list) > before || url == w.URL {
+		return
+	}
+	// Where it leads is looked at when it is dialled: a name may lead anywhere by then.
+	if err := s.guard.CheckURL(url); err != nil && !errors.Is(err, egress.ErrBlocked) {
+		in.fault(fieldWebhookURL, mustBeURL)
+		return
+	}
+	w.URL = url
+}
+
+// readEvents reads the event types that a webhook subscribes to. One that is named twice counts once.
+func readEvents(in *input, w *carteiro.Webhook, k *kind) {
+	raw, ok := in.required(fieldEvents)
+	if !ok {
+		return
+	}
+	if !isArray(raw) {
+		in.fault(fieldEvents, mustBeArray)
+		return
+	}
+	events, count := []string{}, 0
+	for m := walk(raw); m.nextItem(); count++ {
+		field := fieldEvents + "." + strconv.Itoa(count)
+		if !isString(m.value) {
+			in.fault(field, mustBeString)
+			continue
+		}
+		event, known := k.types[text(m.value)]
+		switch {
+		case !known:
+			in.fault(field, isNotAmongTheSelection)
+		case !slices.Contains(events, event):
+			events = append(events, event)
+		}
+	}
+	if count == 0 {
+		in.fault(fieldEvents, mustContainAtLeast, 1)
+	}
+	w.Events = events
+}
+
+func readSecret(in *input, w *carteiro.Webhook) {
+	secret := w.Secret
+	in.optionalText(&secret, fieldWebhookSecret, maxSecret)
+	if secret != "" && secret != w.Secret {
+		if _, err := signature.ParseSecret(secret); err != nil {
+			in.fault(fieldWebhookSecret, hasInvalidFormat)
+			return
+		}
+	}
+	w.Secret = secret
+}
+
+// readTemplates reads the templates by event type. They replace those there were.
+func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *kind) error {
+	raw, ok := in.sent(fieldPayloadTemplates)
+	if !ok {
+		return nil
+	}
+	if isNull(raw) {
+		w.PayloadTemplates = nil
+		return nil
+	}
+	if !isObject(raw) {
+		in.fault(fieldPayloadTemplates, mustBeObject)
+		return nil
+	}
+	templates := make(map[string]json.RawMessage)
+	for m := walk(raw); m.nextMember(); {
+		name := m.name()
+		if _, twice := templates[name]; twice {
+			return errInvalidJSON
+		}
+		templates[name] = bytes.Clone(m.value)
+		_, known := k.types[name]
+		if !known && w.OwnerKind == carteiro.OwnerCampaign && w.IncludeCallEvents {
+			_, known = s.agents.types[name]
+		}
+		checkTemplate(in, fieldPayloadTemplates+"."+name, m.value, known)
+	}
+	w.PayloadTemplates = templates
+	return nil
+}
+
+func checkTemplate(in *input, field string, raw []byte, known bool) {
+	switch {
+	case !known:
+		in.fault(field, isNotAmongTheSelection)
+	case !isObject(raw):
+		in.fault(field, mustBeObject)
+	default:
+		if _, err := payload.Compile(raw); err != nil {
+			in.fault(field, mustBeTemplate, err)
+		}
+	}
+}
+
+// checkCredential looks at scheme and credential together, as they are now.
+func checkCredential(in *input, w *carteiro.Webhook) {
+	if in.faults.any(fieldScheme, fieldAuthorizationValue, fieldCustomHeaders) {
+		return
+	}
+	value := w.AuthorizationValue
+	switch {
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }), !utf8.ValidString(value):
+		in.fault(fieldAuthorizationValue, hasInvalidFormat)
+	case w.AuthorizationScheme == carteiro.AuthorizationNone:
+	case value == "" && !slices.ContainsFunc(w.CustomHeaders, func(h carteiro.Header) bool { return carries(w.AuthorizationScheme, h) }):
+		in.fault(fieldAuthorizationValue, isRequiredWhenScheme, w.AuthorizationScheme)
+	case value != "" && w.AuthorizationScheme == carteiro.AuthorizationBasic && !strings.Contains(value, ":"):
+		in.fault(fieldAuthorizationValue, hasInvalidFormat)
+	}
+}
+
+// carries says whether a custom header can be what carries the credential of a scheme. Bearer and basic say where it
+// stands; the other two leave the header's name to the receiver.
+func carries(scheme carteiro.AuthorizationScheme, h carteiro.Header) bool {
+	switch {
+	case h.Value == "":
+		return false
+	case scheme == carteiro.AuthorizationBearer, scheme == carteiro.AuthorizationBasic:
+		return strings.EqualFold(h.Key, "Authorization")
+	default:
+		return carteiro.Secretive(h.Key)
+	}
+}

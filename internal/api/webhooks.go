@@ -1,0 +1,183 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"carteiro"
+)
+
+// webhookShown is a webhook as it is shown: without its secrets.
+type webhookShown struct {
+	ID                  carteiro.ID                  `json:"id"`
+	AgentID             carteiro.ID                  `json:"agent_id,omitzero"`
+	CampaignID          carteiro.ID                  `json:"campaign_id,omitzero"`
+	Name                string                       `json:"name"`
+	WebhookURL          string                       `json:"webhook_url"`
+	Events              []string                     `json:"events"`
+	IncludeCallEvents   *bool                        `json:"include_call_events,omitempty"`
+	Timeout             int                          `json:"timeout"`
+	MaxRetries          int                          `json:"max_retries"`
+	Enabled             bool                         `json:"enabled"`
+	CreatedAt           timestamp                    `json:"created_at"`
+	UpdatedAt           timestamp                    `json:"updated_at"`
+	EventsCount         int                          `json:"events_count"`
+	Status              carteiro.WebhookStatus       `json:"status"`
+	HTTPMethod          string                       `json:"http_method"`
+	AuthorizationScheme carteiro.AuthorizationScheme `json:"authorization_scheme"`
+	CustomHeaders       []carteiro.Header            `json:"custom_headers"`
+	PayloadTemplates    map[string]json.RawMessage   `json:"payload_templates"`
+	HasSecret           bool                         `json:"has_secret"`
+}
+
+func showWebhook(w *carteiro.Webhook) webhookShown {
+	shown := webhookShown{
+		ID:                  w.ID,
+		Name:                w.Name,
+		WebhookURL:          w.URL,
+		Events:              w.Events,
+		Timeout:             int(w.Timeout / time.Second),
+		MaxRetries:          w.MaxRetries,
+		Enabled:             w.Enabled,
+		CreatedAt:           timestamp(w.CreatedAt),
+		UpdatedAt:           timestamp(w.UpdatedAt),
+		EventsCount:         len(w.Events),
+		Status:              w.Status(),
+		HTTPMethod:          w.HTTPMethod,
+		AuthorizationScheme: w.AuthorizationScheme,
+		CustomHeaders:       maskHeaders(w.CustomHeaders),
+		PayloadTemplates:    w.PayloadTemplates,
+		HasSecret:           w.Secret != "",
+	}
+	if shown.PayloadTemplates == nil {
+		shown.PayloadTemplates = map[string]json.RawMessage{}
+	}
+	if w.OwnerKind == carteiro.OwnerCampaign {
+		shown.CampaignID, shown.IncludeCallEvents = w.OwnerID, &w.IncludeCallEvents
+	} else {
+		shown.AgentID = w.OwnerID
+	}
+	return shown
+}
+
+// webhookList is what the list of webhooks holds.
+type webhookList struct {
+	Webhooks  []webhookShown `json:"webhooks"`
+	Available json.Marshaler `json:"available_events"`
+}
+
+func (s *server) listWebhooks(r *request, k *kind) error {
+	ref, _, err := r.owner(k)
+	if err != nil {
+		return err
+	}
+	webhooks, err := s.Store.ListWebhooks(r.Context(), ref)
+	if err != nil {
+		return err
+	}
+	list := webhookList{Webhooks: make([]webhookShown, len(webhooks)), Available: k.available}
+	for i, w := range webhooks {
+		list.Webhooks[i] = showWebhook(w)
+	}
+	return r.answer(http.StatusOK, answer{Data: list})
+}
+
+func (s *server) getWebhook(r *request, k *kind) error {
+	p, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	return r.answer(http.StatusOK, answer{Data: showWebhook(p.webhook)})
+}
+
+func (s *server) createWebhook(r *request, k *kind) error {
+	ref, _, err := r.owner(k)
+	if err != nil {
+		return err
+	}
+	now := r.begun.UTC().Truncate(time.Microsecond)
+	w := carteiro.Webhook{
+		ID: s.IDs.New(now), EnvironmentID: ref.EnvironmentID, OwnerKind: ref.Kind, OwnerID: ref.ID,
+		Timeout:             carteiro.DefaultTimeout,
+		MaxRetries:          carteiro.DefaultRetries,
+		Enabled:             true,
+		HTTPMethod:          carteiro.DefaultHTTPMethod,
+		AuthorizationScheme: carteiro.AuthorizationNone,
+		CreatedAt:           now, UpdatedAt: now,
+	}
+	var f faults
+	in, err := r.input(webhookFields, true, &f)
+	if err != nil {
+		return err
+	}
+	if err := s.readWebhook(&in, &w, k); err != nil {
+		return err
+	}
+	if err := s.Directory.CreateWebhook(r.Context(), &w); err != nil {
+		return missing(err, k.notFound)
+	}
+	return r.answer(http.StatusCreated, answer{Message: k.messages.webhookCreated, Data: showWebhook(&w)})
+}
+
+func (s *server) updateWebhook(r *request, k *kind) error {
+	p, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	var f faults
+	in, err := r.input(webhookFields, false, &f)
+	if err != nil {
+		return err
+	}
+	w, err := s.changeWebhook(r, p, func(w *carteiro.Webhook) error {
+		f = faults{} // of an earlier try
+		return s.readWebhook(&in, w, k)
+	})
+	if err != nil {
+		return err
+	}
+	return r.answer(http.StatusOK, answer{Message: k.messages.webhookUpdated, Data: showWebhook(w)})
+}
+
+func (s *server) toggleWebhook(r *request, k *kind) error {
+	p, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	w, err := s.changeWebhook(r, p, func(w *carteiro.Webhook) error {
+		w.Enabled = !w.Enabled
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	message := msgWebhookDisabled
+	if w.Enabled {
+		message = msgWebhookEnabled
+	}
+	return r.answer(http.StatusOK, answer{Message: message, Data: showWebhook(w)})
+}
+
+func (s *server) deleteWebhook(r *request, k *kind) error {
+	p, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	_, err = s.changeWebhook(r, p, func(w *carteiro.Webhook) error {
+		w.DeletedAt = r.begun.UTC().Truncate(time.Microsecond)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.answer(http.StatusOK, answer{Message: k.messages.webhookDeleted})
+}
+
+func (s *server) changeWebhook(r *request, p place, change func(*carteiro.Webhook) error) (*carteiro.Webhook, error) {
+	w, err := s.Directory.ChangeWebhook(r.Context(), p.ref, p.webhook.ID, func(w *carteiro.Webhook) error {
+		w.UpdatedAt = r.begun.UTC().Truncate(time.Microsecond)
+		return change(w)
+	})
+	return w, missing(err, errWebhookNotFound)
+}

@@ -1,0 +1,136 @@
+package api
+
+import "strings"
+
+// Every word that a client may compare stands in this file, once.
+
+// Names of fields in bodies and queries.
+const (
+	fieldBody               = "body"  // the body as a whole
+	fieldQuery              = "query" // the query string as a whole
+	fieldName               = "name"
+	fieldAgentID            = "agent_id"
+	fieldCampaignID         = "campaign_id"
+	fieldWebhookURL         = "webhook_url"
+	fieldEvents             = "events"
+	fieldWebhookSecret      = "webhook_secret"
+	fieldTimeout            = "timeout"
+	fieldMaxRetries         = "max_retries"
+	fieldEnabled            = "enabled"
+	fieldHTTPMethod         = "http_method"
+	fieldScheme             = "authorization_scheme"
+	fieldAuthorizationValue = "authorization_value"
+	fieldCustomHeaders      = "custom_headers"
+	fieldKey                = "key"
+	fieldValue              = "value"
+	fieldPayloadTemplates   = "payload_templates"
+	fieldIncludeCallEvents  = "include_call_events"
+	fieldEvent              = "event"
+	fieldPayload            = "payload"
+	fieldOccurredAt         = "occurred_at"
+	fieldIdempotencyKey     = "idempotency_key"
+	fieldPage               = "page"
+	fieldPerPage            = "per_page"
+	fieldSearch             = "search"
+	fieldStatus             = "status"
+	fieldEventID            = "event_id"
+	fieldFrom               = "from"
+	fieldTo                 = "to"
+	fieldCursor             = "cursor"
+)
+
+// What may be wrong with a field. The first %s is the field's name in words.
+const (
+	isRequired             = "The %s field is required."
+	isRequiredWithout      = "The %s field is required when %s is not present."
+	isRequiredWhenScheme   = "The %s field is required when authorization scheme is %s."
+	mustBeString           = "The %s must be a string."
+	mustBeArray            = "The %s must be an array."
+	mustBeObject           = "The %s must be an object."
+	mustBeInteger          = "The %s must be an integer."
+	mustBeBoolean          = "The %s field must be true or false."
+	mustBeBetween          = "The %s must be between %d and %d."
+	mustBeURL              = "The %s must be a valid URL."
+	mustBeUUID             = "The %s must be a valid UUID."
+	mustBeTime             = "The %s must be a valid RFC 3339 time."
+	mustBeTemplate         = "The %s must be a valid template: %v."
+	mustBeIdempotencyKey   = "The %s must be between 1 and %d printable ASCII characters."
+	mustContainAtLeast     = "The %s field must contain at least %d items."
+	mustContainAtMost      = "The %s field must contain at most %d items."
+	mustNotBeLonger        = "The %s must not be greater than %d characters."
+	isNotAmongTheSelection = "The selected %s is invalid."
+	hasInvalidFormat       = "The %s format is invalid."
+)
+
+// inWords gives a field's name, or the path to it, as messages have it.
+func inWords(field string) string { return strings.ReplaceAll(field, "_", " ") }
+
+// Messages of failures.
+const (
+	msgInvalidData      = "The given data was invalid."
+	msgInvalidJSON      = "The request body is not valid JSON."
+	msgBodyTooLarge     = "The request body must not be greater than %d bytes."
+	msgPayloadTooLarge  = "The payload must not be greater than %d bytes."
+	msgMissingToken     = "Missing Bearer Token"
+	msgInvalidToken     = "Invalid or missing authentication token"
+	msgExpiredToken     = "Authentication token has expired"
+	msgWebhookNotFound  = "Webhook not found."
+	msgLogNotFound      = "Log not found."
+	msgNoRoute          = "Not found."
+	msgMethodNotAllowed = "Method not allowed."
+	msgRateLimited      = "Rate limit exceeded. Please wait before making more requests."
+	msgInternal         = "Internal server error"
+	msgUnavailable      = "The store is unavailable. Nothing was accepted; please try again."
+	msgKeyReused        = "The idempotency key was already used with another request body."
+	msgNotRetriable     = "Log cannot be retried"
+	msgTestFailed       = "Webhook test failed: "
+	msgTestDisabled     = "Webhook is disabled"
+)
+
+// Codes of failures.
+const (
+	codeInvalidToken = "UNAUTHORIZED"
+	codeExpiredToken = "TOKEN_EXPIRED"
+	codeRateLimited  = "RATE_LIMIT_EXCEEDED"
+	codeUnavailable  = "STORE_UNAVAILABLE"
+	codeKeyReused    = "IDEMPOTENCY_KEY_REUSED"
+	codeNotRetriable = "LOG_NOT_RETRIABLE"
+)
+
+// Messages of success that agents and campaigns share.
+const (
+	msgWebhookEnabled  = "Webhook enabled"
+	msgWebhookDisabled = "Webhook disabled"
+	msgTestSent        = "Test webhook sent successfully"
+	msgTestDispatched  = "Test payload dispatched"
+	msgEventAccepted   = "Event accepted"
+	msgBatchAccepted   = "Batch accepted"
+)
+
+// messages are those that differ between agents and campaigns. An empty one is left out of the answer.
+type messages struct {
+	notFound                                       string
+	created, updated, deleted                      string
+	webhookCreated, webhookUpdated, webhookDeleted string
+	retryQueued                                    string
+}
+
+var agentMessages = messages{
+	notFound:       "Agent not found in this environment.",
+	created:        "Agent created successfully",
+	updated:        "Agent updated successfully",
+	deleted:        "Agent deleted successfully",
+	webhookCreated: "Webhook created successfully",
+	webhookUpdated: "Webhook updated successfully",
+	webhookDeleted: "Webhook deleted successfully",
+	retryQueued:    "Webhook retry queued successfully",
+}
+
+var campaignMessages = messages{
+	notFound:       "Campaign not found in this environment.",
+	created:        "Campaign created successfully",
+	updated:        "Campaign updated successfully",
+	deleted:        "Campaign deleted successfully",
+	webhookDeleted: "Campaign webhook deleted",
+	retryQueued:    "Webhook retry queued",
+}
