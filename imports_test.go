@@ -131,6 +131,7 @@ var house = map[string]room{
 	},
 	"internal/demo": {
 		imports: edges{"client": "makes its data through the API, as a user would"},
+		tests:   edges{"/": "the event types that there are"},
 	},
 	"internal/directory": {
 		imports: edges{
