@@ -21,7 +21,7 @@ import (
 type Config struct {
 	BaseURL string // of the server, such as http://127.0.0.1:8080
 	Token   string // of the environment to fill
-	Out     io.Writer
+	Out     io.Writer     // nothing is written to it once Run has returned
 	Every   time.Duration // between two events; default one second
 	Seed    uint64        // of what is left to chance; 0 for another at each run
 }
@@ -46,6 +46,7 @@ func Run(ctx context.Context, c Config) error {
 		c.Seed = randv2.Uint64() //nolint:gosec // calls are made up, not secret
 	}
 	d := &demo{Config: c, api: client.New(c.BaseURL, c.Token, client.WithUserAgent("carteiro-demo")), out: &lines{w: c.Out}}
+	defer d.out.end()
 	receiver, err := startReceiver(c.Seed, d.out)
 	if err != nil {
 		return err
