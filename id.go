@@ -101,7 +101,7 @@ func (id ID) MinSibling() ID {
 }
 
 func ticksAt(t time.Time) uint64 {
-	micro := uint64(t.UnixMicro()) //nolint:gosec // callers see to it that t is past 1970
+	micro := uint64(t.UnixMicro()) // callers see to it that t is past 1970
 	return micro/1000*ticksPerMilli + micro%1000*ticksPerMilli/1000
 }
 

@@ -133,7 +133,7 @@ func retryAfter(r *http.Response, now time.Time) time.Duration {
 	}
 	asked := r.Header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(asked, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second //nolint:gosec // 31 bits of seconds fit
+		return time.Duration(seconds) * time.Second // 31 bits of seconds fit
 	}
 	if date, err := http.ParseTime(asked); err == nil {
 		return max(0, date.Sub(now))

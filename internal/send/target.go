@@ -55,21 +55,21 @@ func (t *Target) compile() (err error) {
 }
 
 // fixedHeaders lays out what goes with every request to a webhook, in clear and as it is shown.
-func fixedHeaders(w *carteiro.Webhook) (clear, shown http.Header) {
-	clear, shown = make(http.Header), make(http.Header)
+func fixedHeaders(w *carteiro.Webhook) (sent, shown http.Header) {
+	sent, shown = make(http.Header), make(http.Header)
 	for _, h := range w.CustomHeaders {
 		name := textproto.CanonicalMIMEHeaderKey(h.Key)
-		clear[name] = append(clear[name], h.Value)
+		sent[name] = append(sent[name], h.Value)
 		if carteiro.Secretive(name) {
 			h.Value = carteiro.Masked
 		}
 		shown[name] = append(shown[name], h.Value)
 	}
 	if w.AuthorizationValue == "" {
-		return clear, shown // the credential is among the custom headers
+		return sent, shown // the credential is among the custom headers
 	}
 	set := func(name, scheme, value string) {
-		clear[name], shown[name] = []string{scheme + value}, []string{scheme + carteiro.Masked}
+		sent[name], shown[name] = []string{scheme + value}, []string{scheme + carteiro.Masked}
 	}
 	switch w.AuthorizationScheme {
 	case carteiro.AuthorizationBearer:
@@ -82,7 +82,7 @@ func fixedHeaders(w *carteiro.Webhook) (clear, shown http.Header) {
 		set("Authorization", "", w.AuthorizationValue)
 	case carteiro.AuthorizationNone:
 	}
-	return clear, shown
+	return sent, shown
 }
 
 // body builds what is sent for an event: the envelope, or what the webhook's template makes of it. shared is how many
