@@ -20,7 +20,7 @@ type benchOutput struct {
 
 type benchThroughput struct {
 	benchOutput
-	Database string `help:"Store to measure, which must be empty; a temporary SQLite file unless given." placeholder:"URL"`
+	Database string `help:"Store to measure, which must be empty; a temporary SQLite file unless given." placeholder:"URL" env:"-"`
 	Rounds   int    `help:"Rounds of each measurement." default:"5"`
 	Events   int    `help:"Deliveries a round." default:"20000"`
 	Size     int    `help:"Bytes of payload." default:"500"`
@@ -51,7 +51,7 @@ func (c *benchNeighbour) Run(ctx context.Context) error {
 
 type benchLogs struct {
 	benchOutput
-	Database string `help:"Store to fill and read, which must be empty; a temporary SQLite file unless given." placeholder:"URL"`
+	Database string `help:"Store to fill and read, which must be empty; a temporary SQLite file unless given." placeholder:"URL" env:"-"`
 	Entries  int    `help:"Entries at the webhook that is read, and as many again at others." default:"100000"`
 	Requests int    `help:"Requests of each kind." default:"200"`
 }

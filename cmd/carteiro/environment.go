@@ -24,7 +24,17 @@ type environmentCommand struct {
 type environmentCreate struct {
 	config.Database
 	Name string `arg:"" help:"What people call it, as production or staging."`
-	JSON bool   `help:"Print {\"id\",\"name\",\"token\"}."`
+	JSON bool   `help:"Print {\"id\",\"name\",\"token\"}." env:"-"`
+}
+
+// Help says more than fits a line.
+func (*environmentCreate) Help() string {
+	return `An environment is the wall between tenants, or between production and what is not: agents, campaigns,
+webhooks and logs belong to one, and its token opens that one alone. Only a hash of the token is kept. Works while a
+server runs on the same file.
+
+	carteiro environment create production
+	TOKEN=$(carteiro environment create staging --json | jq -r .token)`
 }
 
 // Run creates the environment.
@@ -46,7 +56,7 @@ func (c *environmentCreate) Run(ctx context.Context) error {
 
 type environmentList struct {
 	config.Database
-	JSON bool `help:"Print a JSON array of {\"id\",\"name\",\"created_at\"}."`
+	JSON bool `help:"Print a JSON array of {\"id\",\"name\",\"created_at\"}." env:"-"`
 }
 
 // Run lists the environments.
@@ -84,8 +94,16 @@ func printEnvironmentsJSON(environments []carteiro.Environment) error {
 type environmentRotate struct {
 	config.Database
 	Environment string        `arg:"" help:"Its id, or its name if only one has it."`
-	Grace       time.Duration `help:"How long the old token is still good." default:"0s"`
-	JSON        bool          `help:"Print {\"id\",\"name\",\"token\"}."`
+	Grace       time.Duration `help:"How long the old token is still good." default:"0s" env:"-"`
+	JSON        bool          `help:"Print {\"id\",\"name\",\"token\"}." env:"-"`
+}
+
+// Help says more than fits a line.
+func (*environmentRotate) Help() string {
+	return `The old token ends at once, or after --grace, which gives time to hand the new one out. Works while a server
+runs on the same file, which notices within seconds.
+
+	carteiro environment rotate production --grace 1h`
 }
 
 // Run gives the environment a new token.

@@ -25,13 +25,25 @@ type commands struct {
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
-const description = `Carteiro delivers webhooks: it takes events in over HTTP, keeps them in one file, and sends each to the
-webhooks that want it, signed, logged, and again if need be.
+const description = `Carteiro delivers webhooks: it takes events in over HTTP, keeps them in one file, and sends each to
+the webhooks that want it: signed, logged, and again when need be.
 
-Every flag is also an environment variable: --retry-schedule is CARTEIRO_RETRY_SCHEDULE.
+To look around, with made-up data that is gone afterwards:
 
-To look around:    carteiro serve --demo
-To begin:          carteiro environment create production && carteiro serve`
+	carteiro serve --demo
+
+To begin:
+
+	carteiro environment create production
+	carteiro serve
+
+A setting is a flag or an environment variable, which "carteiro serve --help" names beside each other; the flag wins.`
+
+// The exit codes of the process, beside 0.
+const (
+	exitFailure = 1
+	exitUsage   = 2 // the command line, or a setting in the environment, cannot be understood
+)
 
 func main() {
 	parser, err := kong.New(new(commands),
@@ -39,7 +51,13 @@ func main() {
 		kong.Description(description),
 		kong.DefaultEnvars(config.EnvPrefix),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
+		kong.Exit(func(code int) {
+			if code != 0 {
+				code = exitUsage // kong's own is 80, which no shell knows
+			}
+			os.Exit(code)
+		}),
 	)
 	if err != nil {
 		panic(err) // the tags of the command structs are wrong
@@ -51,7 +69,7 @@ func main() {
 	call.BindTo(ctx, (*context.Context)(nil))
 	if err := call.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "carteiro:", err)
-		os.Exit(1) //nolint:gocritic // the context ends with the process
+		os.Exit(exitFailure) //nolint:gocritic // the context ends with the process
 	}
 }
 
@@ -65,7 +83,7 @@ func untilSignal() (context.Context, context.CancelFunc) {
 		cancel()
 		<-signals
 		fmt.Fprintln(os.Stderr, "carteiro: stopped at once; what was in flight is sent again after the next start")
-		os.Exit(1)
+		os.Exit(exitFailure)
 	}()
 	return ctx, cancel
 }

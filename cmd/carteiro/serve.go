@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"syscall"
 
 	"carteiro/internal/app"
 	"carteiro/internal/config"
@@ -10,7 +13,17 @@ import (
 
 type serveCommand struct {
 	config.Server
-	Demo bool `help:"Show what it does: a fresh temporary database, a webhook whose receiver fails now and then, a trickle of call events, and curl lines to try."`
+	Demo bool `env:"-" help:"Show what it does, in a temporary database: a webhook whose receiver fails now and then, a trickle of phone call events, and curl lines to try. Turns --allow-private-networks on."`
+}
+
+// Help says more than fits a line.
+func (*serveCommand) Help() string {
+	return `Serves until SIGTERM or SIGINT comes. Then it takes no more requests, waits for the deliveries in flight, and
+ends; a second signal ends it at once. What was accepted is on disk either way, and is sent after the next start.
+
+	carteiro serve --demo
+	carteiro serve --database sqlite:/var/lib/carteiro/carteiro.db --listen :8080
+	CARTEIRO_RETRY_SCHEDULE=1s,10s,1m carteiro serve --allow-private-networks`
 }
 
 // Run serves until a signal comes.
@@ -23,31 +36,54 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.serve(ctx, a, logger, func() error { return nil })
+	if c.AllowPrivateNetworks {
+		logger.Warn("deliveries may reach private networks (--allow-private-networks): for development only")
+	}
+	return c.serve(ctx, a, logger, func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	})
 }
 
-// serve runs the server, and what goes with it once it listens, until ctx ends; then it drains.
-func (c *serveCommand) serve(ctx context.Context, a *app.App, logger *slog.Logger, once func() error) error {
+// serve runs the server, and beside it what goes with it, until ctx ends or one of the two does; then it drains.
+func (c *serveCommand) serve(ctx context.Context, a *app.App, logger *slog.Logger, beside func(context.Context) error) error {
 	err := a.Start(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		logger.Info("carteiro serves", "address", "http://"+a.Addr(), "database", c.Database.Database, "version", version)
-		if c.AllowPrivateNetworks {
-			logger.Warn("deliveries may reach private networks (--allow-private-networks): for development only")
-		}
-		err = once()
+		err = untilOneEnds(ctx, a.Failed(), beside)
+	case errors.Is(err, syscall.EADDRINUSE):
+		err = fmt.Errorf("%w (--listen chooses another port)", err)
 	}
 	if err == nil {
-		select {
-		case <-ctx.Done():
-			logger.Info("stopping: no new requests, waiting for deliveries in flight", "at_most", c.DrainTimeout)
-		case err = <-a.Failed():
-		}
+		logger.Info("stopping: no new requests, waiting for deliveries in flight", "at_most", c.DrainTimeout)
 	}
 	drain, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
 	defer cancel()
 	if stopErr := a.Stop(drain); err == nil {
 		err = stopErr
 	}
-	logger.Info("stopped")
+	if err == nil {
+		logger.Info("stopped")
+	}
 	return err
+}
+
+// untilOneEnds waits for ctx to end, the server to fail, or what runs beside it to end, which it waits for in any case.
+func untilOneEnds(ctx context.Context, failed <-chan error, beside func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- beside(ctx) }()
+	select {
+	case err := <-ended:
+		cancel()
+		return err
+	case err := <-failed:
+		cancel()
+		<-ended
+		return err
+	case <-ctx.Done():
+		cancel()
+		return <-ended
+	}
 }

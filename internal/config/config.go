@@ -19,7 +19,7 @@ const EnvPrefix = "CARTEIRO"
 
 // Database is where everything is kept.
 type Database struct {
-	Database string `help:"Where everything is kept: sqlite:FILE." default:"sqlite:carteiro.db" placeholder:"URL"`
+	Database string `help:"Where everything is kept: sqlite:FILE, made if it is not there." default:"sqlite:carteiro.db"`
 }
 
 // ErrDatabase says that a database URL cannot be understood.
@@ -54,15 +54,18 @@ func (l Log) Logger() *slog.Logger {
 // Server is everything that can be set on a server.
 type Server struct {
 	Database
-	Log
-	Listen               string        `help:"Address and port to serve the API on." default:"127.0.0.1:8080"`
-	AllowPrivateNetworks bool          `help:"Deliver to private, loopback and link-local addresses too. For development: with it, whoever may register a webhook can reach into your network."`
-	RetrySchedule        RetrySchedule `help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
-	Retention            time.Duration `help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
-	RateLimit            int           `help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
-	EventsFile           string        `help:"JSON file with more event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path"`
-	MaxPayload           int           `help:"Largest payload of an event, in bytes." default:"262144"`
-	DrainTimeout         time.Duration `help:"How long a stopping server waits for deliveries in flight." default:"30s"`
+	Listen       string        `help:"Address and port to serve the API on." default:"127.0.0.1:8080"`
+	DrainTimeout time.Duration `help:"How long a stopping server waits for deliveries in flight." default:"30s"`
+
+	RetrySchedule        RetrySchedule `group:"Deliveries" help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
+	Retention            time.Duration `group:"Deliveries" help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
+	AllowPrivateNetworks bool          `group:"Deliveries" help:"Deliver to private, loopback and link-local addresses too. For development: with it, whoever may register a webhook can reach into your network."`
+
+	RateLimit  int    `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
+	MaxPayload int    `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
+	EventsFile string `group:"API" help:"JSON file with more event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path" placeholder:"FILE"`
+
+	Log `group:"Logging"`
 }
 
 // RetrySchedule is the waits before automatic retries, written as "5s,5m,30m".

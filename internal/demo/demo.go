@@ -19,8 +19,8 @@ import (
 
 // Config is what a demo needs. Zero numbers take the defaults.
 type Config struct {
-	BaseURL string // of the server, such as http://127.0.0.1:8080
-	Token   string // of the environment to fill
+	BaseURL string        // of the server, such as http://127.0.0.1:8080
+	Token   string        // of the environment to fill
 	Out     io.Writer     // nothing is written to it once Run has returned
 	Every   time.Duration // between two events; default one second
 	Seed    uint64        // of what is left to chance; 0 for another at each run
