@@ -1,0 +1,74 @@
+package maintenance_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carteiro/internal/maintenance"
+	"carteiro/internal/store"
+)
+
+// purged is a store that tells what was asked of it.
+type purged struct {
+	store.Queue
+	calls []store.Purge
+	more  int // so many calls leave something to delete
+	fails int // so many calls fail
+}
+
+func (p *purged) Purge(_ context.Context, call store.Purge) (bool, error) {
+	p.calls = append(p.calls, call)
+	if p.fails > 0 {
+		p.fails--
+		return false, errors.New("the test took the store down")
+	}
+	p.more--
+	return p.more >= 0, nil
+}
+
+func run(t *testing.T, s *purged, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	p := maintenance.Purger{Store: s, Retention: 30 * 24 * time.Hour, Logger: slog.New(slog.DiscardHandler)}
+	p.Run(ctx)
+}
+
+func TestWhatIsOlderThanTheRetentionIsPurgedNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &purged{}
+		run(t, s, time.Hour-time.Minute)
+		if len(s.calls) != 6 {
+			t.Errorf("%d purges in an hour", len(s.calls))
+		}
+		for _, c := range s.calls {
+			if c.Now.Sub(c.Before) != 30*24*time.Hour || c.Limit <= 0 {
+				t.Errorf("purge %+v", c)
+			}
+		}
+	})
+}
+
+func TestMuchIsPurgedInSmallStepsWithoutWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &purged{more: 100}
+		run(t, s, 5*time.Minute)
+		if len(s.calls) != 101 {
+			t.Errorf("%d purges", len(s.calls))
+		}
+	})
+}
+
+func TestAFailedPurgeIsTriedAgainLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &purged{fails: 2}
+		run(t, s, 25*time.Minute)
+		if len(s.calls) != 3 {
+			t.Errorf("%d purges", len(s.calls))
+		}
+	})
+}
