@@ -1,0 +1,205 @@
+package sqlite
+
+import (
+	"carteiro"
+)
+
+// listKind is a combination of filters that has queries of its own.
+type listKind struct{ status, typed int }
+
+// statuses of finished attempts that can be asked for; 0 stands for all.
+const (
+	wantAll = iota
+	wantSuccess
+	wantFailed
+	wantRetrying
+	wantKinds
+)
+
+func statusIndex(status carteiro.Status) int {
+	switch status {
+	case carteiro.StatusSuccess:
+		return wantSuccess
+	case carteiro.StatusFailed:
+		return wantFailed
+	case carteiro.StatusRetrying:
+		return wantRetrying
+	default:
+		return wantAll
+	}
+}
+
+// The queries of each combination of status and event type.
+var (
+	listFinished  = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + " ORDER BY id DESC LIMIT ? OFFSET ?" })
+	countFinished = kindQueries(func(k listKind) string { return "SELECT count(*) FROM" + k.source() })
+	// Hours are read from the newest, those with a match only.
+	matchingHours = kindQueries(func(k listKind) string {
+		return "SELECT hour, sum(" + k.sum() + ") AS n FROM counts WHERE webhook_id = ? AND hour >= ? AND hour <= ?" + k.ofType() +
+			" GROUP BY hour HAVING n > 0 ORDER BY hour DESC"
+	})
+	sumHours = kindQueries(func(k listKind) string {
+		return "SELECT sum(" + k.sum() + ") FROM counts WHERE webhook_id = ? AND hour >= ? AND hour < ?" + k.ofType()
+	})
+	sumTotals = kindQueries(func(k listKind) string {
+		return "SELECT sum(" + k.sum() + ") FROM totals WHERE webhook_id = ?" + k.ofType()
+	})
+
+	listOpen = [2]*query{
+		newQuery(`SELECT id FROM open WHERE webhook_id = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?`),
+		newQuery(`SELECT id FROM open WHERE webhook_id = ? AND id >= ? AND id < ? AND event_type = ? ORDER BY id DESC LIMIT ? OFFSET ?`),
+	}
+	countOpen = [2]*query{
+		newQuery(`SELECT count(*) FROM open WHERE webhook_id = ? AND id >= ? AND id < ?`),
+		newQuery(`SELECT count(*) FROM open WHERE webhook_id = ? AND id >= ? AND id < ? AND event_type = ?`),
+	}
+	sumOpen = [2]*query{
+		newQuery(`SELECT sum(open) FROM totals WHERE webhook_id = ?`),
+		newQuery(`SELECT sum(open) FROM totals WHERE webhook_id = ? AND event_type = ?`),
+	}
+
+	eventNumber = newQuery(`SELECT number FROM events WHERE id = ?`)
+	// The attempts of an event at a webhook: the open one, the first, and the later ones.
+	listEvent = newQuery(`SELECT id, 'pending', event_type FROM open INDEXED BY open_once WHERE webhook_id = ?1 AND event = ?2
+		UNION ALL SELECT id, ` + readStatus + `, event_type FROM attempts a
+			WHERE webhook_id = ?1 AND id BETWEEN ?3 AND ?4 AND event = ?2 AND number = 1
+		UNION ALL SELECT id, ` + readStatus + `, event_type FROM attempts a INDEXED BY attempts_later
+			WHERE webhook_id = ?1 AND event = ?2 AND number > 1
+		ORDER BY 1 DESC`)
+)
+
+const (
+	retryOf = `(SELECT 1 FROM open o INDEXED BY open_retries
+		WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start)`
+	readStatus = `CASE WHEN status = 1 THEN 'success' WHEN EXISTS ` + retryOf + ` THEN 'retrying' ELSE 'failed' END`
+)
+
+func kindQueries(sql func(listKind) string) (all [wantKinds][2]*query) {
+	for status := range all {
+		for typed := range all[status] {
+			all[status][typed] = newQuery(sql(listKind{status, typed}))
+		}
+	}
+	return all
+}
+
+// source is the table, the index and the conditions that give what matches in a span.
+func (k listKind) source() string {
+	const in = " WHERE a.webhook_id = ? AND a.id >= ? AND a.id < ?"
+	switch k.status {
+	case wantSuccess:
+		return " attempts a" + in + k.ofType() + " AND a.status = 1"
+	case wantFailed:
+		return " attempts a INDEXED BY attempts_failed" + in + k.ofType() + " AND a.status = 2 AND NOT EXISTS " + retryOf
+	case wantRetrying:
+		// From the retries to what they retry, if that is still there.
+		return ` (SELECT o.previous_id AS id FROM open o INDEXED BY open_retries CROSS JOIN attempts a ON a.webhook_id = o.webhook_id AND a.id = o.previous_id
+			WHERE o.webhook_id = ? AND o.previous_id >= ? AND o.previous_id < ? AND o.number > o.chain_start` +
+			k.ofTypeIn("a.") + ` AND a.status = 2)`
+	default:
+		return " attempts a" + in + k.ofType()
+	}
+}
+
+// sum is the columns of counts and totals that count what matches.
+func (k listKind) sum() string {
+	return [...]string{"success + failed", "success", "failed - retrying", "retrying"}[k.status]
+}
+
+func (k listKind) ofType() string { return k.ofTypeIn("") }
+
+func (k listKind) ofTypeIn(table string) string {
+	if k.typed == 0 {
+		return ""
+	}
+	return " AND " + table + "event_type = ?"
+}
+
+func (k listKind) list() *query { return listFinished[k.status][k.typed] }
+
+// total says how many entries match between From and To.
+func (l *listing) total() (total int, err error) {
+	if l.open {
+		if total, err = l.totalOpen(); err != nil {
+			return 0, err
+		}
+	}
+	if l.finished {
+		finished, err := l.totalFinished()
+		return total + finished, err
+	}
+	return total, nil
+}
+
+func (l *listing) totalOpen() (int, error) {
+	if l.all == (span{to: endOfTime}) {
+		n, err := l.ofType(l.query(sumOpen[l.openKind]).id(l.webhook)).number()
+		return int(n), err
+	}
+	return l.countOpen(l.all)
+}
+
+func (l *listing) totalFinished() (int, error) {
+	if l.all.empty() {
+		return 0, nil
+	}
+	if l.all == (span{to: endOfTime}) {
+		n, err := l.ofType(l.query(sumTotals[l.kind.status][l.kind.typed]).id(l.webhook)).number()
+		return int(n), err
+	}
+	// The whole hours of the span are those from first up to, but without, last.
+	first, last := hourOf(l.all.from), hourOf(l.all.to)
+	if lessID(startOfHour(first), l.all.from) {
+		first++
+	}
+	if first >= last {
+		return l.count(l.all)
+	}
+	n, err := l.ofType(l.query(sumHours[l.kind.status][l.kind.typed]).id(l.webhook).int(first).int(last)).number()
+	if err != nil {
+		return 0, err
+	}
+	before, err := l.count(span{l.all.from, startOfHour(first)})
+	if err != nil {
+		return 0, err
+	}
+	after, err := l.count(span{startOfHour(last), l.all.to})
+	return int(n) + before + after, err
+}
+
+func (l *listing) ofType(rows *stmt) *stmt {
+	if l.eventType != "" {
+		rows.text(l.eventType)
+	}
+	return rows
+}
+
+// count says how many finished attempts match in a span, one by one.
+func (l *listing) count(in span) (int, error) {
+	if in.empty() {
+		return 0, nil
+	}
+	n, err := l.bind(l.query(countFinished[l.kind.status][l.kind.typed]), in).number()
+	return int(n), err
+}
+
+func (l *listing) countOpen(in span) (int, error) {
+	if in.empty() {
+		return 0, nil
+	}
+	n, err := l.bind(l.query(countOpen[l.openKind]), in).number()
+	return int(n), err
+}
+
+// eachHour calls do with each hour of a span in which finished attempts match, the newest first, and with how many
+// match in the whole of it, until do says to stop.
+func (l *listing) eachHour(in span, do func(hour int64, count int) (more bool, err error)) error {
+	rows := l.ofType(l.query(matchingHours[l.kind.status][l.kind.typed]).id(l.webhook).int(hourOf(in.from)).int(hourOf(in.to)))
+	for rows.next() {
+		if more, err := do(rows.colInt(0), int(rows.colInt(1))); err != nil || !more {
+			_ = rows.end() // stopped half way
+			return err
+		}
+	}
+	return rows.end()
+}

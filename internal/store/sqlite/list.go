@@ -1,0 +1,236 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// How a page is found. Entries come from two tables, open and attempts, and are put in order by their ids. Whole hours
+// are taken from the table counts: to sum up the total, to skip to a later page, and to leave out hours in which nothing
+// matches; only what is left at the edges is looked at one by one. Each status that can be asked for has an index, or is
+// frequent.
+
+// endOfTime is greater than every id that a source makes.
+var endOfTime = carteiro.ID(bytes.Repeat([]byte{0xff}, 16))
+
+// span is the ids from one up to, but without, another.
+type span struct{ from, to carteiro.ID }
+
+func (s span) empty() bool { return !lessID(s.from, s.to) }
+
+// cut gives the part of the span that lies in an hour, and whether that is the whole hour.
+func (s span) cut(hour int64) (part span, whole bool) {
+	part = span{startOfHour(hour), startOfHour(hour + 1)}
+	whole = !lessID(part.from, s.from) && !lessID(s.to, part.to)
+	if lessID(part.from, s.from) {
+		part.from = s.from
+	}
+	if lessID(s.to, part.to) {
+		part.to = s.to
+	}
+	return part, whole
+}
+
+// startOfHour is the least id of an hour since 1970.
+func startOfHour(hour int64) carteiro.ID { return carteiro.MinID(time.UnixMilli(hour * 3_600_000)) }
+
+// ListLogs implements [store.Logs].
+func (s *Store) ListLogs(ctx context.Context, p store.ListLogs) (page store.LogPage, err error) {
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		page, err = newListing(c, &p).page(&p)
+		return err
+	})
+	return page, err
+}
+
+// listing is one call of ListLogs.
+type listing struct {
+	*conn
+	webhook   carteiro.ID
+	eventType string
+	all       span // between From and To
+	open      bool // whether open attempts may match
+	finished  bool // whether finished ones may
+	kind      listKind
+	openKind  int
+}
+
+func newListing(c *conn, p *store.ListLogs) *listing {
+	l := &listing{
+		conn: c, webhook: p.WebhookID, eventType: p.EventType,
+		all:      span{to: endOfTime},
+		open:     p.Status == "" || p.Status == carteiro.StatusPending,
+		finished: p.Status != carteiro.StatusPending,
+		kind:     listKind{status: statusIndex(p.Status)},
+	}
+	if !p.From.IsZero() {
+		l.all.from = carteiro.MinID(p.From)
+	}
+	if !p.To.IsZero() {
+		l.all.to = carteiro.MinID(p.To)
+	}
+	if p.EventType != "" {
+		l.kind.typed, l.openKind = 1, 1
+	}
+	return l
+}
+
+func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
+	var ids []carteiro.ID
+	if p.EventID.IsZero() {
+		ids, page.Total, err = l.find(p)
+	} else {
+		ids, page.Total, err = l.findOfEvent(p)
+	}
+	if err != nil {
+		return page, err
+	}
+	if page.More = len(ids) > p.Limit; page.More {
+		ids = ids[:p.Limit]
+	}
+	page.Attempts = make([]*carteiro.Attempt, len(ids))
+	for i, id := range ids {
+		if page.Attempts[i], err = l.log(l.webhook, id); err != nil {
+			return page, err
+		}
+	}
+	return page, nil
+}
+
+// find gives the ids of a page, and one more if there are more, and how many match in all.
+func (l *listing) find(p *store.ListLogs) (ids []carteiro.ID, total int, err error) {
+	if total, err = l.total(); err != nil {
+		return nil, 0, err
+	}
+	rest := l.all
+	if !p.Before.IsZero() && lessID(p.Before, rest.to) {
+		rest.to = p.Before
+	}
+	if rest.empty() {
+		return nil, total, nil
+	}
+	skip := p.Offset
+	if skip > 0 {
+		if rest, skip, err = l.skipHours(rest, skip); err != nil {
+			return nil, 0, err
+		}
+	}
+	ids, err = l.take(rest, skip, p.Limit+1)
+	return ids, total, err
+}
+
+// take gives up to n ids of a span, the newest first, behind the first few that are skipped.
+func (l *listing) take(in span, skip, n int) (ids []carteiro.ID, err error) {
+	var open []carteiro.ID
+	if l.open {
+		if open, err = l.ids(l.query(listOpen[l.openKind]), in, skip+n, 0); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case !l.finished:
+		return open[min(skip, len(open)):], nil
+	case len(open) == 0:
+		return l.takeFinished(in, skip, n)
+	}
+	finished, err := l.takeFinished(in, 0, skip+n)
+	if err != nil {
+		return nil, err
+	}
+	ids = append(open, finished...)
+	slices.SortFunc(ids, func(a, b carteiro.ID) int { return bytes.Compare(b[:], a[:]) })
+	return ids[min(skip, len(ids)):min(skip+n, len(ids))], nil
+}
+
+// takeFinished is take for finished attempts: hour by hour, leaving out those in which none matches.
+func (l *listing) takeFinished(in span, skip, n int) (ids []carteiro.ID, err error) {
+	err = l.eachHour(in, func(hour int64, count int) (bool, error) {
+		part, whole := in.cut(hour)
+		if skip > 0 && !whole {
+			if count, err = l.count(part); err != nil {
+				return false, err
+			}
+		}
+		if skip > 0 && count <= skip {
+			skip -= count
+			return true, nil
+		}
+		found, err := l.ids(l.query(l.kind.list()), part, n-len(ids), skip)
+		ids, skip = append(ids, found...), 0
+		return len(ids) < n, err
+	})
+	return ids, err
+}
+
+// skipHours leaves out hours at the end of a span as long as all that is in them is to be skipped. It gives the rest of
+// the span, and how much is still to be skipped in it.
+func (l *listing) skipHours(in span, skip int) (rest span, left int, err error) {
+	rest, left = in, skip
+	if !l.open {
+		return rest, left, nil // takeFinished does as much
+	}
+	if !l.finished {
+		return rest, left, nil
+	}
+	err = l.eachHour(in, func(hour int64, count int) (bool, error) {
+		part, whole := in.cut(hour)
+		if !whole {
+			if count, err = l.count(part); err != nil {
+				return false, err
+			}
+		}
+		// What is open since then, whether anything has finished in the hours between or not.
+		open, err := l.countOpen(span{part.from, rest.to})
+		if err != nil || count+open > left {
+			return false, err
+		}
+		rest.to, left = part.from, left-count-open
+		return true, nil
+	})
+	return rest, left, err
+}
+
+// ids reads the ids that a query gives for a span.
+func (l *listing) ids(rows *stmt, in span, limit, offset int) (ids []carteiro.ID, err error) {
+	rows = l.bind(rows, in).int(int64(limit)).int(int64(offset))
+	for rows.next() {
+		ids = append(ids, rows.colID(0))
+	}
+	return ids, rows.end()
+}
+
+func (l *listing) bind(rows *stmt, in span) *stmt {
+	rows.id(l.webhook).id(in.from).id(in.to)
+	if l.eventType != "" {
+		rows.text(l.eventType)
+	}
+	return rows
+}
+
+// findOfEvent is find for the attempts of one event, which are few.
+func (l *listing) findOfEvent(p *store.ListLogs) (ids []carteiro.ID, total int, err error) {
+	number, err := l.query(eventNumber).id(p.EventID).number()
+	if err != nil || number == 0 {
+		return nil, 0, err
+	}
+	rows := l.query(listEvent).id(l.webhook).int(number).id(p.EventID.MinSibling()).id(p.EventID.MaxSibling())
+	for rows.next() {
+		id, status := rows.colID(0), carteiro.Status(rows.colText(1))
+		switch {
+		case p.Status != "" && status != p.Status, p.EventType != "" && rows.colText(2) != p.EventType,
+			lessID(id, l.all.from), !lessID(id, l.all.to):
+			continue
+		}
+		total++
+		if p.Before.IsZero() || lessID(id, p.Before) {
+			ids = append(ids, id)
+		}
+	}
+	ids = ids[min(p.Offset, len(ids)):]
+	return ids[:min(p.Limit+1, len(ids))], total, rows.end()
+}

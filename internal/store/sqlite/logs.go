@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+var (
+	getOpen = newQuery(`SELECT e.id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at
+		FROM open o JOIN events e ON e.number = o.event WHERE o.webhook_id = ? AND o.id = ?`)
+	getAttempt = newQuery(`SELECT e.id, a.event_type, a.number, a.chain_start, a.trigger, a.previous_id, a.due_at,
+			a.status = 2 AND EXISTS (SELECT 1 FROM open o INDEXED BY open_retries
+				WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start),
+			a.status, x.reason, x.error, x.detail, x.finished_at, x.duration, x.http_status, x.retry_after, x.response_truncated,
+			x.request_method, x.request_url, x.request_headers, x.response_headers, x.response_body,
+			x.shared_tail, x.request_head, CASE WHEN x.shared_tail > 0 THEN substr(e.payload, -x.shared_tail) END
+		FROM attempts a JOIN exchanges x ON x.id = a.exchange JOIN events e ON e.number = a.event
+		WHERE a.webhook_id = ? AND a.id = ?`)
+)
+
+// GetLog implements [store.Logs].
+func (s *Store) GetLog(ctx context.Context, ref store.AttemptRef) (attempt *carteiro.Attempt, err error) {
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		attempt, err = c.log(ref.WebhookID, ref.ID)
+		return err
+	})
+	return attempt, err
+}
+
+// log fails with store.ErrNotFound.
+func (c *conn) log(webhook, id carteiro.ID) (*carteiro.Attempt, error) {
+	row := c.query(getAttempt).id(webhook).id(id)
+	finished, err := row.one()
+	if err != nil {
+		return nil, err
+	}
+	if !finished {
+		row = c.query(getOpen).id(webhook).id(id)
+		if found, err := row.one(); !found {
+			return nil, orNotFound(err)
+		}
+	}
+	a := &carteiro.Attempt{
+		ID: id, WebhookID: webhook, EventID: row.colID(0), EventType: row.colText(1),
+		Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)), Trigger: triggerOf(row.colInt(4)),
+		PreviousID: row.colID(5), DueAt: row.colTime(6), Status: carteiro.StatusPending,
+	}
+	if finished {
+		if err := finish(a, row); err != nil {
+			_ = row.end() // what was read is at fault, not the reading
+			return nil, fmt.Errorf("log %s: %w", id, err)
+		}
+	}
+	return a, row.end()
+}
+
+// finish reads what getAttempt has beyond getOpen.
+func finish(a *carteiro.Attempt, row *stmt) (err error) {
+	if a.DueAt.IsZero() {
+		a.DueAt = a.ID.Time()
+	}
+	if a.Outcome, err = readOutcome(row, 8); err != nil {
+		return err
+	}
+	a.Status = a.Outcome.Status()
+	if row.colBool(7) {
+		a.Status = carteiro.StatusRetrying
+	}
+	return nil
+}
+
+func readOutcome(row *stmt, at int) (o *carteiro.Outcome, err error) {
+	o = &carteiro.Outcome{
+		Success:           row.colInt(at) == statusSuccess,
+		Reason:            carteiro.Reason(row.colText(at + 1)),
+		Error:             row.colText(at + 2),
+		Detail:            row.colText(at + 3),
+		FinishedAt:        row.colTime(at + 4),
+		Duration:          time.Duration(row.colInt(at + 5)),
+		HTTPStatus:        int(row.colInt(at + 6)),
+		RetryAfter:        time.Duration(row.colInt(at + 7)),
+		ResponseTruncated: row.colBool(at + 8),
+		RequestMethod:     row.colText(at + 9),
+		RequestURL:        row.colText(at + 10),
+		ResponseBody:      row.colBlob(at + 13),
+		SharedTail:        int(row.colInt(at + 14)),
+	}
+	for i, headers := range []*http.Header{&o.RequestHeaders, &o.ResponseHeaders} {
+		if *headers, err = decodeHeaders(row.colBlob(at + 11 + i)); err != nil {
+			return nil, err
+		}
+	}
+	o.RequestBody = row.colBlob(at + 15)
+	if o.SharedTail > 0 {
+		o.RequestBody = append(o.RequestBody, row.colBlob(at+16)...)
+	}
+	return o, nil
+}

@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+var (
+	heldOpen = newQuery(`SELECT event, event_type, number, chain_start, trigger, previous_id, due_at FROM open
+		WHERE webhook_id = ? AND id = ? AND lease = ?`)
+	deleteOpen     = newQuery(`DELETE FROM open WHERE webhook_id = ? AND id = ?`)
+	insertExchange = newQuery(`INSERT INTO exchanges (finished_at, duration, reason, error, detail, http_status, retry_after, response_truncated,
+		request_method, request_url, request_headers, response_headers, shared_tail, request_head, response_body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	insertAttempt = newQuery(`INSERT INTO attempts (webhook_id, id, status, event, exchange, number, chain_start, trigger, due_at, previous_id, event_type)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	moreAttempts  = newQuery(`UPDATE events SET attempts = attempts + 1 WHERE number = ?`)
+	attemptStatus = newQuery(`SELECT status FROM attempts WHERE webhook_id = ? AND id = ?`)
+)
+
+// Record implements [store.Queue].
+func (s *Store) Record(ctx context.Context, p store.Record) (recorded []store.Recorded, err error) {
+	// What can be made ready is made ready here, so that the one writer does not do it for all.
+	exchanges := make([]exchange, len(p.Results))
+	for i := range p.Results {
+		exchanges[i] = newExchange(&p.Results[i])
+	}
+	err = s.writer.write(ctx, 2*len(p.Results), func(t *tx) error {
+		recorded = make([]store.Recorded, len(p.Results))
+		live, err := t.query(hasSession).int(p.Session.ID).exists()
+		if err != nil {
+			return err
+		}
+		for i := range p.Results {
+			recorded[i].Lost = true
+			if !live {
+				continue
+			}
+			if recorded[i].Lost, err = t.record(&p, &p.Results[i], &exchanges[i]); err != nil {
+				return fmt.Errorf("record attempt %s: %w", p.Results[i].Delivery.ID, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return recorded, nil
+}
+
+// record finishes one attempt, if the session holds it.
+func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, err error) {
+	o, found, err := t.held(r.Delivery.WebhookID, r.Delivery.ID, p.Session)
+	if err != nil || !found {
+		return true, err
+	}
+	if err := t.write(deleteOpen).id(o.attempt.WebhookID).id(o.attempt.ID).run(); err != nil {
+		return false, err
+	}
+	t.tally.open(o.attempt.WebhookID, o.attempt.EventType, -1)
+	if err := t.append(o, r.Outcome, x); err != nil {
+		return false, err
+	}
+	if err := t.settleRetrying(&o.attempt); err != nil {
+		return false, err
+	}
+	if err := t.succeed(o, r); err != nil {
+		return false, err
+	}
+	if r.DisableWebhook {
+		err = t.write(switchOff).time(p.Now).id(o.attempt.WebhookID).run()
+	}
+	t.noteHealth(&o.attempt, r)
+	return false, err
+}
+
+func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, found bool, err error) {
+	row := t.query(heldOpen).id(webhook).id(id).int(session.ID)
+	if found, err = row.one(); !found {
+		return nil, false, err
+	}
+	o = &openRow{event: row.colInt(0), attempt: carteiro.Attempt{
+		ID: id, WebhookID: webhook, EventType: row.colText(1), Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)),
+		Trigger: triggerOf(row.colInt(4)), PreviousID: row.colID(5), DueAt: row.colTime(6),
+	}}
+	return o, true, row.end()
+}
+
+// append writes a finished attempt to the history.
+func (t *tx) append(o *openRow, outcome *carteiro.Outcome, x *exchange) error {
+	err := t.write(insertExchange).time(outcome.FinishedAt).int(int64(outcome.Duration)).text(string(outcome.Reason)).
+		text(outcome.Error).text(outcome.Detail).int(int64(outcome.HTTPStatus)).int(int64(outcome.RetryAfter)).
+		bool(outcome.ResponseTruncated).text(outcome.RequestMethod).text(outcome.RequestURL).
+		blob(x.requestHeaders).blob(x.responseHeaders).int(int64(x.sharedTail)).blob(x.requestHead).
+		blob(outcome.ResponseBody).run()
+	if err != nil {
+		return err
+	}
+	a := &o.attempt
+	trigger, err := triggerNumber(a.Trigger)
+	if err != nil {
+		return err
+	}
+	due := a.DueAt
+	if due.Equal(a.ID.Time()) {
+		due = time.Time{}
+	}
+	t.tally.finished(a.WebhookID, a.ID, a.EventType, x.status, 1)
+	return t.write(insertAttempt).id(a.WebhookID).id(a.ID).int(x.status).int(o.event).int(t.db.LastInsertRowID()).
+		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).time(due).maybeID(a.PreviousID).text(a.EventType).run()
+}
+
+// settleRetrying takes an automatic retry that is done into account: its predecessor reads "failed" from now on.
+func (t *tx) settleRetrying(a *carteiro.Attempt) error {
+	if !a.IsRetry() {
+		return nil
+	}
+	status, err := t.query(attemptStatus).id(a.WebhookID).id(a.PreviousID).number()
+	if status == statusFailed {
+		t.tally.retrying(a.WebhookID, a.PreviousID, a.EventType, -1)
+	}
+	return err
+}
+
+// succeed opens the successor, if there is one.
+func (t *tx) succeed(o *openRow, r *store.Result) error {
+	if r.Next == nil {
+		return nil
+	}
+	next := openRow{attempt: *r.Next, event: o.event}
+	next.attempt.WebhookID, next.attempt.EventType, next.attempt.PreviousID = o.attempt.WebhookID, o.attempt.EventType, o.attempt.ID
+	if err := t.write(moreAttempts).int(o.event).run(); err != nil {
+		return err
+	}
+	if !r.Outcome.Success && next.attempt.IsRetry() {
+		t.tally.retrying(o.attempt.WebhookID, o.attempt.ID, o.attempt.EventType, 1)
+	}
+	return t.insertOpen(&next)
+}
+
+// noteHealth notes how the receiver did, where it was asked. A failing test says nothing of it that its operator did
+// not want to find out.
+func (t *tx) noteHealth(a *carteiro.Attempt, r *store.Result) {
+	switch r.Outcome.Reason {
+	case carteiro.ReasonWebhookDisabled, carteiro.ReasonWebhookDeleted:
+		return
+	}
+	if test := r.Delivery.Event != nil && r.Delivery.Event.Test; r.Outcome.Success || !test {
+		t.tally.sent(a.WebhookID, r.Outcome.Success)
+	}
+}
+
+// exchange is what an outcome is encoded to.
+type exchange struct {
+	status          int64
+	requestHeaders  []byte
+	responseHeaders []byte
+	requestHead     []byte
+	sharedTail      int
+}
+
+func newExchange(r *store.Result) exchange {
+	o := r.Outcome
+	x := exchange{
+		status:          statusFailed,
+		requestHeaders:  encodeHeaders(o.RequestHeaders),
+		responseHeaders: encodeHeaders(o.ResponseHeaders),
+		requestHead:     o.RequestBody,
+	}
+	if o.Success {
+		x.status = statusSuccess
+	}
+	// What is said to be shared is compared once more: the history must be right even when its writer was not.
+	if n := o.SharedTail; n > 0 && n <= len(o.RequestBody) && r.Delivery.Event != nil {
+		head, tail := o.RequestBody[:len(o.RequestBody)-n], o.RequestBody[len(o.RequestBody)-n:]
+		if bytes.HasSuffix(r.Delivery.Event.Payload, tail) {
+			x.requestHead, x.sharedTail = head, n
+		}
+	}
+	return x
+}

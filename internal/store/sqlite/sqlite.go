@@ -1,0 +1,204 @@
+// Package sqlite keeps the port's guarantees in one SQLite file: one goroutine writes and commits for all who came while
+// the last commit was synced, a few connections read beside it, and every statement is prepared once a connection.
+// docs/decisions/store-layout.md says how the data lies in the file, and why.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"zombiezen.com/go/sqlite"
+
+	"carteiro/internal/store"
+)
+
+// Options say how a database is opened.
+type Options struct {
+	// Shared opens the database beside a server that may be running on it, for a command. Otherwise the database is
+	// this process's alone, and what earlier processes held is free to be claimed.
+	Shared bool
+}
+
+// Store is an open database. It implements [store.Store].
+type Store struct {
+	writer       *writer
+	readers      *pool
+	checkpointer *checkpointer
+	closers      []func() error // in the order of opening
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database in a file, making it when there is none and bringing it to the present layout. It fails with
+// an [Error], and then leaves everything as it was. ctx bounds the wait for what earlier processes held to be freed.
+func Open(ctx context.Context, path string, opts Options) (*Store, error) {
+	s := new(Store)
+	err := s.open(ctx, path, opts)
+	if err != nil {
+		return nil, errors.Join(openError(path, err), s.closeAll())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string, opts Options) error {
+	if err := checkPlace(path); err != nil {
+		return err
+	}
+	if !opts.Shared {
+		if err := s.lock(path); err != nil {
+			return err
+		}
+	}
+	if err := peek(path, opts.Shared); err != nil {
+		return err
+	}
+	c, err := s.openWriter(path, opts.Shared)
+	if err != nil {
+		return err
+	}
+	if s.readers, err = openPool(path); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func() error { return s.readers.close(readers) })
+	if s.checkpointer, err = startCheckpointer(path); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.checkpointer.close)
+	s.writer = startWriter(c, s.checkpointer.wrote)
+	s.closers = append(s.closers, func() error { s.writer.close(); return nil })
+	if opts.Shared {
+		return nil
+	}
+	return s.endAll(ctx)
+}
+
+// checkPlace looks whether there can be a database at a path.
+func checkPlace(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return &Error{Code: CodeUnreachable, Path: path, Message: "it is a directory", Hint: "name a file in it"}
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return unreachable(path, err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return unreachable(path, err)
+	}
+	return nil
+}
+
+func unreachable(path string, err error) error {
+	e := &Error{Code: CodeUnreachable, Path: path, Message: "it cannot be opened", Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Hint = "make the directory " + filepath.Dir(path) + " first"
+	case errors.Is(err, fs.ErrPermission):
+		e.Code, e.Hint = CodeReadOnly, "file and directory must be writable for the user that carteiro runs as"
+	default:
+		e.Code, e.Hint = CodeReadOnly, "file and directory must be on a file system that can be written to"
+	}
+	return e
+}
+
+// lock makes this process the database's only server.
+func (s *Store) lock(path string) error {
+	lock, held, err := lockServer(path + "-lock")
+	if err != nil {
+		return unreachable(path, err)
+	}
+	if !held {
+		return &Error{
+			Code: CodeLocked, Path: path, Message: "another server is running on it",
+			Hint: "stop that one first, or give this one a database of its own",
+		}
+	}
+	s.closers = append(s.closers, lock.release)
+	return nil
+}
+
+// peek looks at what a file says of itself without changing it, nor anything beside it: as a database that nobody
+// changes. Where a transaction was cut off while the file was made, only opening it in earnest can tell.
+func peek(path string, shared bool) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() == 0 {
+		return nil // to be made
+	}
+	if journal, err := os.Stat(path + "-journal"); err == nil && journal.Size() > 0 {
+		return nil
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute), RawQuery: "immutable=1"}
+	c, err := openConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
+	if err != nil {
+		return err
+	}
+	id, err := c.identity()
+	if err = errors.Join(err, c.close()); err != nil {
+		return err
+	}
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	return id.check(path, len(steps), shared)
+}
+
+// openWriter opens the connection that writes, and makes or upgrades the database with it.
+func (s *Store) openWriter(path string, shared bool) (*conn, error) {
+	_, err := os.Stat(path)
+	made := errors.Is(err, fs.ErrNotExist)
+	s.closers = append(s.closers, func() error {
+		// What could not be made is not left behind, unless someone else has made it meanwhile.
+		if info, err := os.Stat(path); made && err == nil && info.Size() == 0 {
+			return os.Remove(path)
+		}
+		return nil
+	})
+	c, err := openConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate,
+		"page_size = 8192", // of a new file
+		"synchronous = FULL",
+		"cache_size = -32768",
+		"temp_store = MEMORY",
+		fmt.Sprintf("wal_autocheckpoint = %d", maxWALPages),
+		fmt.Sprintf("journal_size_limit = %d", maxWALPages*8192),
+	)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, c.close)
+	if err := c.migrate(path, shared); err != nil {
+		return nil, err
+	}
+	// After the first migration, so that a file that is not empty always says what it is.
+	return c, c.exec("PRAGMA journal_mode = WAL")
+}
+
+// closeAll undoes what open has done, in reverse.
+func (s *Store) closeAll() error {
+	var faults []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		faults = append(faults, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(faults...)
+}
+
+// Close implements [store.Store]. Nothing else is called any more.
+func (s *Store) Close() error { return s.closeAll() }
+
+var touchPing = newQuery(`UPDATE ping SET n = n + 1`)
+
+// Ping implements [store.Store]: it writes, since that is what a full disk prevents.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.writer.write(ctx, 1, func(t *tx) error { return t.write(touchPing).run() })
+}

@@ -1,0 +1,194 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings`
+
+var (
+	getWebhook   = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks WHERE id = ?`)
+	listWebhooks = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_of
+		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? AND deleted_at IS NULL ORDER BY created_at, id`)
+	insertWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`)
+	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6 WHERE id = ?1`)
+	deleteWebhook = newQuery(`UPDATE webhooks SET version = version + 1, updated_at = ?2, deleted_at = ?2 WHERE id = ?1`)
+	switchOff     = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ? WHERE id = ? AND enabled = 1`)
+)
+
+// settings are what no query asks for of a webhook, as JSON. Templates are kept as strings, because encoding/json
+// would change the bytes of raw JSON.
+type settings struct {
+	Name              string                       `json:"name"`
+	URL               string                       `json:"url"`
+	Events            []string                     `json:"events"`
+	IncludeCallEvents bool                         `json:"include_call_events,omitempty"`
+	Secret            string                       `json:"secret,omitempty"`
+	TimeoutNanos      int64                        `json:"timeout_ns"`
+	MaxRetries        int                          `json:"max_retries"`
+	HTTPMethod        string                       `json:"http_method"`
+	Scheme            carteiro.AuthorizationScheme `json:"authorization_scheme"`
+	Value             string                       `json:"authorization_value,omitempty"`
+	CustomHeaders     []carteiro.Header            `json:"custom_headers"`
+	PayloadTemplates  map[string]string            `json:"payload_templates"`
+}
+
+func encodeSettings(w *carteiro.Webhook) ([]byte, error) {
+	s := settings{
+		Name: w.Name, URL: w.URL, Events: w.Events, IncludeCallEvents: w.IncludeCallEvents, Secret: w.Secret,
+		TimeoutNanos: int64(w.Timeout), MaxRetries: w.MaxRetries, HTTPMethod: w.HTTPMethod,
+		Scheme: w.AuthorizationScheme, Value: w.AuthorizationValue, CustomHeaders: w.CustomHeaders,
+	}
+	if w.PayloadTemplates != nil {
+		s.PayloadTemplates = make(map[string]string, len(w.PayloadTemplates))
+	}
+	for eventType, template := range w.PayloadTemplates {
+		s.PayloadTemplates[eventType] = string(template)
+	}
+	return json.Marshal(s)
+}
+
+func (s *settings) decodeInto(w *carteiro.Webhook) {
+	w.Name, w.URL, w.Events, w.IncludeCallEvents, w.Secret = s.Name, s.URL, s.Events, s.IncludeCallEvents, s.Secret
+	w.Timeout, w.MaxRetries, w.HTTPMethod = time.Duration(s.TimeoutNanos), s.MaxRetries, s.HTTPMethod
+	w.AuthorizationScheme, w.AuthorizationValue, w.CustomHeaders = s.Scheme, s.Value, s.CustomHeaders
+	if s.PayloadTemplates != nil {
+		w.PayloadTemplates = make(map[string]json.RawMessage, len(s.PayloadTemplates))
+	}
+	for eventType, template := range s.PayloadTemplates {
+		w.PayloadTemplates[eventType] = json.RawMessage(template)
+	}
+}
+
+func readWebhook(row *stmt) (*carteiro.Webhook, error) {
+	w := &carteiro.Webhook{
+		ID:             row.colID(0),
+		EnvironmentID:  row.colID(1),
+		OwnerKind:      carteiro.OwnerKind(row.colInt(2)), //nolint:gosec // 1 or 2
+		OwnerID:        row.colID(3),
+		Enabled:        row.colBool(4),
+		Version:        row.colInt(5),
+		FailuresInARow: int(row.colInt(6)),
+		CreatedAt:      row.colTime(7),
+		UpdatedAt:      row.colTime(8),
+		DeletedAt:      row.colTime(9),
+	}
+	var s settings
+	if err := json.Unmarshal(row.colBlob(10), &s); err != nil {
+		return nil, fmt.Errorf("settings of webhook %s: %w", w.ID, err)
+	}
+	s.decodeInto(w)
+	return w, nil
+}
+
+func (c *conn) webhook(id carteiro.ID) (*carteiro.Webhook, error) {
+	row := c.query(getWebhook).id(id)
+	found, err := row.one()
+	if !found {
+		return nil, orNotFound(err)
+	}
+	w, err := readWebhook(row)
+	if ended := row.end(); err == nil {
+		err = ended
+	}
+	return w, err
+}
+
+// CreateWebhook implements [store.Registry].
+func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
+	encoded, err := encodeSettings(webhook)
+	if err != nil {
+		return err
+	}
+	w := *webhook
+	err = s.writer.write(ctx, 1, func(t *tx) error {
+		_, found, err := t.owner(store.OwnerRef{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID})
+		if err != nil || !found {
+			return orNotFound(err)
+		}
+		return conflict(t.write(insertWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).
+			bool(w.Enabled).int(1).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).run())
+	})
+	if err == nil {
+		webhook.Version = 1
+	}
+	return err
+}
+
+// UpdateWebhook implements [store.Registry].
+func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
+	encoded, err := encodeSettings(webhook)
+	if err != nil {
+		return err
+	}
+	w := *webhook
+	err = s.writer.write(ctx, 1, func(t *tx) error {
+		stored, err := t.webhook(w.ID)
+		switch {
+		case err != nil:
+			return err
+		case stored.Deleted():
+			return store.ErrNotFound
+		case stored.Version != w.Version:
+			return store.ErrConflict
+		}
+		return t.write(updateWebhook).id(w.ID).bool(w.Enabled).int(w.Version + 1).
+			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).run()
+	})
+	if err == nil {
+		webhook.Version++
+	}
+	return err
+}
+
+// GetWebhook implements [store.Registry].
+func (s *Store) GetWebhook(ctx context.Context, id carteiro.ID) (w *carteiro.Webhook, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		w, err = c.webhook(id)
+		return err
+	})
+	return w, err
+}
+
+// ListWebhooks implements [store.Registry].
+func (s *Store) ListWebhooks(ctx context.Context, ref store.OwnerRef) (webhooks []*carteiro.Webhook, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		webhooks, err = c.webhooksOf(ref)
+		return err
+	})
+	return webhooks, err
+}
+
+func (c *conn) webhooksOf(ref store.OwnerRef) (webhooks []*carteiro.Webhook, err error) {
+	rows := c.query(listWebhooks).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID)
+	for rows.next() {
+		w, err := readWebhook(rows)
+		if err != nil {
+			_ = rows.end() // what was read is at fault, not the reading
+			return nil, err
+		}
+		webhooks = append(webhooks, w)
+	}
+	return webhooks, rows.end()
+}
+
+// deleteWebhooksOf marks the webhooks of an owner as deleted and gives their ids.
+func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (ids []carteiro.ID, err error) {
+	webhooks, err := t.webhooksOf(p.OwnerRef)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range webhooks {
+		if err := t.write(deleteWebhook).id(w.ID).time(p.Now).run(); err != nil {
+			return nil, err
+		}
+		ids = append(ids, w.ID)
+	}
+	return ids, nil
+}
