@@ -117,7 +117,7 @@ func (s *server) readItem(item *batchItem, environment carteiro.ID) error {
 	owner := store.OwnerRef{EnvironmentID: environment}
 	ownerID, name := in.agentID, fieldAgentID
 	item.kind = s.agents
-	if in.agentID == nil {
+	if in.agentID == nil && in.campaignID != nil {
 		item.kind, ownerID, name = s.campaigns, in.campaignID, fieldCampaignID
 	}
 	owner.Kind = item.kind.owner

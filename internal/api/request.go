@@ -76,13 +76,14 @@ func (r *request) enter(a access) error {
 		who.address = addressOf(r.RemoteAddr)
 	}
 	spend := a != publishing || err != nil
-	if wait := r.s.limiter.admit(r.w.Header(), who, spend, r.begun); wait > 0 {
+	wait := r.s.limiter.admit(r.w.Header(), who, spend, r.begun)
+	switch {
+	case a == anyone:
+		return nil // there is nothing here to keep anyone from
+	case wait > 0:
 		return rateLimited(wait)
 	}
 	r.environment = environment
-	if a == anyone {
-		return nil
-	}
 	return err
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 )
@@ -24,7 +25,7 @@ type access int
 
 const (
 	open       access = iota // anyone; not counted
-	anyone                   // anyone; counted for the environment if there is a token, else for the address
+	anyone                   // anyone; counted all the same, as what there is no route for
 	token                    // whoever has a token
 	publishing               // whoever has a token; not counted
 )
@@ -89,13 +90,18 @@ func (s *server) handle(path string, a access, m methods) {
 // ServeHTTP implements http.Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The mux redirects to a cleaned path, with a page in HTML. No path of ours is unclean.
-	if path := r.URL.Path; path == "" || path[0] != '/' || strings.Contains(path, "//") || strings.Contains(path, "/.") {
-		a := open
-		if strings.HasPrefix(path, "/api/v1/") {
-			a = anyone
+	if asked := r.URL.EscapedPath(); !isClean(asked) {
+		nowhere := &route{s, open, func(*request) error { return errNoRoute }}
+		if strings.HasPrefix(asked, "/api/v1/") {
+			nowhere.access = anyone
 		}
-		(&route{s, a, func(*request) error { return errNoRoute }}).ServeHTTP(w, r)
+		nowhere.ServeHTTP(w, r)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+func isClean(asked string) bool {
+	clean := path.Clean(asked)
+	return clean[0] == '/' && (clean == asked || clean == strings.TrimSuffix(asked, "/"))
 }
