@@ -26,7 +26,9 @@ func (d *Dispatcher) keepLease() {
 		if d.stopping.Err() != nil {
 			return
 		}
-		d.renewLease()
+		if !d.renewLease() {
+			continue // whoever cannot keep its own lease is in no position to end those of others
+		}
 		freed, err := d.Store.EndSessions(d.stopping, store.EndSessions{Now: time.Now()})
 		switch {
 		case err != nil:
@@ -38,7 +40,8 @@ func (d *Dispatcher) keepLease() {
 	}
 }
 
-func (d *Dispatcher) renewLease() {
+// renewLease says whether this node has a lease that runs.
+func (d *Dispatcher) renewLease() bool {
 	now := time.Now()
 	until := now.Add(d.Lease)
 	err := d.Store.Renew(d.stopping, store.Renew{Session: d.Session(), Now: now, Until: until})
@@ -48,16 +51,19 @@ func (d *Dispatcher) renewLease() {
 		d.leaseUntil = until
 		d.leased.Broadcast()
 		d.mu.Unlock()
+		return true
 	case errors.Is(err, store.ErrLeaseLost):
 		d.Logger.Warn("lease lost: starting over with what nobody holds")
 		if err := d.join(d.stopping); err != nil {
 			d.Logger.Error("could not join again; trying further", "error", err)
-			return
+			return false
 		}
 		d.emptyLanes()
 		d.scanBacklog()
+		return true
 	default:
 		d.Logger.Warn("could not renew the lease; sending pauses when it runs out", "error", err)
+		return false
 	}
 }
 

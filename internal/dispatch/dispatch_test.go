@@ -1,0 +1,318 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/directory"
+	"carteiro/internal/dispatch"
+	"carteiro/internal/send"
+	"carteiro/internal/store"
+	"carteiro/internal/store/sqlite"
+)
+
+// node is a dispatcher on a real store, in simulated time, with receivers made of functions.
+type node struct {
+	*dispatch.Dispatcher
+	t         *testing.T
+	store     *faultyStore
+	directory *directory.Directory
+	ids       *carteiro.IDSource
+	receivers *receivers
+	owner     store.OwnerRef
+	stopped   sync.Once
+}
+
+// start makes a node on a store of its own, inside the bubble.
+func start(t *testing.T, change ...func(*dispatch.Config)) *node {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "carteiro.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := startOn(t, &faultyStore{Store: s}, change...)
+	t.Cleanup(func() {
+		n.stop()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	environment := n.ids.New(time.Now())
+	n.owner = store.OwnerRef{EnvironmentID: environment, Kind: carteiro.OwnerAgent, ID: n.ids.New(time.Now())}
+	now := time.Now()
+	must(t, s.CreateEnvironment(t.Context(), store.CreateEnvironment{
+		Environment: carteiro.Environment{ID: environment, Name: "test", CreatedAt: now},
+		Token:       carteiro.Token{ID: n.ids.New(now), EnvironmentID: environment, CreatedAt: now},
+	}))
+	_, _, err = n.directory.PutOwner(t.Context(), store.PutOwner{Owner: carteiro.Owner{
+		Kind: n.owner.Kind, ID: n.owner.ID, EnvironmentID: environment, Name: "Ana", CreatedAt: now, UpdatedAt: now,
+	}})
+	must(t, err)
+	return n
+}
+
+func startOn(t *testing.T, s *faultyStore, change ...func(*dispatch.Config)) *node {
+	t.Helper()
+	n := &node{t: t, store: s, directory: directory.New(s, false), ids: new(carteiro.IDSource), receivers: new(receivers)}
+	config := dispatch.Config{
+		Store: s, Webhooks: n.directory, Sender: n.receivers, IDs: n.ids,
+		Policy: carteiro.RetryPolicy{Schedule: []time.Duration{5 * time.Second, 5 * time.Minute, 2 * time.Hour, 24 * time.Hour}},
+		Logger: slog.New(slog.DiscardHandler),
+		Lease:  time.Hour, // renewed seldom, so that days pass quickly; stories about leases have a short one
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	n.Dispatcher = dispatch.New(config)
+	must(t, n.Start(t.Context()))
+	return n
+}
+
+// Stop stops the dispatcher, unless that was done before.
+func (n *node) Stop(ctx context.Context) { n.stopped.Do(func() { n.Dispatcher.Stop(ctx) }) }
+
+// stop gives up what is in flight at once.
+func (n *node) stop() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	n.Stop(ctx)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func shortLease(c *dispatch.Config) { c.Lease = dispatch.DefaultLease }
+
+// webhook registers a webhook whose receiver is answer.
+func (n *node) webhook(answer receiver, change ...func(*carteiro.Webhook)) *carteiro.Webhook {
+	n.t.Helper()
+	now := time.Now()
+	w := &carteiro.Webhook{
+		ID: n.ids.New(now), EnvironmentID: n.owner.EnvironmentID, OwnerKind: n.owner.Kind, OwnerID: n.owner.ID,
+		Name: "CRM", URL: "http://receiver.example/", Events: []string{"event_action"}, Timeout: carteiro.DefaultTimeout,
+		MaxRetries: 3, Enabled: true, HTTPMethod: "POST", AuthorizationScheme: carteiro.AuthorizationNone,
+		CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	for _, c := range change {
+		c(w)
+	}
+	n.receivers.set(w.ID, answer)
+	must(n.t, n.directory.CreateWebhook(n.t.Context(), w))
+	return w
+}
+
+// publish does what the publisher does, for one event at the given webhooks.
+func (n *node) publish(webhooks ...*carteiro.Webhook) *carteiro.Event {
+	n.t.Helper()
+	now := time.Now()
+	e := &carteiro.Event{
+		ID: n.ids.New(now), EnvironmentID: n.owner.EnvironmentID, OwnerKind: n.owner.Kind, OwnerID: n.owner.ID,
+		OwnerName: "Ana", Type: "event_action", Payload: []byte(`{}`), OccurredAt: now,
+	}
+	item := store.AcceptItem{Event: e}
+	var places []carteiro.Place
+	for _, w := range webhooks {
+		item.Attempts = append(item.Attempts, store.AcceptAttempt{ID: n.ids.Sibling(e.ID), WebhookID: w.ID, Trigger: carteiro.TriggerAutomatic})
+		places = append(places, carteiro.Place{WebhookID: w.ID, Bytes: len(e.Payload)})
+	}
+	session := n.Reserve(places)
+	for i := range places {
+		item.Attempts[i].Held = places[i].Held
+	}
+	_, err := n.store.Accept(n.t.Context(), store.Accept{Now: now, Session: session, Items: []store.AcceptItem{item}})
+	must(n.t, err)
+	for i, a := range item.Attempts {
+		if !places[i].Held {
+			n.Notice(now, a.WebhookID)
+			continue
+		}
+		n.Take(session, []*carteiro.Delivery{{Event: e, Attempt: carteiro.Attempt{
+			ID: a.ID, WebhookID: a.WebhookID, EventID: e.ID, EventType: e.Type, Number: 1, ChainStart: 1, Trigger: a.Trigger, DueAt: now,
+		}}}, false)
+	}
+	return e
+}
+
+// log reads the whole delivery log of a webhook, oldest first.
+func (n *node) log(w *carteiro.Webhook) []*carteiro.Attempt {
+	n.t.Helper()
+	page, err := n.store.ListLogs(n.t.Context(), store.ListLogs{WebhookID: w.ID, Limit: 100_000})
+	must(n.t, err)
+	slices.Reverse(page.Attempts)
+	return page.Attempts
+}
+
+// statuses sums a log up.
+func (n *node) statuses(w *carteiro.Webhook) map[carteiro.Status]int {
+	found := make(map[carteiro.Status]int)
+	for _, a := range n.log(w) {
+		found[a.Status]++
+	}
+	return found
+}
+
+// elapse lets simulated time go on, and everything settle.
+func elapse(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// receiver answers one attempt; what it returns is filled up as send would.
+type receiver func(ctx context.Context, d *carteiro.Delivery) *carteiro.Outcome
+
+// takes is a receiver that answers with the status after a while.
+func takes(took time.Duration, status int) receiver {
+	return func(ctx context.Context, _ *carteiro.Delivery) *carteiro.Outcome {
+		select {
+		case <-time.After(took):
+			return answered(status)
+		case <-ctx.Done():
+			return &carteiro.Outcome{Reason: carteiro.ReasonTimeout, Error: "given up"}
+		}
+	}
+}
+
+// never is a receiver that does not answer within the webhook's timeout.
+func never(ctx context.Context, _ *carteiro.Delivery) *carteiro.Outcome {
+	select {
+	case <-time.After(carteiro.DefaultTimeout):
+	case <-ctx.Done():
+	}
+	return &carteiro.Outcome{Reason: carteiro.ReasonTimeout, Error: "Connection timeout"}
+}
+
+func answered(status int) *carteiro.Outcome {
+	if status/100 == 2 {
+		return &carteiro.Outcome{Success: true, HTTPStatus: status}
+	}
+	return &carteiro.Outcome{Reason: carteiro.ReasonHTTPStatus, HTTPStatus: status, Error: "HTTP"}
+}
+
+// sent is one request that a receiver got.
+type sent struct {
+	logID   carteiro.ID
+	eventID carteiro.ID
+	number  int
+	at      time.Time
+}
+
+// receivers is a dispatch.Sender whose receivers are functions, and a record of what they got.
+type receivers struct {
+	mu       sync.Mutex
+	answer   map[carteiro.ID]receiver
+	got      map[carteiro.ID][]sent
+	inFlight map[carteiro.ID]int
+	most     map[carteiro.ID]int // in flight at once
+}
+
+func (r *receivers) set(webhook carteiro.ID, answer receiver) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answer == nil {
+		r.answer, r.got = make(map[carteiro.ID]receiver), make(map[carteiro.ID][]sent)
+		r.inFlight, r.most = make(map[carteiro.ID]int), make(map[carteiro.ID]int)
+	}
+	r.answer[webhook] = answer
+}
+
+// Send implements dispatch.Sender.
+func (r *receivers) Send(ctx context.Context, _ *send.Target, d *carteiro.Delivery) *carteiro.Outcome {
+	id, start := d.WebhookID, time.Now()
+	r.mu.Lock()
+	answer := r.answer[id]
+	r.got[id] = append(r.got[id], sent{d.ID, d.EventID, d.Number, start})
+	r.inFlight[id]++
+	r.most[id] = max(r.most[id], r.inFlight[id])
+	r.mu.Unlock()
+	o := answer(ctx, d)
+	r.mu.Lock()
+	r.inFlight[id]--
+	r.mu.Unlock()
+	o.FinishedAt = time.Now()
+	o.Duration = max(o.FinishedAt.Sub(start), 1)
+	return o
+}
+
+// of gives what a webhook's receiver got so far.
+func (r *receivers) of(w *carteiro.Webhook) []sent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.got[w.ID])
+}
+
+func (r *receivers) mostInFlight(w *carteiro.Webhook) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.most[w.ID]
+}
+
+// faultyStore is a store that can go down.
+type faultyStore struct {
+	store.Store
+	mu   sync.Mutex
+	down bool
+}
+
+var errDown = errors.Join(store.ErrUnavailable, errors.New("the test took the store down"))
+
+func (s *faultyStore) setDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
+}
+
+func (s *faultyStore) fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return errDown
+	}
+	return nil
+}
+
+func (s *faultyStore) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.Record(ctx, p)
+}
+
+func (s *faultyStore) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {
+	if err := s.fault(); err != nil {
+		return store.Claimed{}, err
+	}
+	return s.Store.Claim(ctx, p)
+}
+
+func (s *faultyStore) Renew(ctx context.Context, p store.Renew) error {
+	if err := s.fault(); err != nil {
+		return err
+	}
+	return s.Store.Renew(ctx, p)
+}
+
+func (s *faultyStore) EndSessions(ctx context.Context, p store.EndSessions) (int, error) {
+	if err := s.fault(); err != nil {
+		return 0, err
+	}
+	return s.Store.EndSessions(ctx, p)
+}
+
+func (s *faultyStore) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.Backlog(ctx, p)
+}
