@@ -24,7 +24,7 @@ type environmentCommand struct {
 type environmentCreate struct {
 	config.Database
 	Name string `arg:"" help:"What people call it, as production or staging."`
-	JSON bool   `help:"Print {\"id\",\"name\",\"token\"}." env:"-"`
+	tokenOutput
 }
 
 // Help says more than fits a line.
@@ -34,7 +34,7 @@ webhooks and logs belong to one, and its token opens that one alone. Only a hash
 server runs on the same file.
 
 	carteiro environment create production
-	TOKEN=$(carteiro environment create staging --json | jq -r .token)`
+	TOKEN=$(carteiro environment create staging --quiet)`
 }
 
 // Run creates the environment.
@@ -50,7 +50,7 @@ func (c *environmentCreate) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return printToken(c.JSON, environment, secret)
+		return c.print(environment, secret)
 	})
 }
 
@@ -95,7 +95,7 @@ type environmentRotate struct {
 	config.Database
 	Environment string        `arg:"" help:"Its id, or its name if only one has it."`
 	Grace       time.Duration `help:"How long the old token is still good." default:"0s" env:"-"`
-	JSON        bool          `help:"Print {\"id\",\"name\",\"token\"}." env:"-"`
+	tokenOutput
 }
 
 // Help says more than fits a line.
@@ -121,7 +121,7 @@ func (c *environmentRotate) Run(ctx context.Context) error {
 		if err := s.RotateToken(ctx, store.RotateToken{Token: token, OldEndsAt: now.Add(c.Grace)}); err != nil {
 			return err
 		}
-		return printToken(c.JSON, environment, secret)
+		return c.print(environment, secret)
 	})
 }
 
@@ -156,15 +156,25 @@ func newToken(ids *carteiro.IDSource, environment carteiro.ID, now time.Time) (c
 	}, secret
 }
 
-func printToken(asJSON bool, e carteiro.Environment, secret string) error {
-	if asJSON {
+// tokenOutput is how a new token is printed.
+type tokenOutput struct {
+	JSON  bool `help:"Print {\"id\",\"name\",\"token\"}." env:"-" xor:"output"`
+	Quiet bool `help:"Print the token alone." env:"-" xor:"output"`
+}
+
+func (o tokenOutput) print(e carteiro.Environment, secret string) error {
+	switch {
+	case o.JSON:
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			ID    carteiro.ID `json:"id"`
 			Name  string      `json:"name"`
 			Token string      `json:"token"`
 		}{e.ID, e.Name, secret})
+	case o.Quiet:
+		fmt.Println(secret)
+	default:
+		fmt.Printf("environment %s (%s)\ntoken       %s\n\nKeep the token: it is not shown again.\n", e.Name, e.ID, secret)
 	}
-	fmt.Printf("environment %s (%s)\ntoken       %s\n\nKeep the token: it is not shown again.\n", e.Name, e.ID, secret)
 	return nil
 }
 

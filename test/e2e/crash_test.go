@@ -1,0 +1,397 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"carteiro/client"
+)
+
+// The heart of the matter: what was answered 202 is delivered, whatever happens to the process. A server is killed
+// under load again and again, on one file, and at the end every accepted event has reached each of its webhooks, and
+// was sent twice only if a kill came between its arrival and its record.
+func TestNothingAcceptedIsLostByKill(t *testing.T) {
+	t.Parallel()
+	crash{rounds: 5, shortest: 300 * time.Millisecond, longest: 1200 * time.Millisecond}.run(t)
+}
+
+// crash says how often the server is killed, and after how long under load.
+type crash struct {
+	rounds            int
+	shortest, longest time.Duration
+}
+
+func (c crash) run(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+
+	ledger := newLedger()
+	receiver, connections := watched(t, ledger.receive)
+	h := newHouse(t, "--allow-private-networks", "--rate-limit", "0", "--retry-schedule", "50ms,200ms,500ms").start()
+	owners := register(h, receiver.URL, ledger)
+	for round := range c.rounds {
+		if round > 0 {
+			h.start()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var publishers sync.WaitGroup
+		for i := range 6 {
+			batch := 1
+			if i >= 4 {
+				batch = 25
+			}
+			publishers.Go(func() { ledger.publish(ctx, h.client(), owners, i, batch) })
+		}
+		pause(ctx, c.shortest+time.Duration(random.Int64N(int64(c.longest-c.shortest))))
+		h.kill()
+		h.wait(t)
+		connections.drain(t, receiver.URL)
+		ledger.died()
+		cancel()
+		publishers.Wait()
+	}
+	h.start()
+	ledger.awaitAll(t)
+	for _, w := range ledger.webhooks() {
+		eventually(t, "nothing is open any more", func(ctx context.Context) bool {
+			_, open, err := h.client().ListLogs(ctx, w.Owner(), w.ID, client.LogFilter{Status: client.StatusPending, PerPage: 1})
+			return err == nil && open.Total == 0
+		})
+	}
+	ledger.audit(t, h)
+	h.stop()
+}
+
+// pause lets load run for a while: how long is what the test is about, so it is waited for and not signalled.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// register makes three agents: one with two webhooks, one whose receiver is slow, and one whose receiver often fails.
+func register(h *house, url string, l *ledger) (owners []client.Owner) {
+	for _, paths := range [][]string{{"/well", "/well/too"}, {"/slow"}, {"/flaky"}} {
+		owner := h.agent()
+		owners = append(owners, owner)
+		for _, path := range paths {
+			l.add(owner, path, h.webhook(owner, url+path, 10))
+		}
+	}
+	return owners
+}
+
+// connections counts those that a receiver has open.
+type connections struct {
+	mu   sync.Mutex
+	open int
+	none chan struct{} // gets a token when the last one is closed
+}
+
+func (c *connections) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open += n; c.open == 0 {
+		select {
+		case c.none <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
+// watched starts a receiver with an eye on its connections.
+func watched(t testing.TB, take func(delivery) int) (*httptest.Server, *connections) {
+	t.Helper()
+	c := &connections{none: make(chan struct{}, 1)}
+	s := httptest.NewUnstartedServer(takeDeliveries(take))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			c.add(1)
+		case http.StateClosed, http.StateHijacked:
+			c.add(-1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	return s, c
+}
+
+// drain waits until the receiver has taken all that a dead server had sent: connections are accepted in their order, so
+// that once a new one is answered all earlier ones are open, and each is closed when it has been read to its end.
+func (c *connections) drain(t *testing.T, url string) {
+	t.Helper()
+	last := &http.Transport{}
+	resp, err := (&http.Client{Transport: last}).Head(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	last.CloseIdleConnections()
+	for c.count() > 0 {
+		next(t, c.none, "the receiver's connections to be closed")
+	}
+}
+
+// to is one event at one of its webhooks, which is named by the path of its URL.
+type to struct{ path, event string }
+
+// arrival is one request that a receiver got.
+type arrival struct {
+	life int // of the server, counted from 0: how often it had died before
+	log  string
+	ok   bool
+}
+
+// ledger is what publishers were promised and what receivers got.
+type ledger struct {
+	hooks map[string]client.Webhook // by path
+	paths map[client.Owner][]string
+
+	mu       sync.Mutex
+	life     int
+	accepted map[string]client.Owner // event to its owner
+	unknown  int                     // events of calls that were not answered: they may be stored or not
+	arrivals map[to][]arrival
+	missing  map[to]bool // promised, and not arrived yet
+	all      chan struct{}
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		hooks:    make(map[string]client.Webhook),
+		paths:    make(map[client.Owner][]string),
+		accepted: make(map[string]client.Owner),
+		arrivals: make(map[to][]arrival),
+		missing:  make(map[to]bool),
+		all:      make(chan struct{}, 1),
+	}
+}
+
+func (l *ledger) add(o client.Owner, path string, w client.Webhook) {
+	l.hooks[path] = w
+	l.paths[o] = append(l.paths[o], path)
+}
+
+func (l *ledger) webhooks() []client.Webhook { return slices.Collect(maps.Values(l.hooks)) }
+
+func (l *ledger) died() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.life++
+}
+
+// publish puts events in, one call after another, until the server dies.
+func (l *ledger) publish(ctx context.Context, c *client.Client, owners []client.Owner, publisher, batch int) {
+	for n := 0; ; n++ {
+		events := make([]client.Event, batch)
+		for i := range events {
+			events[i] = client.Event{
+				Owner: owners[(n+i)%len(owners)], Type: callEnded,
+				Payload: map[string]any{"publisher": publisher, "n": n, "i": i},
+			}
+		}
+		if err := l.put(ctx, c, events); err != nil {
+			l.mu.Lock()
+			l.unknown += batch
+			l.mu.Unlock()
+			return
+		}
+	}
+}
+
+func (l *ledger) put(ctx context.Context, c *client.Client, events []client.Event) error {
+	if len(events) == 1 {
+		a, err := c.Publish(ctx, events[0])
+		if err == nil {
+			l.promise(a.EventID, events[0].Owner)
+		}
+		return err
+	}
+	results, err := c.PublishBatch(ctx, events)
+	for i, r := range results {
+		if r.Err != nil {
+			return r.Err
+		}
+		l.promise(r.EventID, events[i].Owner)
+	}
+	return err
+}
+
+func (l *ledger) promise(event string, o client.Owner) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted[event] = o
+	for _, path := range l.paths[o] {
+		if at := (to{path, event}); !slices.ContainsFunc(l.arrivals[at], func(a arrival) bool { return a.ok }) {
+			l.missing[at] = true
+		}
+	}
+}
+
+// receive answers a delivery, and writes it down before.
+func (l *ledger) receive(d delivery) int {
+	if d.logID() == "" {
+		return http.StatusOK // the barrier of connections.drain
+	}
+	at, status := to{d.path, d.eventID()}, http.StatusOK
+	switch {
+	case d.path == "/slow":
+		pause(context.Background(), 20*time.Millisecond)
+	case d.path == "/flaky" && rand.IntN(4) == 0:
+		status = http.StatusInternalServerError
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.arrivals[at] = append(l.arrivals[at], arrival{life: l.life, log: d.logID(), ok: status == http.StatusOK})
+	if status == http.StatusOK && l.missing[at] {
+		delete(l.missing, at)
+		select {
+		case l.all <- struct{}{}:
+		default:
+		}
+	}
+	return status
+}
+
+// awaitAll waits until all that was promised has arrived.
+func (l *ledger) awaitAll(t *testing.T) {
+	t.Helper()
+	for {
+		l.mu.Lock()
+		left := len(l.missing)
+		l.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		next(t, l.all, fmt.Sprintf("%d accepted events that have not arrived", left))
+	}
+}
+
+// audit holds what arrived and what the logs say against what was promised.
+func (l *ledger) audit(t *testing.T, h *house) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lost, twice := 0, l.auditArrivals(t)
+	for event, owner := range l.accepted {
+		for _, path := range l.paths[owner] {
+			if !slices.ContainsFunc(l.arrivals[to{path, event}], func(a arrival) bool { return a.ok }) {
+				lost++
+				t.Errorf("event %s was accepted and has not arrived at %s", event, path)
+			}
+		}
+	}
+	entries, surprises := 0, make(map[string]bool)
+	for path, hook := range l.hooks {
+		entries += l.auditLog(t, h, path, hook, surprises)
+	}
+	if len(surprises) > l.unknown {
+		t.Errorf("%d events are logged that nobody was told of, of %d that were not answered", len(surprises), l.unknown)
+	}
+	t.Logf("%d kills; %d events accepted, %d calls' worth unanswered of which %d were stored; %d log entries; lost %d, delivered twice %d",
+		l.life, len(l.accepted), l.unknown, len(surprises), entries, lost, twice)
+}
+
+// auditArrivals counts deliveries that came again after they had succeeded. That is allowed only when the server died in
+// between, and once for each time it died.
+func (l *ledger) auditArrivals(t *testing.T) (twice int) {
+	t.Helper()
+	for at, arrivals := range l.arrivals {
+		type sending struct {
+			life int
+			log  string
+		}
+		sent := make(map[sending]bool)
+		succeeded := -1 // in which life it has last
+		for _, a := range arrivals {
+			if sent[sending{a.life, a.log}] {
+				t.Errorf("log %s of event %s was sent twice to %s by one server", a.log, at.event, at.path)
+			}
+			sent[sending{a.life, a.log}] = true
+			switch {
+			case succeeded == a.life:
+				t.Errorf("event %s was sent to %s again by the server that had delivered it", at.event, at.path)
+			case succeeded >= 0:
+				twice++
+			}
+			if a.ok {
+				succeeded = a.life
+			}
+		}
+	}
+	return twice
+}
+
+// auditLog reads a webhook's whole log and gives how many entries it has. Events that were stored but not answered for
+// are noted as surprises.
+func (l *ledger) auditLog(t *testing.T, h *house, path string, hook client.Webhook, surprises map[string]bool) (entries int) {
+	t.Helper()
+	attempts := make(map[string][]int) // by event, newest first
+	succeeded := make(map[string]bool)
+	byStatus := make(map[string]int)
+	for log, err := range h.client().Logs(within(t), hook.Owner(), hook.ID, client.LogFilter{PerPage: 100}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries++
+		byStatus[log.Status]++
+		attempts[log.EventID] = append(attempts[log.EventID], log.Attempt)
+		if log.Status == client.StatusSuccess {
+			if succeeded[log.EventID] {
+				t.Errorf("event %s has two successes in the log of %s", log.EventID, path)
+			}
+			succeeded[log.EventID] = true
+		}
+		if _, known := l.accepted[log.EventID]; !known {
+			surprises[log.EventID] = true
+		}
+		if !slices.ContainsFunc(l.arrivals[to{path, log.EventID}], func(a arrival) bool { return a.log == log.ID }) {
+			t.Errorf("log %s of %s was never received", log.ID, path)
+		}
+	}
+	for event, numbers := range attempts {
+		slices.Reverse(numbers)
+		for i, n := range numbers {
+			if n != i+1 {
+				t.Errorf("event %s has the attempts %v in the log of %s", event, numbers, path)
+				break
+			}
+		}
+	}
+	for event, owner := range l.accepted {
+		if slices.Contains(l.paths[owner], path) && !succeeded[event] {
+			t.Errorf("event %s has no success in the log of %s", event, path)
+		}
+	}
+	for _, status := range []string{"", client.StatusPending, client.StatusSuccess, client.StatusRetrying, client.StatusFailed} {
+		want := byStatus[status]
+		if status == "" {
+			want = entries
+		}
+		_, page, err := h.client().ListLogs(within(t), hook.Owner(), hook.ID, client.LogFilter{Status: status, PerPage: 1})
+		if err != nil || page.Total != want {
+			t.Errorf("log of %s, status %q: total %d, counted %d, %v", path, status, page.Total, want, err)
+		}
+	}
+	return entries
+}

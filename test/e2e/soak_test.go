@@ -1,0 +1,13 @@
+//go:build soak
+
+package e2e_test
+
+import (
+	"testing"
+	"time"
+)
+
+// Sixty kills take about two minutes.
+func TestNothingAcceptedIsLostByManyKills(t *testing.T) {
+	crash{rounds: 60, shortest: 50 * time.Millisecond, longest: 2 * time.Second}.run(t)
+}
