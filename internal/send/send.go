@@ -40,8 +40,8 @@ func New(guard *egress.Guard, version string) *Sender {
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    carteiro.DefaultTimeout,
 			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    64,
-			MaxIdleConns:           2048,
+			MaxIdleConnsPerHost:    512, // many webhooks may lead to one host
+			MaxIdleConns:           4096,
 			IdleConnTimeout:        time.Minute,
 			MaxResponseHeaderBytes: maxResponseHeaders,
 			// Receivers' answers are kept as they came: nothing of theirs is inflated here.
