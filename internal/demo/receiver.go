@@ -66,6 +66,13 @@ const (
 	failSecond = 25
 )
 
+// faults are the ways to fail. To hang is the rarest: the server gives a failing receiver one delivery at a time, and
+// everything waits behind the one that hangs.
+var faults = [...]int{
+	http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusInternalServerError,
+	http.StatusServiceUnavailable, http.StatusInternalServerError, 0,
+}
+
 // decide answers a delivery. Most first attempts succeed, most second ones do, and all later ones, which somebody asked
 // for by hand.
 func (r *receiver) decide(eventID string, attempt int) answer {
@@ -83,7 +90,7 @@ func (r *receiver) decide(eventID string, attempt int) answer {
 	case eventID == r.doomed:
 		return answer{wait, http.StatusInternalServerError}
 	case attempt > 0 && r.random.IntN(100) < chance[attempt]:
-		return answer{wait, [...]int{http.StatusInternalServerError, http.StatusServiceUnavailable, 0}[r.random.IntN(3)]}
+		return answer{wait, faults[r.random.IntN(len(faults))]}
 	}
 	return answer{wait, http.StatusOK}
 }

@@ -148,7 +148,7 @@ func (t *transcript) String() string {
 
 // cleanEnviron is that of a fresh shell, without settings of Carteiro.
 func cleanEnviron(more ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "TMPDIR=" + os.TempDir()}, more...)
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "TMPDIR=" + os.TempDir()}, more...) // the last one of a name counts
 }
 
 // house is a directory with a database file, its environment, and the servers that run on it one after another.
