@@ -80,6 +80,8 @@ var house = map[string]room{
 		},
 		tests: edges{
 			"api/apitest":              contract,
+			"internal/dispatch":        "settings are followed to what a receiver gets",
+			"internal/send":            "settings are followed to what a receiver gets",
 			"internal/store/sqlite":    realStore,
 			"internal/store/storetest": brokenStore,
 		},

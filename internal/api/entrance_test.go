@@ -55,6 +55,7 @@ func TestWhoHasNoTokenIsToldWhichWayItIsWrong(t *testing.T) {
 		"an expired token":              {"Bearer " + expired.token, expiredToken},
 	} {
 		t.Run(name, func(t *testing.T) {
+			w := w.in(t)
 			for _, call := range []struct{ method, path string }{
 				{"GET", "/agents"}, {"POST", "/agents/" + unknownID + "/events"}, {"POST", "/events/batch"},
 				{"DELETE", "/campaigns/no-uuid/webhooks/x"},
@@ -80,6 +81,7 @@ func TestEveryAnswerIsNamed(t *testing.T) {
 		"none":                     {"", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			w := w.in(t)
 			for _, path := range []string{"/api/v1/health", "/api/v1/agents", "/api/v1/nowhere"} {
 				got := w.call("GET", path, nil, "X-Request-Id", test.given).header.Get("X-Request-Id")
 				if _, err := carteiro.ParseID(got); test.kept != (got == test.given) || !test.kept && err != nil {

@@ -185,8 +185,8 @@ var acceptedHead = append(appendString([]byte(`{"success":true,"message":`), msg
 // answerAccepted writes the answer to a single event.
 func (r *request) answerAccepted(a publish.Accepted) {
 	p := buffers.Get().(*[]byte)
-	b := append((*p)[:0], acceptedHead...)
-	b = append(b, '{')
+	b := (*p)[:0]
+	b = append(append(b, acceptedHead...), '{')
 	b = appendAccepted(b, a)
 	b = append(b, `}}`...)
 	r.write(http.StatusAccepted, b)

@@ -24,12 +24,15 @@ type failure struct {
 // Error gives the message.
 func (f *failure) Error() string { return f.message }
 
-// newFailure makes {"success":false,"message":…} with more members behind it: names and strings in turn.
-func newFailure(status int, message string, members ...string) *failure {
+// member is a member of an answer whose value is a string.
+type member struct{ name, value string }
+
+// newFailure makes {"success":false,"message":…} with more members behind it.
+func newFailure(status int, message string, members ...member) *failure {
 	b := appendString([]byte(`{"success":false,"message":`), message)
-	for i := 0; i < len(members); i += 2 {
-		b = appendString(append(b, ','), members[i])
-		b = appendString(append(b, ':'), members[i+1])
+	for _, m := range members {
+		b = appendString(append(b, ','), m.name)
+		b = appendString(append(b, ':'), m.value)
 	}
 	return &failure{status: status, message: message, body: append(b, '}')}
 }
@@ -60,8 +63,8 @@ var (
 	errLogNotFound     = newFailure(http.StatusNotFound, msgLogNotFound)
 	errNoRoute         = newFailure(http.StatusNotFound, msgNoRoute)
 	errInvalidJSON     = newFailure(http.StatusBadRequest, msgInvalidJSON)
-	errKeyReused       = newFailure(http.StatusConflict, msgKeyReused, "code", codeKeyReused)
-	errUnavailable     = newFailure(http.StatusServiceUnavailable, msgUnavailable, "code", codeUnavailable).with("Retry-After", "5")
+	errKeyReused       = newFailure(http.StatusConflict, msgKeyReused, member{"code", codeKeyReused})
+	errUnavailable     = newFailure(http.StatusServiceUnavailable, msgUnavailable, member{"code", codeUnavailable}).with("Retry-After", "5")
 )
 
 func bodyTooLarge(limit int) *failure {
@@ -79,11 +82,12 @@ func methodNotAllowed(allow string) *failure {
 
 func rateLimited(wait time.Duration) *failure {
 	seconds := max(1, int((wait+time.Second-1)/time.Second))
-	return newFailure(http.StatusTooManyRequests, msgRateLimited, "code", codeRateLimited).with("Retry-After", strconv.Itoa(seconds))
+	return newFailure(http.StatusTooManyRequests, msgRateLimited, member{"code", codeRateLimited}).with("Retry-After", strconv.Itoa(seconds))
 }
 
 func notRetriable(reason carteiro.NotRetriable) *failure {
-	return newFailure(http.StatusUnprocessableEntity, msgNotRetriable, "code", codeNotRetriable, "reason", string(reason))
+	return newFailure(http.StatusUnprocessableEntity, msgNotRetriable, member{"code", codeNotRetriable},
+		member{"reason", string(reason)})
 }
 
 func testFailed(cause string) *failure {
@@ -113,6 +117,6 @@ func failureOf(err error, requestID string) (f *failure, internal bool) {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable, false // the client has gone, or the server is stopping
 	default:
-		return newFailure(http.StatusInternalServerError, msgInternal, "request_id", requestID), true
+		return newFailure(http.StatusInternalServerError, msgInternal, member{"request_id", requestID}), true
 	}
 }

@@ -102,10 +102,10 @@ func (r *request) fail(err error) {
 // rescue answers for a panic, as long as nothing was written.
 func (r *request) rescue() {
 	p := recover()
-	switch {
-	case p == nil:
+	switch p {
+	case nil:
 		return
-	case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares it so
+	case http.ErrAbortHandler: // net/http's own way to hang up
 		panic(p)
 	}
 	r.s.Logger.LogAttrs(r.Context(), slog.LevelError, "request panicked",

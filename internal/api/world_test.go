@@ -77,6 +77,13 @@ func newWorld(t *testing.T, change ...func(*api.Config)) *world {
 	return w
 }
 
+// in gives the same world to a subtest.
+func (w *world) in(t *testing.T) *world {
+	same := *w
+	same.t = t
+	return &same
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
