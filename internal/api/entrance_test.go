@@ -60,7 +60,10 @@ func TestWhoHasNoTokenIsToldWhichWayItIsWrong(t *testing.T) {
 				{"GET", "/agents"}, {"POST", "/agents/" + unknownID + "/events"}, {"POST", "/events/batch"},
 				{"DELETE", "/campaigns/no-uuid/webhooks/x"},
 			} {
-				w.call(call.method, call.path, "{", "Authorization", test.authorization).is(401, test.want)
+				r := w.call(call.method, call.path, "{", "Authorization", test.authorization).is(401, test.want)
+				if r.header.Get("WWW-Authenticate") != "Bearer" {
+					t.Errorf("headers %v", r.header)
+				}
 			}
 		})
 	}

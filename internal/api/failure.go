@@ -48,15 +48,18 @@ func (f *failure) with(name, value string) *failure {
 func newTokenFailure(code, message string) *failure {
 	b := appendString([]byte(`{"error":`), code)
 	b = appendString(append(b, `,"message":`...), message)
-	return &failure{status: http.StatusUnauthorized, message: message, body: append(b, `,"status_code":401}`...)}
+	return asksForToken(&failure{status: http.StatusUnauthorized, message: message, body: append(b, `,"status_code":401}`...)})
 }
 
+// asksForToken adds what RFC 9110, section 15.5.2, wants of every 401.
+func asksForToken(f *failure) *failure { return f.with("WWW-Authenticate", "Bearer") }
+
 var (
-	errMissingToken = &failure{
+	errMissingToken = asksForToken(&failure{
 		status:  http.StatusUnauthorized,
 		message: msgMissingToken,
 		body:    append(appendString([]byte(`{"message":`), msgMissingToken), '}'),
-	}
+	})
 	errInvalidToken    = newTokenFailure(codeInvalidToken, msgInvalidToken)
 	errExpiredToken    = newTokenFailure(codeExpiredToken, msgExpiredToken)
 	errWebhookNotFound = newFailure(http.StatusNotFound, msgWebhookNotFound)
