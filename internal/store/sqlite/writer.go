@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"carteiro/internal/store"
 )
@@ -23,6 +24,14 @@ var (
 	beginWrite = newQuery("BEGIN IMMEDIATE")
 	commit     = newQuery("COMMIT")
 	rollback   = newQuery("ROLLBACK")
+)
+
+// While many write at once, commits begin at least a pace apart, so that each is shared by more of them: a commit costs
+// as much as a dozen rows, and whoever is one of many waits for the processor anyway. One who writes alone never waits.
+const (
+	pace        = 1500 * time.Microsecond
+	busyWeight  = 8   // a batch of so many rows was not one caller's
+	plentyOfOps = 128 // not worth waiting for more
 )
 
 // tx is the transaction that a batch of operations shares.
@@ -48,7 +57,7 @@ const (
 )
 
 // writer is the one goroutine that changes the database. Operations that arrive while one commit is being synced
-// share the next: there is no timer and no delay, and at most one sync a batch.
+// share the next, and under load a little longer: see pace.
 //
 // Operations must bear to be run again: one that fails takes the transaction with it, and the others are then run
 // anew without it. Savepoints would spare that, at a price that every operation of every batch would pay.
@@ -132,9 +141,14 @@ func (w *writer) loop() {
 	for range w.wake {
 		for {
 			var closed bool
-			if batch, closed = w.take(batch[:0]); len(batch) > 0 {
+			var weight int
+			if batch, weight, closed = w.take(batch[:0]); len(batch) > 0 {
+				begun := time.Now()
 				w.commit(batch)
 				clear(batch)
+				if weight >= busyWeight && !closed {
+					w.gather(begun.Add(pace))
+				}
 				continue
 			}
 			if closed {
@@ -145,11 +159,24 @@ func (w *writer) loop() {
 	}
 }
 
+// gather lets operations come together until then, or until there are plenty.
+func (w *writer) gather(until time.Time) {
+	for wait := time.Until(until); wait > 0; wait = time.Until(until) {
+		w.mu.Lock()
+		enough := len(w.queue) >= plentyOfOps || w.closed
+		w.mu.Unlock()
+		if enough {
+			return
+		}
+		time.Sleep(min(wait, pace/3)) //nolint:forbidigo // it is what the writer is to do here
+	}
+}
+
 // take moves the next batch out of the queue, leaving out what was called off.
-func (w *writer) take(batch []*op) (_ []*op, closed bool) {
+func (w *writer) take(batch []*op) (_ []*op, weight int, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n, weight := 0, 0
+	n := 0
 	for n < len(w.queue) && len(batch) < maxBatchOps {
 		o := w.queue[n]
 		if len(batch) > 0 && weight+o.weight > maxBatchWeight {
@@ -164,7 +191,7 @@ func (w *writer) take(batch []*op) (_ []*op, closed bool) {
 	rest := copy(w.queue, w.queue[n:])
 	clear(w.queue[rest:])
 	w.queue = w.queue[:rest]
-	return batch, w.closed
+	return batch, weight, w.closed
 }
 
 // commit brings a batch into the database, leaving out those that fail, and answers all of them.

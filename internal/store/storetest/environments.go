@@ -1,0 +1,90 @@
+package storetest
+
+import (
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+var environments = []story{
+	{"are listed, oldest first, and may share a name", func(w *world) {
+		var want []carteiro.Environment
+		for range 3 {
+			e, _ := w.environment("production")
+			want = append(want, e)
+			w.pass(time.Second)
+		}
+		got, err := w.ListEnvironments(w.t.Context())
+		w.ok(err)
+		equal(w.t, "environments", got, want)
+	}},
+	{"an id or a token is taken once", func(w *world) {
+		e, token := w.environment("one")
+		again := store.CreateEnvironment{Environment: e, Token: w.token(e.ID, "other")}
+		w.wantErr(w.CreateEnvironment(w.t.Context(), again), store.ErrConflict)
+		again = store.CreateEnvironment{
+			Environment: carteiro.Environment{ID: w.newID(), Name: "two", CreatedAt: w.now},
+			Token:       token,
+		}
+		w.wantErr(w.CreateEnvironment(w.t.Context(), again), store.ErrConflict)
+		got, err := w.ListEnvironments(w.t.Context())
+		w.ok(err)
+		equal(w.t, "environments", got, []carteiro.Environment{e})
+	}},
+	{"a token is found by its hash, whether it has expired or not", func(w *world) {
+		e, token := w.environment("one")
+		w.wantToken(token)
+		expired := w.token(e.ID, "expired")
+		expired.ExpiresAt = w.now.Add(-time.Hour)
+		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: expired, OldEndsAt: w.now.Add(time.Hour)}))
+		w.wantToken(expired)
+		_, err := w.FindToken(w.t.Context(), carteiro.HashToken("unknown"))
+		w.wantErr(err, store.ErrNotFound)
+	}},
+	{"rotating ends the other tokens of the environment, but none later than it would", func(w *world) {
+		e, first := w.environment("one")
+		_, stranger := w.environment("two")
+		second := w.token(e.ID, "second")
+		second.ExpiresAt = w.now.Add(time.Minute)
+		ends := w.now.Add(time.Hour)
+		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: second, OldEndsAt: ends}))
+		first.ExpiresAt = ends
+		third := w.token(e.ID, "third")
+		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: third, OldEndsAt: ends.Add(time.Hour)}))
+		for _, token := range []carteiro.Token{first, second, third, stranger} {
+			w.wantToken(token)
+		}
+		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: w.token(e.ID, "fourth"), OldEndsAt: w.now}))
+		first.ExpiresAt, second.ExpiresAt, third.ExpiresAt = w.now, w.now, w.now
+		for _, token := range []carteiro.Token{first, second, third, stranger} {
+			w.wantToken(token)
+		}
+	}},
+	{"rotating needs the environment", func(w *world) {
+		token := w.token(w.newID(), "x")
+		w.wantErr(w.RotateToken(w.t.Context(), store.RotateToken{Token: token, OldEndsAt: w.now}), store.ErrNotFound)
+		_, err := w.FindToken(w.t.Context(), token.Hash)
+		w.wantErr(err, store.ErrNotFound)
+	}},
+	{"the store answers", func(w *world) { w.ok(w.Ping(w.t.Context())) }},
+}
+
+func (w *world) token(environment carteiro.ID, secret string) carteiro.Token {
+	return carteiro.Token{ID: w.newID(), EnvironmentID: environment, Hash: carteiro.HashToken(secret), CreatedAt: w.now}
+}
+
+func (w *world) environment(name string) (carteiro.Environment, carteiro.Token) {
+	w.t.Helper()
+	e := carteiro.Environment{ID: w.newID(), Name: name, CreatedAt: w.now}
+	token := w.token(e.ID, e.ID.String())
+	w.ok(w.CreateEnvironment(w.t.Context(), store.CreateEnvironment{Environment: e, Token: token}))
+	return e, token
+}
+
+func (w *world) wantToken(want carteiro.Token) {
+	w.t.Helper()
+	got, err := w.FindToken(w.t.Context(), want.Hash)
+	w.ok(err)
+	equal(w.t, "token", got, want)
+}

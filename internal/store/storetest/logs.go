@@ -1,0 +1,155 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+var logs = []story{
+	{"a log is one webhook's", func(w *world) {
+		hook, other, session := w.webhook(), w.webhook(), w.join()
+		open, done := w.publish(session, hook.ID), w.publish(session, hook.ID)
+		w.succeed(session, done)
+		for _, ref := range []store.AttemptRef{
+			{WebhookID: other.ID, ID: open.ID}, {WebhookID: other.ID, ID: done.ID}, {WebhookID: hook.ID, ID: w.newID()},
+			{WebhookID: hook.ID, ID: done.EventID}, {},
+		} {
+			_, err := w.GetLog(w.t.Context(), ref)
+			w.wantErr(err, store.ErrNotFound)
+		}
+		equal(w.t, "entries of the other", w.list(store.ListLogs{WebhookID: other.ID}), store.LogPage{})
+	}},
+	{"an entry outlives its webhook", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		d := w.publish(session, hook.ID)
+		w.succeed(session, d)
+		_, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now})
+		w.ok(err)
+		equal(w.t, "status", w.log(hook.ID, d.ID).Status, carteiro.StatusSuccess)
+		equal(w.t, "entries", w.list(store.ListLogs{WebhookID: hook.ID}).Total, 1)
+	}},
+	{"every filter, page and cursor gives what looking at all entries gives", tellFilters},
+	{"a page beyond the last is empty, and its total is right", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		for range 3 {
+			w.succeed(session, w.publish(session, hook.ID))
+		}
+		for _, p := range []store.ListLogs{{Limit: 2, Offset: 3}, {Limit: 2, Offset: 1000}} {
+			p.WebhookID = hook.ID
+			equal(w.t, "page", w.list(p), store.LogPage{Total: 3})
+		}
+	}},
+	{"the cursor goes through everything once", func(w *world) {
+		hook := w.busyWebhook()
+		all := w.list(store.ListLogs{WebhookID: hook})
+		for _, limit := range []int{1, 7, 100} {
+			p := store.ListLogs{WebhookID: hook, Limit: limit}
+			var got []*carteiro.Attempt
+			for more := true; more; {
+				page := w.list(p)
+				equal(w.t, "total", page.Total, all.Total)
+				got = append(got, page.Attempts...)
+				more = page.More
+				p.Before = got[len(got)-1].ID
+			}
+			equal(w.t, "entries", got, all.Attempts)
+		}
+	}},
+}
+
+// busyWebhook gives a webhook with some hundred entries of all kinds, over days.
+func (w *world) busyWebhook() carteiro.ID {
+	w.t.Helper()
+	hook, other, session := w.webhook(), w.webhook(), w.join()
+	for i := range 120 {
+		event := w.newEvent([]string{"event_action", "event_recording", "event_rare"}[i%7%3])
+		if i == 60 {
+			event.Type = "event_once"
+		}
+		holder := session
+		if i%11 == 0 {
+			holder = store.Session{}
+		}
+		item := w.item(event, holder, hook.ID, other.ID)
+		w.accept(holder, item)
+		for _, a := range item.Attempts {
+			d := delivery(event, a)
+			switch {
+			case i%11 == 0 || i%13 == 0: // stays open
+			case i%5 == 0:
+				w.fail(session, d, true)
+			case i%5 == 1:
+				w.fail(session, d, false)
+				if i%2 == 0 {
+					w.retry(w.retryOf(d))
+				}
+			default:
+				w.succeed(session, d)
+			}
+		}
+		// Crowded hours, sparse ones, and gaps of days.
+		w.pass([]time.Duration{time.Second, time.Millisecond, 20 * time.Minute, time.Second, 0, 17 * time.Hour}[i%6])
+	}
+	return hook.ID
+}
+
+// tellFilters asks for all combinations of filters, and filters all entries itself.
+func tellFilters(w *world) {
+	hook := w.busyWebhook()
+	all := w.list(store.ListLogs{WebhookID: hook}).Attempts
+	equal(w.t, "order", slices.IsSortedFunc(all, func(a, b *carteiro.Attempt) int { return compareIDs(b.ID, a.ID) }), true)
+	for _, a := range all {
+		equal(w.t, "entry", a, w.log(hook, a.ID))
+	}
+	middle, late := all[len(all)/2], all[len(all)/5]
+	spans := [][2]time.Time{
+		{}, {middle.CreatedAt(), late.CreatedAt()}, {late.CreatedAt(), {}}, {{}, middle.CreatedAt().Add(time.Microsecond)},
+		{middle.CreatedAt().Truncate(time.Hour), late.CreatedAt().Truncate(time.Hour)}, {late.CreatedAt(), middle.CreatedAt()},
+		{middle.CreatedAt().Truncate(time.Hour), middle.CreatedAt()}, {w.now.Add(-100 * time.Hour), w.now.Add(time.Hour)},
+	}
+	for _, status := range []carteiro.Status{"", carteiro.StatusPending, carteiro.StatusSuccess, carteiro.StatusRetrying, carteiro.StatusFailed} {
+		for _, eventType := range []string{"", "event_action", "event_rare", "event_once", "event_never"} {
+			for _, event := range []carteiro.ID{{}, middle.EventID, {1}} {
+				for _, between := range spans {
+					w.wantPages(all, store.ListLogs{
+						WebhookID: hook, Status: status, EventType: eventType, EventID: event, From: between[0], To: between[1],
+					})
+				}
+			}
+		}
+	}
+}
+
+// wantPages checks some pages of a filtered list.
+func (w *world) wantPages(all []*carteiro.Attempt, p store.ListLogs) {
+	w.t.Helper()
+	matching := slices.DeleteFunc(slices.Clone(all), func(a *carteiro.Attempt) bool { return !matches(a, &p) })
+	for _, at := range [][2]int{{25, 0}, {1, 0}, {10, 10}, {7, 33}, {25, 90}} {
+		for _, before := range []carteiro.ID{{}, all[len(all)/3].ID} {
+			p.Limit, p.Offset, p.Before = at[0], at[1], before
+			rest := slices.DeleteFunc(slices.Clone(matching), func(a *carteiro.Attempt) bool {
+				return !before.IsZero() && compareIDs(a.ID, before) >= 0
+			})
+			want := store.LogPage{Attempts: window(rest, p.Offset, p.Limit), Total: len(matching), More: len(rest) > p.Offset+p.Limit}
+			got := w.list(p)
+			if got.Total != want.Total || got.More != want.More || !slices.EqualFunc(got.Attempts, want.Attempts, same) {
+				w.t.Fatalf("%s:\n got %s\nwant %s", show(p), brief(got), brief(want))
+			}
+		}
+	}
+}
+
+func same(a, b *carteiro.Attempt) bool { return a.ID == b.ID && a.Status == b.Status }
+
+// brief is a page in a few words.
+func brief(page store.LogPage) string {
+	text := fmt.Sprintf("total %d, more %v:", page.Total, page.More)
+	for _, a := range page.Attempts {
+		text += fmt.Sprintf(" %s(%s)", a.ID, a.Status)
+	}
+	return text
+}

@@ -1,0 +1,601 @@
+package storetest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// model is the port in its plainest form: everything in memory, found by looking at all of it. Random histories are
+// held against it, and it passes the suite itself, so that the two say the same.
+type model struct {
+	mu           sync.Mutex
+	environments []carteiro.Environment
+	tokens       []carteiro.Token
+	owners       map[store.OwnerRef]carteiro.Owner
+	webhooks     map[carteiro.ID]carteiro.Webhook
+	sessions     map[int64]time.Time // until
+	joined       int64
+	events       map[carteiro.ID]carteiro.Event
+	attempts     map[store.AttemptRef]*modelAttempt
+	keys         map[modelKey]store.Key
+}
+
+// modelAttempt is an attempt, open as long as it has no outcome.
+type modelAttempt struct {
+	carteiro.Attempt
+	lease int64
+}
+
+type modelKey struct {
+	environment carteiro.ID
+	key         string
+}
+
+var _ store.Store = (*model)(nil)
+
+func newModel() *model {
+	return &model{
+		owners:   make(map[store.OwnerRef]carteiro.Owner),
+		webhooks: make(map[carteiro.ID]carteiro.Webhook),
+		sessions: make(map[int64]time.Time),
+		events:   make(map[carteiro.ID]carteiro.Event),
+		attempts: make(map[store.AttemptRef]*modelAttempt),
+		keys:     make(map[modelKey]store.Key),
+	}
+}
+
+func (m *model) Ping(context.Context) error { return nil }
+func (m *model) Close() error               { return nil }
+
+func (m *model) CreateEnvironment(_ context.Context, p store.CreateEnvironment) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if slices.ContainsFunc(m.environments, func(e carteiro.Environment) bool { return e.ID == p.Environment.ID }) {
+		return store.ErrConflict
+	}
+	if err := m.addToken(p.Token); err != nil {
+		return err
+	}
+	m.environments = append(m.environments, p.Environment)
+	return nil
+}
+
+func (m *model) addToken(token carteiro.Token) error {
+	if slices.ContainsFunc(m.tokens, func(other carteiro.Token) bool { return other.ID == token.ID || other.Hash == token.Hash }) {
+		return store.ErrConflict
+	}
+	m.tokens = append(m.tokens, token)
+	return nil
+}
+
+func (m *model) ListEnvironments(context.Context) ([]carteiro.Environment, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.SortedFunc(slices.Values(m.environments), func(a, b carteiro.Environment) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
+	}), nil
+}
+
+func (m *model) RotateToken(_ context.Context, p store.RotateToken) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.ContainsFunc(m.environments, func(e carteiro.Environment) bool { return e.ID == p.Token.EnvironmentID }) {
+		return store.ErrNotFound
+	}
+	if err := m.addToken(p.Token); err != nil {
+		return err
+	}
+	for i := range m.tokens {
+		old := &m.tokens[i]
+		if old.EnvironmentID == p.Token.EnvironmentID && old.ID != p.Token.ID && !old.Expired(p.OldEndsAt) {
+			old.ExpiresAt = p.OldEndsAt
+		}
+	}
+	return nil
+}
+
+func (m *model) FindToken(_ context.Context, hash carteiro.TokenHash) (carteiro.Token, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, token := range m.tokens {
+		if token.Hash == hash {
+			return token, nil
+		}
+	}
+	return carteiro.Token{}, store.ErrNotFound
+}
+
+func (m *model) PutOwner(_ context.Context, p store.PutOwner) (carteiro.Owner, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ref := store.OwnerRef{EnvironmentID: p.Owner.EnvironmentID, Kind: p.Owner.Kind, ID: p.Owner.ID}
+	owner := p.Owner
+	before, found := m.owners[ref]
+	if found {
+		owner.CreatedAt = before.CreatedAt
+		if p.KeepAgent {
+			owner.AgentID = before.AgentID
+		}
+	}
+	m.owners[ref] = owner
+	return owner, !found, nil
+}
+
+func (m *model) GetOwner(_ context.Context, ref store.OwnerRef) (carteiro.Owner, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	owner, found := m.owners[ref]
+	if !found {
+		return owner, store.ErrNotFound
+	}
+	return owner, nil
+}
+
+func (m *model) ListOwners(_ context.Context, p store.ListOwners) ([]carteiro.Owner, int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []carteiro.Owner
+	for ref, owner := range m.owners {
+		if ref.EnvironmentID == p.EnvironmentID && ref.Kind == p.Kind &&
+			strings.Contains(strings.ToLower(owner.Name), strings.ToLower(p.Search)) {
+			found = append(found, owner)
+		}
+	}
+	slices.SortFunc(found, func(a, b carteiro.Owner) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), compareIDs(b.ID, a.ID))
+	})
+	return window(found, p.Offset, p.Limit), len(found), nil
+}
+
+// window gives a page of all.
+func window[T any](all []T, offset, limit int) []T {
+	all = all[min(offset, len(all)):]
+	return all[:min(limit, len(all))]
+}
+
+func (m *model) DeleteOwner(_ context.Context, p store.DeleteOwner) (deleted []carteiro.ID, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, found := m.owners[p.OwnerRef]; !found {
+		return nil, store.ErrNotFound
+	}
+	delete(m.owners, p.OwnerRef)
+	for ref, owner := range m.owners {
+		if p.Kind == carteiro.OwnerAgent && ref.EnvironmentID == p.EnvironmentID && owner.AgentID == p.ID {
+			owner.AgentID = carteiro.ID{}
+			m.owners[ref] = owner
+		}
+	}
+	for id, w := range m.webhooks {
+		if ownerOf(&w) == p.OwnerRef && !w.Deleted() {
+			w.DeletedAt, w.UpdatedAt = p.Now, p.Now
+			w.Version++
+			m.webhooks[id] = w
+			deleted = append(deleted, id)
+		}
+	}
+	return deleted, nil
+}
+
+func ownerOf(w *carteiro.Webhook) store.OwnerRef {
+	return store.OwnerRef{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}
+}
+
+func (m *model) CreateWebhook(_ context.Context, webhook *carteiro.Webhook) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, found := m.owners[ownerOf(webhook)]; !found {
+		return store.ErrNotFound
+	}
+	if _, found := m.webhooks[webhook.ID]; found {
+		return store.ErrConflict
+	}
+	webhook.Version = 1
+	stored := *webhook
+	stored.FailuresInARow = 0
+	m.webhooks[webhook.ID] = stored
+	return nil
+}
+
+func (m *model) UpdateWebhook(_ context.Context, webhook *carteiro.Webhook) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored, found := m.webhooks[webhook.ID]
+	switch {
+	case !found || stored.Deleted():
+		return store.ErrNotFound
+	case stored.Version != webhook.Version:
+		return store.ErrConflict
+	}
+	webhook.Version++
+	changed := *webhook
+	changed.EnvironmentID, changed.OwnerKind, changed.OwnerID = stored.EnvironmentID, stored.OwnerKind, stored.OwnerID
+	changed.CreatedAt, changed.FailuresInARow = stored.CreatedAt, stored.FailuresInARow
+	m.webhooks[webhook.ID] = changed
+	return nil
+}
+
+func (m *model) GetWebhook(_ context.Context, id carteiro.ID) (*carteiro.Webhook, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w, found := m.webhooks[id]
+	if !found {
+		return nil, store.ErrNotFound
+	}
+	return &w, nil
+}
+
+func (m *model) ListWebhooks(_ context.Context, ref store.OwnerRef) (webhooks []*carteiro.Webhook, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range m.webhooks {
+		if ownerOf(&w) == ref && !w.Deleted() {
+			webhooks = append(webhooks, &w)
+		}
+	}
+	slices.SortFunc(webhooks, func(a, b *carteiro.Webhook) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
+	})
+	return webhooks, nil
+}
+
+func (m *model) Join(_ context.Context, p store.Join) (store.Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.joined++
+	m.sessions[m.joined] = p.Until
+	return store.Session{ID: m.joined, Node: p.Node}, nil
+}
+
+func (m *model) Renew(_ context.Context, p store.Renew) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.live(p.Session) {
+		return store.ErrLeaseLost
+	}
+	m.sessions[p.Session.ID] = p.Until
+	return nil
+}
+
+func (m *model) live(session store.Session) bool {
+	_, live := m.sessions[session.ID]
+	return live
+}
+
+func (m *model) EndSessions(_ context.Context, p store.EndSessions) (freed int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.sessions, func(id int64, until time.Time) bool {
+		return id == p.Session.ID || until.Before(p.Now)
+	})
+	for _, a := range m.attempts {
+		if _, live := m.sessions[a.lease]; a.lease != 0 && !live {
+			a.lease = 0
+			freed++
+		}
+	}
+	return freed, nil
+}
+
+var errExists = errors.New("exists already")
+
+func (m *model) Accept(_ context.Context, p store.Accept) (result store.AcceptResult, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if replay := m.before(p.Key, p.Now); replay != nil {
+		return store.AcceptResult{Replay: replay}, nil
+	}
+	// Everything is done on copies, which take the place of the originals when nothing fails.
+	keys, events, attempts := maps.Clone(m.keys), maps.Clone(m.events), maps.Clone(m.attempts)
+	defer func() {
+		if err != nil {
+			m.keys, m.events, m.attempts = keys, events, attempts
+		}
+	}()
+	m.keep(p.Key)
+	result.Items = make([]*store.Replay, len(p.Items))
+	for i, item := range p.Items {
+		if result.Items[i] = m.before(item.Key, p.Now); result.Items[i] != nil {
+			continue
+		}
+		m.keep(item.Key)
+		if err := m.acceptItem(p.Session, item); err != nil {
+			return store.AcceptResult{}, err
+		}
+	}
+	return result, nil
+}
+
+func (m *model) acceptItem(session store.Session, item store.AcceptItem) error {
+	e := item.Event
+	if _, found := m.events[e.ID]; found {
+		return errExists
+	}
+	m.events[e.ID] = *e
+	for _, first := range item.Attempts {
+		if _, open, _ := m.eventAt(e.ID, first.WebhookID); open {
+			return errExists
+		}
+		a := &modelAttempt{Attempt: carteiro.Attempt{
+			ID: first.ID, WebhookID: first.WebhookID, EventID: e.ID, EventType: e.Type, Number: 1, ChainStart: 1,
+			Trigger: first.Trigger, DueAt: e.AcceptedAt(), Status: carteiro.StatusPending,
+		}}
+		if first.Held {
+			if !m.live(session) {
+				return store.ErrLeaseLost
+			}
+			a.lease = session.ID
+		}
+		m.attempts[store.AttemptRef{WebhookID: a.WebhookID, ID: a.ID}] = a
+	}
+	return nil
+}
+
+func (m *model) before(key *store.Key, now time.Time) *store.Replay {
+	if key == nil {
+		return nil
+	}
+	kept, found := m.keys[modelKey{key.EnvironmentID, key.Key}]
+	if !found || !kept.ExpiresAt.After(now) {
+		return nil
+	}
+	return &store.Replay{Fingerprint: kept.Fingerprint, Answer: kept.Answer}
+}
+
+func (m *model) keep(key *store.Key) {
+	if key != nil {
+		m.keys[modelKey{key.EnvironmentID, key.Key}] = *key
+	}
+}
+
+func (m *model) Backlog(_ context.Context, p store.Backlog) ([]store.Waiting, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := make(map[carteiro.ID]time.Time)
+	for _, a := range m.attempts {
+		if due, found := first[a.WebhookID]; a.waiting() && (!found || a.DueAt.Before(due)) {
+			first[a.WebhookID] = a.DueAt
+		}
+	}
+	var waiting []store.Waiting
+	for _, id := range slices.SortedFunc(maps.Keys(first), compareIDs) {
+		if compareIDs(id, p.After) > 0 && len(waiting) < p.Limit {
+			waiting = append(waiting, store.Waiting{WebhookID: id, DueAt: first[id]})
+		}
+	}
+	return waiting, nil
+}
+
+func (a *modelAttempt) isOpen() bool  { return a.Outcome == nil }
+func (a *modelAttempt) waiting() bool { return a.isOpen() && a.lease == 0 }
+
+func (m *model) Claim(_ context.Context, p store.Claim) (claimed store.Claimed, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.live(p.Session) {
+		return claimed, store.ErrLeaseLost
+	}
+	var waiting []*modelAttempt
+	for _, a := range m.attempts {
+		if a.WebhookID == p.WebhookID && a.waiting() {
+			waiting = append(waiting, a)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *modelAttempt) int { return cmp.Or(a.DueAt.Compare(b.DueAt), compareIDs(a.ID, b.ID)) })
+	size := 0
+	for _, a := range waiting {
+		event := m.events[a.EventID]
+		size += len(event.Payload)
+		n := len(claimed.Deliveries)
+		if a.DueAt.After(p.Now) || n == p.Limit || (n > 0 && size > p.MaxBytes) {
+			claimed.NextDue = a.DueAt
+			break
+		}
+		a.lease = p.Session.ID
+		claimed.Deliveries = append(claimed.Deliveries, &carteiro.Delivery{Attempt: a.Attempt, Event: &event})
+	}
+	return claimed, nil
+}
+
+func (m *model) Release(_ context.Context, p store.Release) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, ref := range p.Attempts {
+		if a := m.held(ref, p.Session); a != nil {
+			a.lease = 0
+		}
+	}
+	return nil
+}
+
+// held gives an attempt that the session holds, or nil.
+func (m *model) held(ref store.AttemptRef, session store.Session) *modelAttempt {
+	if a := m.attempts[ref]; a != nil && a.isOpen() && m.live(session) && a.lease == session.ID {
+		return a
+	}
+	return nil
+}
+
+func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	recorded := make([]store.Recorded, len(p.Results))
+	for i := range p.Results {
+		r := &p.Results[i]
+		a := m.held(store.AttemptRef{WebhookID: r.Delivery.WebhookID, ID: r.Delivery.ID}, p.Session)
+		if a == nil {
+			recorded[i].Lost = true
+			continue
+		}
+		a.lease, a.Outcome = 0, r.Outcome
+		if r.Next != nil {
+			next := &modelAttempt{Attempt: *r.Next}
+			m.attempts[store.AttemptRef{WebhookID: next.WebhookID, ID: next.ID}] = next
+		}
+		m.learn(a, r, p.Now)
+	}
+	return recorded, nil
+}
+
+// learn does to the webhook what follows from a result.
+func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) {
+	w, found := m.webhooks[a.WebhookID]
+	if !found {
+		return
+	}
+	sent := r.Outcome.Reason != carteiro.ReasonWebhookDisabled && r.Outcome.Reason != carteiro.ReasonWebhookDeleted
+	switch {
+	case r.Outcome.Success:
+		w.FailuresInARow = 0
+	case sent && !m.events[a.EventID].Test:
+		w.FailuresInARow++
+	}
+	if r.DisableWebhook && w.Enabled {
+		w.Enabled, w.UpdatedAt = false, now
+		w.Version++
+	}
+	m.webhooks[w.ID] = w
+}
+
+func (m *model) Retry(_ context.Context, p store.Retry) (result store.RetryResult, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if result.Replay = m.before(p.Key, p.Now); result.Replay != nil {
+		return result, nil
+	}
+	w, found := m.webhooks[p.WebhookID]
+	log := m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: p.LogID}]
+	if !found || w.Deleted() || ownerOf(&w) != p.OwnerRef || log == nil {
+		return result, store.ErrNotFound
+	}
+	delivered, open, highest := m.eventAt(log.EventID, p.WebhookID)
+	switch {
+	case delivered:
+		result.Refused = carteiro.AlreadySucceeded
+	case open:
+		result.Refused = carteiro.InProgress
+	case compareIDs(log.ID, carteiro.MinID(p.NotBefore)) < 0:
+		result.Refused = carteiro.TooOld
+	case !w.Enabled:
+		result.Refused = carteiro.WebhookOff
+	case p.Held && !m.live(p.Session):
+		return result, store.ErrLeaseLost
+	default:
+		m.keep(p.Key)
+		event := m.events[log.EventID]
+		a := &modelAttempt{Attempt: carteiro.Attempt{
+			ID: p.NewID, WebhookID: p.WebhookID, EventID: log.EventID, EventType: log.EventType,
+			Number: highest + 1, ChainStart: highest + 1, Trigger: p.Trigger, PreviousID: p.LogID,
+			DueAt: p.Now, Status: carteiro.StatusPending,
+		}}
+		if p.Held {
+			a.lease = p.Session.ID
+		}
+		m.attempts[store.AttemptRef{WebhookID: a.WebhookID, ID: a.ID}] = a
+		result.Delivery = &carteiro.Delivery{Attempt: a.Attempt, Event: &event}
+	}
+	return result, nil
+}
+
+// eventAt says how an event stands at a webhook.
+func (m *model) eventAt(event, webhook carteiro.ID) (delivered, open bool, highest int) {
+	for _, a := range m.attempts {
+		if a.EventID == event && a.WebhookID == webhook {
+			delivered = delivered || a.Outcome != nil && a.Outcome.Success
+			open = open || a.isOpen()
+			highest = max(highest, a.Number)
+		}
+	}
+	return delivered, open, highest
+}
+
+func (m *model) Purge(_ context.Context, p store.Purge) (more bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.keys, func(_ modelKey, key store.Key) bool { return !key.ExpiresAt.After(p.Now) })
+	var old []store.AttemptRef
+	for ref, a := range m.attempts {
+		if !a.isOpen() && compareIDs(ref.ID, carteiro.MinID(p.Before)) < 0 {
+			old = append(old, ref)
+		}
+	}
+	for _, ref := range window(old, 0, p.Limit) {
+		delete(m.attempts, ref)
+	}
+	maps.DeleteFunc(m.events, func(id carteiro.ID, _ carteiro.Event) bool {
+		for _, a := range m.attempts {
+			if a.EventID == id {
+				return false
+			}
+		}
+		return compareIDs(id, carteiro.MinID(p.Before)) < 0
+	})
+	return len(old) > p.Limit, nil
+}
+
+func (m *model) GetLog(_ context.Context, ref store.AttemptRef) (*carteiro.Attempt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.attempts[ref]
+	if a == nil {
+		return nil, store.ErrNotFound
+	}
+	return m.read(a), nil
+}
+
+// read gives an attempt as a reader sees it.
+func (m *model) read(a *modelAttempt) *carteiro.Attempt {
+	seen := a.Attempt
+	if a.isOpen() {
+		return &seen
+	}
+	seen.Status = a.Outcome.Status()
+	for _, next := range m.attempts {
+		if seen.Status == carteiro.StatusFailed && next.isOpen() && next.IsRetry() &&
+			next.PreviousID == a.ID && next.WebhookID == a.WebhookID {
+			seen.Status = carteiro.StatusRetrying
+		}
+	}
+	return &seen
+}
+
+func (m *model) ListLogs(_ context.Context, p store.ListLogs) (page store.LogPage, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []*carteiro.Attempt
+	for _, a := range m.attempts {
+		if a.WebhookID != p.WebhookID {
+			continue
+		}
+		if seen := m.read(a); matches(seen, &p) {
+			page.Total++
+			if p.Before.IsZero() || compareIDs(seen.ID, p.Before) < 0 {
+				found = append(found, seen)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *carteiro.Attempt) int { return compareIDs(b.ID, a.ID) })
+	page.Attempts = window(found, p.Offset, p.Limit)
+	page.More = len(found) > p.Offset+p.Limit
+	return page, nil
+}
+
+func matches(a *carteiro.Attempt, p *store.ListLogs) bool {
+	return (p.Status == "" || a.Status == p.Status) &&
+		(p.EventType == "" || a.EventType == p.EventType) &&
+		(p.EventID.IsZero() || a.EventID == p.EventID) &&
+		(p.From.IsZero() || compareIDs(a.ID, carteiro.MinID(p.From)) >= 0) &&
+		(p.To.IsZero() || compareIDs(a.ID, carteiro.MinID(p.To)) < 0)
+}
+
+func compareIDs(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) }

@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+var registry = []story{
+	{"an owner is created once and then changed, keeping its time", func(w *world) {
+		ref := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.newID()}
+		want := carteiro.Owner{
+			EnvironmentID: ref.EnvironmentID, Kind: ref.Kind, ID: ref.ID, Name: "Autumn", AgentID: w.owner.ID,
+			CreatedAt: w.now, UpdatedAt: w.now,
+		}
+		got, created, err := w.PutOwner(w.t.Context(), store.PutOwner{Owner: want})
+		w.ok(err)
+		equal(w.t, "owner", got, want)
+		equal(w.t, "created", created, true)
+
+		w.pass(time.Hour)
+		changed := want
+		changed.Name, changed.AgentID, changed.CreatedAt, changed.UpdatedAt = "Winter", carteiro.ID{}, w.now, w.now
+		got, created, err = w.PutOwner(w.t.Context(), store.PutOwner{Owner: changed, KeepAgent: true})
+		w.ok(err)
+		want.Name, want.UpdatedAt = "Winter", w.now
+		equal(w.t, "owner", got, want)
+		equal(w.t, "created", created, false)
+
+		_, _, err = w.PutOwner(w.t.Context(), store.PutOwner{Owner: changed})
+		w.ok(err)
+		want.AgentID = carteiro.ID{}
+		got, err = w.GetOwner(w.t.Context(), ref)
+		w.ok(err)
+		equal(w.t, "owner", got, want)
+	}},
+	{"an id may stand in several environments and for both kinds", func(w *world) {
+		elsewhere := store.OwnerRef{EnvironmentID: w.newID(), Kind: w.owner.Kind, ID: w.owner.ID}
+		campaign := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.owner.ID}
+		for _, ref := range []store.OwnerRef{elsewhere, campaign} {
+			_, err := w.GetOwner(w.t.Context(), ref)
+			w.wantErr(err, store.ErrNotFound)
+			want := w.putOwner(ref, "Another")
+			got, err := w.GetOwner(w.t.Context(), ref)
+			w.ok(err)
+			equal(w.t, "owner", got, want)
+		}
+		got, err := w.GetOwner(w.t.Context(), w.owner)
+		w.ok(err)
+		equal(w.t, "name", got.Name, "Reception")
+	}},
+	{"owners are listed by page, newest first, and searched in any case", func(w *world) {
+		environment := w.newID()
+		var all []carteiro.Owner
+		for _, name := range []string{"São Paulo", "100%", "SÃO JOSÉ", "a_b", "São Bento"} {
+			w.pass(time.Second)
+			ref := store.OwnerRef{EnvironmentID: environment, Kind: carteiro.OwnerAgent, ID: w.newID()}
+			all = slices.Insert(all, 0, w.putOwner(ref, name))
+		}
+		for search, want := range map[string][]carteiro.Owner{
+			"":    all,
+			"são": {all[0], all[2], all[4]},
+			"J":   {all[2]},
+			"%":   {all[3]},
+			"_":   {all[1]},
+			"x":   nil,
+		} {
+			for offset := range 6 {
+				got, total, err := w.ListOwners(w.t.Context(), store.ListOwners{
+					EnvironmentID: environment, Kind: carteiro.OwnerAgent, Search: search, Limit: 2, Offset: offset,
+				})
+				w.ok(err)
+				equal(w.t, "total of "+search, total, len(want))
+				if page := window(want, offset, 2); len(page)+len(got) > 0 {
+					equal(w.t, "page of "+search, got, page)
+				}
+			}
+		}
+	}},
+	{"a deleted agent takes its webhooks along and leaves its campaigns", func(w *world) {
+		campaign := carteiro.Owner{
+			EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.newID(), Name: "Autumn", AgentID: w.owner.ID,
+			CreatedAt: w.now, UpdatedAt: w.now,
+		}
+		_, _, err := w.PutOwner(w.t.Context(), store.PutOwner{Owner: campaign})
+		w.ok(err)
+		one, two, gone := w.webhook(), w.webhook(), w.webhook()
+		w.remove(gone.ID)
+		w.pass(time.Hour)
+		deleted, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now})
+		w.ok(err)
+		slices.SortFunc(deleted, compareIDs)
+		equal(w.t, "deleted", deleted, []carteiro.ID{one.ID, two.ID})
+		w.wantWebhook(one.ID, func(want *carteiro.Webhook) {
+			*want = *one
+			want.Version, want.DeletedAt, want.UpdatedAt = 2, w.now, w.now
+		})
+
+		_, err = w.GetOwner(w.t.Context(), w.owner)
+		w.wantErr(err, store.ErrNotFound)
+		_, err = w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now})
+		w.wantErr(err, store.ErrNotFound)
+		left, err := w.GetOwner(w.t.Context(), store.OwnerRef{EnvironmentID: campaign.EnvironmentID, Kind: campaign.Kind, ID: campaign.ID})
+		w.ok(err)
+		campaign.AgentID = carteiro.ID{}
+		equal(w.t, "campaign", left, campaign)
+
+		w.putOwner(w.owner, "Back again")
+		webhooks, err := w.ListWebhooks(w.t.Context(), w.owner)
+		w.ok(err)
+		equal(w.t, "webhooks of the new agent", len(webhooks), 0)
+	}},
+	{"a webhook is read as it was stored", func(w *world) {
+		want := w.webhook()
+		equal(w.t, "version", want.Version, int64(1))
+		w.wantWebhook(want.ID, func(got *carteiro.Webhook) { *got = *want })
+		w.wantErr(w.CreateWebhook(w.t.Context(), want), store.ErrConflict)
+		_, err := w.GetWebhook(w.t.Context(), w.newID())
+		w.wantErr(err, store.ErrNotFound)
+	}},
+	{"a webhook needs its owner", func(w *world) {
+		for _, change := range []func(*carteiro.Webhook){
+			func(webhook *carteiro.Webhook) { webhook.OwnerID = w.newID() },
+			func(webhook *carteiro.Webhook) { webhook.OwnerKind = carteiro.OwnerCampaign },
+			func(webhook *carteiro.Webhook) { webhook.EnvironmentID = w.newID() },
+		} {
+			webhook := w.newWebhook()
+			change(webhook)
+			w.wantErr(w.CreateWebhook(w.t.Context(), webhook), store.ErrNotFound)
+			_, err := w.GetWebhook(w.t.Context(), webhook.ID)
+			w.wantErr(err, store.ErrNotFound)
+		}
+	}},
+	{"a change needs the version that it was made from", func(w *world) {
+		webhook := w.webhook()
+		stale := *webhook
+		w.pass(time.Minute)
+		webhook.Name, webhook.Enabled, webhook.Events, webhook.PayloadTemplates, webhook.UpdatedAt = "New", false, nil, nil, w.now
+		webhook.FailuresInARow = 7
+		w.ok(w.UpdateWebhook(w.t.Context(), webhook))
+		equal(w.t, "version", webhook.Version, int64(2))
+		want := *webhook
+		want.FailuresInARow = 0
+		w.wantWebhook(webhook.ID, func(got *carteiro.Webhook) { *got = want })
+		w.wantErr(w.UpdateWebhook(w.t.Context(), &stale), store.ErrConflict)
+		equal(w.t, "version of the stale copy", stale.Version, int64(1))
+		w.wantWebhook(webhook.ID, func(got *carteiro.Webhook) { *got = want })
+		unknown := w.newWebhook()
+		w.wantErr(w.UpdateWebhook(w.t.Context(), unknown), store.ErrNotFound)
+	}},
+	{"a deleted webhook can be read and not changed", func(w *world) {
+		webhook := w.webhook()
+		w.remove(webhook.ID)
+		stored, err := w.GetWebhook(w.t.Context(), webhook.ID)
+		w.ok(err)
+		equal(w.t, "deleted at", stored.DeletedAt, w.now)
+		w.wantErr(w.UpdateWebhook(w.t.Context(), stored), store.ErrNotFound)
+	}},
+	{"an owner's webhooks are listed, oldest first, without the deleted", func(w *world) {
+		first := w.webhook()
+		w.pass(time.Second)
+		second, gone := w.webhook(), w.webhook()
+		w.remove(gone.ID)
+		got, err := w.ListWebhooks(w.t.Context(), w.owner)
+		w.ok(err)
+		equal(w.t, "webhooks", got, []*carteiro.Webhook{first, second})
+	}},
+}
+
+// wantWebhook checks a stored webhook against what want makes of an empty one.
+func (w *world) wantWebhook(id carteiro.ID, want func(*carteiro.Webhook)) {
+	w.t.Helper()
+	got, err := w.GetWebhook(w.t.Context(), id)
+	w.ok(err)
+	wanted := new(carteiro.Webhook)
+	want(wanted)
+	equal(w.t, "webhook", got, wanted)
+}

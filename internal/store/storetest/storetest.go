@@ -1,0 +1,42 @@
+// Package storetest is what every database must pass: the guarantees of the port, as stories and tables, and random
+// histories that are held against a model of the port in memory. No test sleeps or asks for the time: every store is
+// told what time it is.
+package storetest
+
+import (
+	"testing"
+
+	"carteiro/internal/store"
+)
+
+// Run holds a database against the port. open gives an empty one that is closed when its test ends.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	for _, part := range []struct {
+		name    string
+		stories []story
+	}{
+		{"environments", environments},
+		{"registry", registry},
+		{"states of an attempt", states},
+		{"sessions", sessions},
+		{"accept", accepting},
+		{"claim", claiming},
+		{"record", recording},
+		{"retry", retrying},
+		{"logs", logs},
+		{"purge", purging},
+		{"histories", histories},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			for _, s := range part.stories {
+				t.Run(s.name, func(t *testing.T) { s.tell(newWorld(t, open(t))) })
+			}
+		})
+	}
+}
+
+// story is something that must hold.
+type story struct {
+	name string
+	tell func(*world)
+}

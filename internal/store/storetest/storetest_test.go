@@ -1,0 +1,12 @@
+package storetest
+
+import (
+	"testing"
+
+	"carteiro/internal/store"
+)
+
+// The model passes what it is a model of.
+func TestModelPassesTheSuite(t *testing.T) {
+	Run(t, func(*testing.T) store.Store { return newModel() })
+}
