@@ -42,7 +42,7 @@ const Masked = "********"
 // it is shown.
 func Secretive(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session"},
+	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session", "signature"},
 		func(word string) bool { return strings.Contains(name, word) })
 }
 

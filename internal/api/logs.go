@@ -29,6 +29,7 @@ type logShown struct {
 	ResponseBody      string            `json:"response_body,omitempty"`
 	ResponseTruncated bool              `json:"response_truncated,omitempty"`
 	Error             string            `json:"error,omitempty"`
+	ErrorDetail       string            `json:"error_detail,omitempty"`
 	DurationMS        *int64            `json:"duration_ms,omitempty"`
 	NextAttemptAt     timestamp         `json:"next_attempt_at,omitzero"`
 	DeliveredAt       timestamp         `json:"delivered_at,omitzero"`
@@ -55,7 +56,7 @@ func showLog(a *carteiro.Attempt) logShown {
 	shown.ResponseHeaders = showHeader(o.ResponseHeaders)
 	shown.ResponseBody = string(o.ResponseBody) // encoding/json replaces what is no UTF-8
 	shown.ResponseTruncated = o.ResponseTruncated
-	shown.Error = o.Error
+	shown.Error, shown.ErrorDetail = o.Error, o.Detail
 	if o.Duration > 0 {
 		ms := o.Duration.Milliseconds()
 		shown.DurationMS = &ms
