@@ -69,6 +69,10 @@ bench-baseline: ## Store the last `make bench` as the baseline
 	@mkdir -p $(dir $(BASELINE))
 	cp bin/bench.txt $(BASELINE)
 
+.PHONY: allocations
+allocations: ## Fail when an event on the hot path allocates a tenth more than it did
+	$(GO) test -count=1 -run TestAllocationsAnEvent -v ./internal/app
+
 .PHONY: soak
 soak: ## Run the long tests (build tag soak) under the race detector
 	@scripts/need-gcc
