@@ -12,6 +12,8 @@ type benchCommand struct {
 	Throughput benchThroughput `cmd:"" default:"withargs" help:"Measure deliveries and latency against the raw limit of the machine (the default)."`
 	Neighbour  benchNeighbour  `cmd:"" help:"Measure a healthy webhook beside receivers that never answer."`
 	Logs       benchLogs       `cmd:"" help:"Measure reading a long delivery log."`
+	Backlog    benchBacklog    `cmd:"" help:"Measure a long queue for receivers that never answer, and a restart with it."`
+	Many       benchMany       `cmd:"" help:"Measure many webhooks that get little."`
 }
 
 type benchOutput struct {
@@ -59,6 +61,30 @@ type benchLogs struct {
 // Run measures.
 func (c *benchLogs) Run(ctx context.Context) error {
 	report, err := bench.Logs{Database: c.Database, Entries: c.Entries, Requests: c.Requests, Log: os.Stderr}.Run(ctx)
+	return c.print(report, err)
+}
+
+type benchBacklog struct {
+	benchOutput
+	Attempts int `help:"Attempts queued." default:"1000000"`
+	Dead     int `help:"Receivers that never answer." default:"20"`
+}
+
+// Run measures.
+func (c *benchBacklog) Run(ctx context.Context) error {
+	report, err := bench.Backlog{Attempts: c.Attempts, Dead: c.Dead, Log: os.Stderr}.Run(ctx)
+	return c.print(report, err)
+}
+
+type benchMany struct {
+	benchOutput
+	Webhooks int `help:"Webhooks, each of an agent of its own." default:"100000"`
+	Seconds  int `help:"How long." default:"30"`
+}
+
+// Run measures.
+func (c *benchMany) Run(ctx context.Context) error {
+	report, err := bench.Many{Webhooks: c.Webhooks, Seconds: c.Seconds, Log: os.Stderr}.Run(ctx)
 	return c.print(report, err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -101,7 +102,31 @@ func (n Neighbour) fillBacklogs(ctx context.Context, b *bench, url string) error
 // badReceiver never answers at /never, and late at any other path.
 type badReceiver struct {
 	*http.Server
-	url string
+	url    string
+	waiter atomic.Pointer[chan time.Time]
+}
+
+// next tells when the next request has come.
+func (b *badReceiver) next() <-chan time.Time {
+	waiter := make(chan time.Time, 1)
+	b.waiter.Store(&waiter)
+	return waiter
+}
+
+// ServeHTTP takes a delivery.
+func (b *badReceiver) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	if waiter := b.waiter.Swap(nil); waiter != nil {
+		*waiter <- time.Now()
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	if r.URL.Path == "/never" {
+		<-r.Context().Done()
+		return
+	}
+	select {
+	case <-time.After(slowAnswer):
+	case <-r.Context().Done():
+	}
 }
 
 func startBadReceiver() (*badReceiver, error) {
@@ -109,18 +134,8 @@ func startBadReceiver() (*badReceiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		if r.URL.Path == "/never" {
-			<-r.Context().Done()
-			return
-		}
-		select {
-		case <-time.After(slowAnswer):
-		case <-r.Context().Done():
-		}
-	})
-	b := &badReceiver{Server: &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}, url: "http://" + listener.Addr().String()}
+	b := &badReceiver{url: "http://" + listener.Addr().String()}
+	b.Server = &http.Server{Handler: b, ReadHeaderTimeout: time.Minute}
 	go func() { _ = b.Serve(listener) }()
 	return b, nil
 }
