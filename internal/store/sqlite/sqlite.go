@@ -124,14 +124,17 @@ func (s *Store) lock(path string) error {
 }
 
 // peek looks at what a file says of itself without changing it, nor anything beside it: as a database that nobody
-// changes. Where a transaction was cut off while the file was made, only opening it in earnest can tell.
+// changes. Where a transaction or a checkpoint was cut off, or another process is at work, the file alone may look
+// damaged, and only opening it in earnest can tell.
 func peek(path string, shared bool) error {
 	info, err := os.Stat(path)
 	if err != nil || info.Size() == 0 {
 		return nil // to be made
 	}
-	if journal, err := os.Stat(path + "-journal"); err == nil && journal.Size() > 0 {
-		return nil
+	for _, log := range [...]string{"-journal", "-wal"} {
+		if log, err := os.Stat(path + log); err == nil && log.Size() > 0 {
+			return nil
+		}
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
