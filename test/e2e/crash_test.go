@@ -53,10 +53,11 @@ func (c crash) run(t *testing.T) {
 			publishers.Go(func() { ledger.publish(ctx, h.client(), owners, i, batch) })
 		}
 		pause(ctx, c.shortest+time.Duration(random.Int64N(int64(c.longest-c.shortest))))
+		killed := time.Now()
 		h.kill()
 		h.wait(t)
 		connections.drain(t, receiver.URL)
-		ledger.died()
+		ledger.died(killed)
 		cancel()
 		publishers.Wait()
 	}
@@ -157,9 +158,10 @@ type to struct{ path, event string }
 
 // arrival is one request that a receiver got.
 type arrival struct {
-	life int // of the server, counted from 0: how often it had died before
+	life int // of the server, counted from 0
 	log  string
 	ok   bool
+	at   time.Time
 }
 
 // ledger is what publishers were promised and what receivers got.
@@ -168,7 +170,7 @@ type ledger struct {
 	paths map[client.Owner][]string
 
 	mu       sync.Mutex
-	life     int
+	deaths   []time.Time             // of the servers so far
 	accepted map[string]client.Owner // event to its owner
 	unknown  int                     // events of calls that were not answered: they may be stored or not
 	arrivals map[to][]arrival
@@ -194,10 +196,10 @@ func (l *ledger) add(o client.Owner, path string, w client.Webhook) {
 
 func (l *ledger) webhooks() []client.Webhook { return slices.Collect(maps.Values(l.hooks)) }
 
-func (l *ledger) died() {
+func (l *ledger) died(killed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.life++
+	l.deaths = append(l.deaths, killed)
 }
 
 // publish puts events in, one call after another, until the server dies.
@@ -262,7 +264,7 @@ func (l *ledger) receive(d delivery) int {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.arrivals[at] = append(l.arrivals[at], arrival{life: l.life, log: d.logID(), ok: status == http.StatusOK})
+	l.arrivals[at] = append(l.arrivals[at], arrival{life: len(l.deaths), log: d.logID(), ok: status == http.StatusOK, at: time.Now()})
 	if status == http.StatusOK && l.missing[at] {
 		delete(l.missing, at)
 		select {
@@ -292,7 +294,8 @@ func (l *ledger) audit(t *testing.T, h *house) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lost, twice := 0, l.auditArrivals(t)
+	lost := 0
+	twice, unrecorded := l.auditArrivals(t)
 	for event, owner := range l.accepted {
 		for _, path := range l.paths[owner] {
 			if !slices.ContainsFunc(l.arrivals[to{path, event}], func(a arrival) bool { return a.ok }) {
@@ -308,38 +311,42 @@ func (l *ledger) audit(t *testing.T, h *house) {
 	if len(surprises) > l.unknown {
 		t.Errorf("%d events are logged that nobody was told of, of %d that were not answered", len(surprises), l.unknown)
 	}
-	t.Logf("%d kills; %d events accepted, %d calls' worth unanswered of which %d were stored; %d log entries; lost %d, delivered twice %d",
-		l.life, len(l.accepted), l.unknown, len(surprises), entries, lost, twice)
+	t.Logf("%d kills; %d events accepted, %d not answered of which %d were stored; %d log entries; lost %d; %d delivered again, "+
+		"the oldest of them %s before a kill",
+		len(l.deaths), len(l.accepted), l.unknown, len(surprises), entries, lost, twice, unrecorded.Round(time.Millisecond))
 }
 
-// auditArrivals counts deliveries that came again after they had succeeded. That is allowed only when the server died in
+// auditArrivals counts deliveries that came again after they had succeeded, and says how long before its death a server
+// had got the answer that it took longest not to record. A delivery may come again only when the server died in
 // between, and once for each time it died.
-func (l *ledger) auditArrivals(t *testing.T) (twice int) {
+func (l *ledger) auditArrivals(t *testing.T) (twice int, unrecorded time.Duration) {
 	t.Helper()
+	type sending struct {
+		life int
+		log  string
+	}
 	for at, arrivals := range l.arrivals {
-		type sending struct {
-			life int
-			log  string
-		}
 		sent := make(map[sending]bool)
-		succeeded := -1 // in which life it has last
+		var succeeded *arrival // the last one that has
 		for _, a := range arrivals {
 			if sent[sending{a.life, a.log}] {
 				t.Errorf("log %s of event %s was sent twice to %s by one server", a.log, at.event, at.path)
 			}
 			sent[sending{a.life, a.log}] = true
 			switch {
-			case succeeded == a.life:
+			case succeeded == nil:
+			case succeeded.life == a.life:
 				t.Errorf("event %s was sent to %s again by the server that had delivered it", at.event, at.path)
-			case succeeded >= 0:
+			default:
 				twice++
+				unrecorded = max(unrecorded, l.deaths[succeeded.life].Sub(succeeded.at))
 			}
 			if a.ok {
-				succeeded = a.life
+				succeeded = &a
 			}
 		}
 	}
-	return twice
+	return twice, unrecorded
 }
 
 // auditLog reads a webhook's whole log and gives how many entries it has. Events that were stored but not answered for

@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv(raceSetting, raceOptions)
 			e.Values[runningKey{}] = new(running)
 			return nil
 		},
@@ -75,7 +76,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: serve FLAGS…, once until stop")
 	}
 	var environ []string
-	for _, name := range append([]string{"PATH", "HOME", "TMPDIR"}, settings...) {
+	for _, name := range append([]string{"PATH", "HOME", "TMPDIR", raceSetting}, settings...) {
 		if value := ts.Getenv(name); value != "" {
 			environ = append(environ, name+"="+value)
 		}

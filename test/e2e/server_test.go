@@ -146,10 +146,18 @@ func (t *transcript) String() string {
 	return strings.Join(t.lines, "\n")
 }
 
-// cleanEnviron is that of a fresh shell, without settings of Carteiro.
+// cleanEnviron is that of a fresh shell, without settings of Carteiro. The last one of a name counts.
 func cleanEnviron(more ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "TMPDIR=" + os.TempDir()}, more...) // the last one of a name counts
+	return append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "TMPDIR=" + os.TempDir(), raceSetting + "=" + raceOptions,
+	}, more...)
 }
+
+// The race detector holds a process up for a second before it ends, unless told not to.
+const (
+	raceSetting = "GORACE"
+	raceOptions = "atexit_sleep_ms=0"
+)
 
 // house is a directory with a database file, its environment, and the servers that run on it one after another.
 type house struct {
