@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -52,6 +53,7 @@ func (c crash) run(t *testing.T) {
 			}
 			publishers.Go(func() { ledger.publish(ctx, h.client(), owners, i, batch) })
 		}
+		publishers.Go(func() { commandsBeside(ctx, t, h) })
 		pause(ctx, c.shortest+time.Duration(random.Int64N(int64(c.longest-c.shortest))))
 		killed := time.Now()
 		h.kill()
@@ -71,6 +73,15 @@ func (c crash) run(t *testing.T) {
 	}
 	ledger.audit(t, h)
 	h.stop()
+}
+
+// commandsBeside runs a command on the file, again and again, while a server is at work on it, dies, and is back.
+func commandsBeside(ctx context.Context, t *testing.T, h *house) {
+	for ctx.Err() == nil {
+		if out, err := h.command("environment", "list", "--json"); err != nil || !strings.Contains(out, `"name":"test"`) {
+			t.Errorf("%s %v", out, err)
+		}
+	}
 }
 
 // pause lets load run for a while: how long is what the test is about, so it is waited for and not signalled.
