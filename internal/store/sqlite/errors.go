@@ -56,7 +56,7 @@ func openError(path string, err error) error {
 	e := &Error{Path: path, Err: err, Code: CodeBroken, Message: "it cannot be opened"}
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultNotADB:
-		e.Code, e.Message, e.Hint = CodeForeign, "the file is not a database", "name another file, or move this one away"
+		return notADatabase(path, err)
 	case sqlite.ResultCantOpen, sqlite.ResultPerm, sqlite.ResultAuth:
 		e.Code, e.Hint = CodeUnreachable, "its directory must exist, and file and directory must be readable and writable for the user that carteiro runs as"
 	case sqlite.ResultReadOnly:
@@ -70,6 +70,13 @@ func openError(path string, err error) error {
 		e.Message, e.Hint = "the file is damaged", "restore a backup"
 	}
 	return e
+}
+
+func notADatabase(path string, err error) *Error {
+	return &Error{
+		Code: CodeForeign, Path: path, Message: "the file is not a database", Err: err,
+		Hint: "name another file, or move this one away",
+	}
 }
 
 // unavailable are the primary result codes of faults that may pass.

@@ -36,49 +36,6 @@ func migrations() ([]string, error) {
 	return steps, nil
 }
 
-// identity is what a database file says of itself.
-type identity struct {
-	application, version int64
-	objects              int64 // tables and the like
-}
-
-func (c *conn) identity() (id identity, err error) {
-	if id.application, err = c.execInt("PRAGMA application_id"); err != nil {
-		return id, err
-	}
-	if id.version, err = c.execInt("PRAGMA user_version"); err != nil {
-		return id, err
-	}
-	id.objects, err = c.execInt("SELECT count(*) FROM sqlite_schema")
-	return id, err
-}
-
-// check says what keeps a file with this identity from being used; nil when it is Carteiro's, or empty.
-func (id identity) check(path string, latest int, shared bool) error {
-	switch {
-	case id == (identity{}):
-		return nil
-	case id.application != applicationID:
-		return &Error{
-			Code: CodeForeign, Path: path, Message: "the file is a database of another program",
-			Hint: "name another file, or move this one away",
-		}
-	case id.version > int64(latest):
-		return &Error{
-			Code: CodeNewer, Path: path,
-			Message: fmt.Sprintf("a newer Carteiro has changed it to layout %d, and this one knows layout %d", id.version, latest),
-			Hint:    "run the newer version, or restore a backup from before the upgrade",
-		}
-	case shared && id.version < int64(latest):
-		return &Error{
-			Code: CodeOlder, Path: path,
-			Message: fmt.Sprintf("it has layout %d, and this Carteiro works with layout %d", id.version, latest),
-			Hint:    "start the server of this version once: it upgrades the database",
-		}
-	}
-	return nil
-}
-
 // migrate brings the database to the present layout, in one transaction. It also finds out whether the database can be
 // written to.
 func (c *conn) migrate(path string, shared bool) error {
@@ -103,11 +60,18 @@ func (c *conn) migrateInside(path string, steps []string, shared bool) error {
 	if err != nil {
 		return err
 	}
-	if err := id.check(path, len(steps), shared); err != nil {
+	empty, err := c.isEmpty()
+	if err != nil {
+		return err
+	}
+	if empty {
+		id = identity{}
+	} else if err := id.check(path, len(steps), shared); err != nil {
 		return err
 	}
 	if id.version == int64(len(steps)) {
-		return nil
+		// Beginning to write is no proof: SQLite begins a transaction on a file that can only be read, too.
+		return c.exec("UPDATE ping SET n = n")
 	}
 	for i, step := range steps[id.version:] {
 		if err := c.script(step); err != nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 
@@ -39,10 +38,14 @@ var _ store.Store = (*Store)(nil)
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	s := new(Store)
 	err := s.open(ctx, path, opts)
-	if err != nil {
-		return nil, errors.Join(openError(path, err), s.closeAll())
+	if err == nil {
+		return s, nil
 	}
-	return s, nil
+	err = openError(path, err)
+	if undo := s.closeAll(); undo != nil {
+		err = errors.Join(err, undo)
+	}
+	return nil, err
 }
 
 func (s *Store) open(ctx context.Context, path string, opts Options) error {
@@ -54,7 +57,7 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 			return err
 		}
 	}
-	if err := peek(path, opts.Shared); err != nil {
+	if err := inspect(path, opts.Shared); err != nil {
 		return err
 	}
 	c, err := s.openWriter(path, opts.Shared)
@@ -107,9 +110,12 @@ func unreachable(path string, err error) error {
 	return e
 }
 
+// lockSuffix makes the name of the file whose lock the server has.
+const lockSuffix = "-lock"
+
 // lock makes this process the database's only server.
 func (s *Store) lock(path string) error {
-	lock, held, err := lockServer(path + "-lock")
+	lock, held, err := lockServer(path + lockSuffix)
 	if err != nil {
 		return unreachable(path, err)
 	}
@@ -121,39 +127,6 @@ func (s *Store) lock(path string) error {
 	}
 	s.closers = append(s.closers, lock.release)
 	return nil
-}
-
-// peek looks at what a file says of itself without changing it, nor anything beside it: as a database that nobody
-// changes. Where a transaction or a checkpoint was cut off, or another process is at work, the file alone may look
-// damaged, and only opening it in earnest can tell.
-func peek(path string, shared bool) error {
-	info, err := os.Stat(path)
-	if err != nil || info.Size() == 0 {
-		return nil // to be made
-	}
-	for _, log := range [...]string{"-journal", "-wal"} {
-		if log, err := os.Stat(path + log); err == nil && log.Size() > 0 {
-			return nil
-		}
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute), RawQuery: "immutable=1"}
-	c, err := openConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
-	if err != nil {
-		return err
-	}
-	id, err := c.identity()
-	if err = errors.Join(err, c.close()); err != nil {
-		return err
-	}
-	steps, err := migrations()
-	if err != nil {
-		return err
-	}
-	return id.check(path, len(steps), shared)
 }
 
 // openWriter opens the connection that writes, and makes or upgrades the database with it.

@@ -1,15 +1,33 @@
 package sqlite
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
+	"zombiezen.com/go/sqlite"
+
+	"carteiro"
 	"carteiro/internal/store"
 	"carteiro/internal/store/storetest"
 )
 
+// Every story ends with a look at the tables: what is counted must be what is there.
 func TestSQLitePassesTheSuite(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return openTemp(t) })
+	storetest.Run(t, func(t *testing.T) store.Store {
+		s := openTemp(t)
+		t.Cleanup(func() { wantConsistent(t, s) })
+		return s
+	})
+}
+
+func TestEveryQueryCompiles(t *testing.T) {
+	s := openTemp(t)
+	for _, q := range queries {
+		if err := s.read(t.Context(), func(c *conn) error { return c.query(q).err }); err != nil {
+			t.Errorf("%s\n%v", q.sql, err)
+		}
+	}
 }
 
 func openTemp(t testing.TB) *Store {
@@ -23,10 +41,71 @@ func reopen(t testing.TB, path string, opts Options) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { closeStore(t, s) })
 	return s
+}
+
+func closeStore(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// faults are queries that give a row for each thing that does not fit together.
+var faults = map[string]string{
+	"counts are the finished attempts": `
+		WITH counted AS (
+			SELECT webhook_id, event_type, hour(id) AS hour, sum(status = 1) AS success, sum(status = 2) AS failed,
+				sum(status = 2 AND EXISTS (SELECT 1 FROM open o WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id
+					AND o.number > o.chain_start)) AS retrying
+			FROM attempts a GROUP BY 1, 2, 3),
+		kept AS (SELECT webhook_id, event_type, hour, success, failed, retrying FROM counts)
+		SELECT 1 FROM (SELECT * FROM counted EXCEPT SELECT * FROM kept UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM counted))`,
+	"totals are the sums of counts": `
+		SELECT 1 FROM totals t WHERE (success, failed, retrying) <>
+			(SELECT total(success), total(failed), total(retrying) FROM counts c WHERE c.webhook_id = t.webhook_id AND c.event_type = t.event_type)`,
+	"no count is without its total": `
+		SELECT 1 FROM counts WHERE (webhook_id, event_type) NOT IN (SELECT webhook_id, event_type FROM totals)`,
+	"no open attempt is without its total": `
+		SELECT 1 FROM open WHERE (webhook_id, event_type) NOT IN (SELECT webhook_id, event_type FROM totals)`,
+	"open totals are the open attempts": `
+		SELECT 1 FROM totals t WHERE open <> (SELECT count(*) FROM open o WHERE o.webhook_id = t.webhook_id AND o.event_type = t.event_type)`,
+	"events know how many attempts they have": `
+		SELECT 1 FROM events e WHERE attempts <> (SELECT count(*) FROM open WHERE event = e.number) + (SELECT count(*) FROM attempts WHERE event = e.number)`,
+	"attempts have their event":    `SELECT 1 FROM attempts WHERE event NOT IN (SELECT number FROM events) UNION ALL SELECT 1 FROM open WHERE event NOT IN (SELECT number FROM events)`,
+	"attempts have their exchange": `SELECT 1 FROM attempts WHERE exchange NOT IN (SELECT id FROM exchanges)`,
+	"exchanges have their attempt": `SELECT 1 FROM exchanges WHERE id NOT IN (SELECT exchange FROM attempts)`,
+}
+
+func wantConsistent(t testing.TB, s *Store) {
+	t.Helper()
+	err := s.read(context.Background(), func(c *conn) error {
+		if err := c.defineHour(); err != nil {
+			return err
+		}
+		for what, sql := range faults {
+			fault, err := c.execInt(sql)
+			if err != nil {
+				return err
+			}
+			if fault != 0 {
+				t.Errorf("it does not hold that %s", what)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// defineHour makes hourOf known to SQL.
+func (c *conn) defineHour() error {
+	return c.db.CreateFunction("hour", &sqlite.FunctionImpl{
+		NArgs: 1,
+		Scalar: func(_ sqlite.Context, args []sqlite.Value) (sqlite.Value, error) {
+			return sqlite.IntegerValue(hourOf(carteiro.ID(args[0].Blob()))), nil
+		},
+	})
 }

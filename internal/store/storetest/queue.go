@@ -174,22 +174,23 @@ var claiming = []story{
 	{"in the order in which they fell due, no more than asked for, and the next is told", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		var all []*carteiro.Delivery
-		for range 5 {
+		for range 7 {
 			all = append(all, w.publish(store.Session{}, hook.ID))
 			w.pass(time.Second)
 		}
 		claim := func(limit, bytes int) store.Claimed {
-			claimed, err := w.Claim(w.t.Context(), store.Claim{Session: session, WebhookID: hook.ID, Now: all[3].DueAt, Limit: limit, MaxBytes: bytes})
+			claimed, err := w.Claim(w.t.Context(), store.Claim{Session: session, WebhookID: hook.ID, Now: all[5].DueAt, Limit: limit, MaxBytes: bytes})
 			w.ok(err)
 			return claimed
 		}
 		size := len(all[0].Event.Payload)
 		equal(w.t, "as many as asked for", claim(1, 1<<20), store.Claimed{Deliveries: all[:1], NextDue: all[1].DueAt})
 		equal(w.t, "one at least", claim(9, size-1), store.Claimed{Deliveries: all[1:2], NextDue: all[2].DueAt})
-		equal(w.t, "as many as fit", claim(9, 2*size-1), store.Claimed{Deliveries: all[2:3], NextDue: all[3].DueAt})
-		equal(w.t, "those due", claim(9, 9*size), store.Claimed{Deliveries: all[3:4], NextDue: all[4].DueAt})
-		equal(w.t, "none", claim(9, 9*size), store.Claimed{NextDue: all[4].DueAt})
-		equal(w.t, "the last", w.claim(session, hook.ID), all[4:])
+		equal(w.t, "as many as just fit", claim(9, 2*size), store.Claimed{Deliveries: all[2:4], NextDue: all[4].DueAt})
+		equal(w.t, "no more than fit", claim(9, 2*size-1), store.Claimed{Deliveries: all[4:5], NextDue: all[5].DueAt})
+		equal(w.t, "those due", claim(9, 9*size), store.Claimed{Deliveries: all[5:6], NextDue: all[6].DueAt})
+		equal(w.t, "none", claim(9, 9*size), store.Claimed{NextDue: all[6].DueAt})
+		equal(w.t, "the last", w.claim(session, hook.ID), all[6:])
 		equal(w.t, "nothing is left", claim(9, 9*size), store.Claimed{})
 	}},
 	{"a retry waits until it is due", func(w *world) {

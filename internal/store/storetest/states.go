@@ -2,7 +2,8 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
+	"slices"
+	"testing"
 
 	"carteiro"
 	"carteiro/internal/store"
@@ -119,10 +120,10 @@ func claimBy(by func(*scene) store.Session) func(*scene) bool {
 // releaseBy tells by the backlog what became of it: the verb does not say.
 func releaseBy(by func(*scene) store.Session) func(*scene) bool {
 	return func(s *scene) bool {
-		before := len(s.backlog())
+		before := s.isWaiting()
 		ref := store.AttemptRef{WebhookID: s.webhook.ID, ID: s.subject.ID}
 		s.ok(s.Release(s.t.Context(), store.Release{Session: by(s), Attempts: []store.AttemptRef{ref}}))
-		return len(s.backlog()) > before
+		return s.isWaiting() && !before
 	}
 }
 
@@ -153,14 +154,22 @@ var states = stateStories()
 
 func stateStories() (stories []story) {
 	for _, from := range []state{none, waiting, held, succeeded, failed, tryAgain} {
-		for _, v := range verbs {
-			to := v.to[from]
-			name := fmt.Sprintf("%s, %s: refused", from, v.name)
-			if to != refused {
-				name = fmt.Sprintf("%s, %s: %s", from, v.name, to)
+		stories = append(stories, story{string(from), func(w *world) {
+			for _, v := range verbs {
+				to := v.to[from]
+				name := v.name + ": " + string(to)
+				if to == refused {
+					name = v.name + ": refused"
+				}
+				w.t.Run(name, func(t *testing.T) {
+					// The scenes of a state share a store; each has a webhook and sessions of its own.
+					inner := *w
+					inner.t = t
+					inner.tellEdge(from, v, to)
+					w.ids, w.events = inner.ids, inner.events
+				})
 			}
-			stories = append(stories, story{name, func(w *world) { w.tellEdge(from, v, to) }})
-		}
+		}})
 	}
 	return stories
 }
@@ -200,7 +209,7 @@ func (s *scene) wantState(want state) {
 	got := state(a.Status)
 	if a.Status == carteiro.StatusPending {
 		got = held
-		if len(s.backlog()) > 0 {
+		if s.isWaiting() {
 			got = waiting
 		}
 	}
@@ -212,10 +221,16 @@ func (s *scene) wantState(want state) {
 	}
 }
 
+// isWaiting says whether the webhook has an attempt that nobody holds.
+func (s *scene) isWaiting() bool {
+	s.t.Helper()
+	return slices.ContainsFunc(s.backlog(), func(waiting store.Waiting) bool { return waiting.WebhookID == s.webhook.ID })
+}
+
 // everything is what can be read of the scene's log and queue.
 func (s *scene) everything() []any {
 	all := s.list(store.ListLogs{WebhookID: s.webhook.ID})
-	seen := []any{all, s.backlog()}
+	seen := []any{all, s.isWaiting()}
 	for _, status := range []carteiro.Status{carteiro.StatusPending, carteiro.StatusSuccess, carteiro.StatusRetrying, carteiro.StatusFailed} {
 		seen = append(seen, s.list(store.ListLogs{WebhookID: s.webhook.ID, Status: status}))
 	}
