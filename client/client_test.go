@@ -432,7 +432,10 @@ func TestLogsGoThroughAllPages(t *testing.T) {
 	if n != 6 || !reflect.DeepEqual(asked, want) {
 		t.Errorf("%d entries by %q", n, asked)
 	}
-	for range c.Logs(t.Context(), client.AgentOwner(agentID), webhook, client.LogFilter{}) {
+	for _, err := range c.Logs(t.Context(), client.AgentOwner(agentID), webhook, client.LogFilter{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if len(asked) != 4 {

@@ -76,7 +76,7 @@ func newError(resp *http.Response, text []byte) *Error {
 		e.Message = "unknown status"
 	}
 	if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-		e.RetryAfter = time.Duration(seconds) * time.Second //nolint:gosec // 31 bits of seconds fit
+		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return e
 }

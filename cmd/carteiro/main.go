@@ -64,7 +64,10 @@ func main() {
 	}
 	call, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
-	ctx, stop := untilSignal()
+	ctx, stop := untilSignal(func() {
+		fmt.Fprintln(os.Stderr, "carteiro: stopped at once; what was in flight is sent again after the next start")
+		os.Exit(exitFailure)
+	})
 	defer stop()
 	call.BindTo(ctx, (*context.Context)(nil))
 	if err := call.Run(); err != nil {
@@ -73,8 +76,8 @@ func main() {
 	}
 }
 
-// untilSignal gives a context that ends at the first SIGTERM or SIGINT. The second ends the process at once.
-func untilSignal() (context.Context, context.CancelFunc) {
+// untilSignal gives a context that ends at the first SIGTERM or SIGINT. At the second it calls atOnce.
+func untilSignal(atOnce func()) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
@@ -82,8 +85,7 @@ func untilSignal() (context.Context, context.CancelFunc) {
 		<-signals
 		cancel()
 		<-signals
-		fmt.Fprintln(os.Stderr, "carteiro: stopped at once; what was in flight is sent again after the next start")
-		os.Exit(exitFailure)
+		atOnce()
 	}()
 	return ctx, cancel
 }
@@ -91,7 +93,7 @@ func untilSignal() (context.Context, context.CancelFunc) {
 type versionCommand struct{}
 
 // Run prints the version.
-func (versionCommand) Run() error {
+func (versionCommand) Run() error { //nolint:unparam // kong calls for the error
 	fmt.Println("carteiro", version)
 	if info, ok := debug.ReadBuildInfo(); ok {
 		fmt.Println(info.GoVersion)

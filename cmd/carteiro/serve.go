@@ -80,8 +80,7 @@ func untilOneEnds(ctx context.Context, failed <-chan error, beside func(context.
 		return err
 	case err := <-failed:
 		cancel()
-		<-ended
-		return err
+		return errors.Join(err, <-ended)
 	case <-ctx.Done():
 		cancel()
 		return <-ended

@@ -103,7 +103,7 @@ func newSecret() string {
 
 // introduce says what is there and what can be tried.
 func (d *demo) introduce() {
-	d.out.print(
+	d.out.say(
 		"",
 		"This is Carteiro with made-up phone calls. The receiver below fails about one delivery in five.",
 		"Everything is kept in a temporary file that is deleted at the end (Ctrl-C).",
@@ -181,7 +181,7 @@ func (d *demo) publish(ctx context.Context, e happening) {
 		Owner: client.AgentOwner(d.agent.ID), Type: e.event, Payload: e.payload, OccurredAt: e.at,
 	})
 	if err != nil && ctx.Err() == nil {
-		d.out.print("not published: " + err.Error())
+		d.out.say("not published: " + err.Error())
 	}
 }
 
@@ -192,7 +192,7 @@ func (d *demo) tellRetry(ctx context.Context, logID string) (done bool) {
 		return false
 	}
 	if log.Status == client.StatusFailed {
-		d.out.print(
+		d.out.say(
 			"",
 			"This delivery has failed for good ("+log.Error+"). Retry it by hand:",
 			"",

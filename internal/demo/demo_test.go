@@ -98,7 +98,6 @@ type server struct {
 	receiver string
 	mu       sync.Mutex
 	attempts int
-	failed   string // log entry
 }
 
 const (

@@ -61,7 +61,8 @@ const (
 	// doomedEvent is the event, counted from 1, that is refused as often as the server tries by itself: early enough
 	// that there is soon something to retry.
 	doomedEvent = 4
-	// Of a hundred deliveries so many fail: of first attempts, and of second ones.
+	// Of a hundred deliveries so many fail: of first attempts, and of second ones. Later ones, which somebody asked for
+	// by hand, do not.
 	failFirst  = 20
 	failSecond = 25
 )
@@ -73,8 +74,7 @@ var faults = [...]int{
 	http.StatusServiceUnavailable, http.StatusInternalServerError, 0,
 }
 
-// decide answers a delivery. Most first attempts succeed, most second ones do, and all later ones, which somebody asked
-// for by hand.
+// decide answers a delivery.
 func (r *receiver) decide(eventID string, attempt int) answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,15 +84,15 @@ func (r *receiver) decide(eventID string, attempt int) answer {
 		}
 	}
 	wait := time.Duration(20+r.random.IntN(180)) * time.Millisecond
-	chance := [...]int{1: failFirst, 2: failSecond}
+	chance := map[int]int{1: failFirst, 2: failSecond}[attempt]
 	switch {
-	case attempt >= len(chance):
-	case eventID == r.doomed:
+	case chance > 0 && eventID == r.doomed:
 		return answer{wait, http.StatusInternalServerError}
-	case attempt > 0 && r.random.IntN(100) < chance[attempt]:
+	case r.random.IntN(100) < chance:
 		return answer{wait, faults[r.random.IntN(len(faults))]}
+	default:
+		return answer{wait, http.StatusOK}
 	}
-	return answer{wait, http.StatusOK}
 }
 
 // ServeHTTP takes a delivery.
@@ -115,7 +115,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(a.status)
 		said = fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))
 	}
-	r.out.print(fmt.Sprintf("%s  %-34s attempt %d  %s",
+	r.out.say(fmt.Sprintf("%s  %-34s attempt %d  %s",
 		time.Now().Format(time.TimeOnly), req.Header.Get("X-Webhook-Event"), attempt, said))
 	if a.status != http.StatusOK && attempt > maxRetries {
 		select {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -175,8 +174,6 @@ func newHouse(t testing.TB, flags ...string) *house {
 	h.token = h.environment("test")
 	return h
 }
-
-func (h *house) database() string { return filepath.Join(h.dir, "carteiro.db") }
 
 // command runs another command of the binary in the directory and gives what it printed.
 func (h *house) command(args ...string) (stdout string, err error) {
