@@ -69,18 +69,25 @@ func next[T any](t testing.TB, c <-chan T, what string) T {
 	}
 }
 
-// eventually asks again and again until ok says that it is so. The API has no call that waits for a delivery to be
-// recorded, and a receiver hears of a request before that: there is no signal to wait for.
+// eventually waits until ok says that it is so.
 func eventually(t testing.TB, what string, ok func(ctx context.Context) bool) {
 	t.Helper()
-	ctx := within(t)
+	if err := poll(within(t), ok); err != nil {
+		t.Fatalf("waited %s in vain: %s", patience, what)
+	}
+}
+
+// poll asks again and again until ok says that it is so. The API has no call that waits for a delivery to be recorded, or
+// for a rotated token to be noticed, and a receiver hears of a request before that: there is no signal to wait for.
+func poll(ctx context.Context, ok func(ctx context.Context) bool) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for !ok(ctx) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			t.Fatalf("waited %s in vain: %s", patience, what)
+			return ctx.Err()
 		}
 	}
+	return nil
 }

@@ -42,6 +42,38 @@ func TestAHundredRetriesAtOnceGiveOne(t *testing.T) {
 	}
 }
 
+// A retry that was answered 200 is on disk: the process may die the next instant.
+func TestARetryThatWasAnsweredSurvivesKill(t *testing.T) {
+	t.Parallel()
+	r, let := held(t)
+	h := newHouse(t, quick...).start()
+	agent := h.agent()
+	hook := h.webhook(agent, r.URL, 0)
+	let <- http.StatusInternalServerError
+	event := h.publish(agent)
+	next(t, r.got, "the first attempt")
+	failed := h.statuses(hook, event.EventID, "failed")[0]
+
+	retried, err := h.client().Retry(within(t), agent, hook.ID, failed.ID, "once")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.kill()
+	h.wait(t)
+	for range 2 { // the first may go to a request of the server that is dead
+		let <- http.StatusOK
+	}
+	h.start()
+	again, err := h.client().Retry(within(t), agent, hook.ID, failed.ID, "once")
+	if err != nil || again != retried {
+		t.Errorf("the same key gives %+v and then %+v, %v", retried, again, err)
+	}
+	if log := h.statuses(hook, event.EventID, "success", "failed")[0]; log.ID != retried.LogID || log.Attempt != 2 {
+		t.Errorf("%+v was promised, %+v logged", retried, log)
+	}
+	h.stop()
+}
+
 // retryAtOnce has many callers retry one log entry, each on a connection of its own.
 func retryAtOnce(t *testing.T, h *house, w client.Webhook, logID string, callers int) (won []client.Retried, refused map[string]int) {
 	t.Helper()

@@ -130,21 +130,20 @@ func callAPI(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond) // a rotated token is noticed within a second, and nothing tells when
-	defer ticker.Stop()
-	for {
-		status, answer, err := call(ctx, args[0], ts.Getenv("URL")+args[1], args[2], body)
+	var (
+		status int
+		answer string
+	)
+	err := poll(ctx, func(ctx context.Context) bool {
+		var err error
+		status, answer, err = call(ctx, args[0], ts.Getenv("URL")+args[1], args[2], body)
 		ts.Check(err)
-		if want == "" || want == strconv.Itoa(status) {
-			_, _ = io.WriteString(ts.Stdout(), strconv.Itoa(status)+" "+answer+"\n")
-			return
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			ts.Fatalf("status %d, not %s: %s", status, want, answer)
-		}
+		return want == "" || want == strconv.Itoa(status)
+	})
+	if err != nil {
+		ts.Fatalf("status %d, not %s: %s", status, want, answer)
 	}
+	_, _ = io.WriteString(ts.Stdout(), strconv.Itoa(status)+" "+answer+"\n")
 }
 
 func call(ctx context.Context, method, url, token, body string) (status int, answer string, err error) {
