@@ -177,7 +177,9 @@ func (d *Dispatcher) drop(delivery *carteiro.Delivery) {
 
 // forget gives back a delivery's memory and lets go of whoever waits for it. The mutex is held.
 func (d *Dispatcher) forget(delivery *carteiro.Delivery) {
-	d.heldBytes -= len(delivery.Event.Payload) + deliveryOverhead
+	l := d.lane(delivery.WebhookID)
+	d.hold(l, -len(delivery.Event.Payload)-deliveryOverhead)
+	d.settle(l)
 	if waiter, ok := d.waiters[delivery.ID]; ok {
 		delete(d.waiters, delivery.ID)
 		close(waiter)

@@ -23,8 +23,6 @@ const (
 	DefaultMaxInFlight = 1024
 	// DefaultMaxHeldBytes is how much memory deliveries waiting in lanes may take.
 	DefaultMaxHeldBytes = 64 << 20
-	// maxHeldByLane is how many deliveries one lane may hold in memory.
-	maxHeldByLane = 8192
 	// deliveryOverhead is what a held delivery takes beside its payload, in bytes, roughly.
 	deliveryOverhead = 1 << 10
 	// maxIdleLanes is how many lanes without work are remembered for what they learnt of their receivers.
@@ -196,22 +194,29 @@ func (d *Dispatcher) Reserve(places []carteiro.Place) store.Session {
 		p.Held = d.stopping.Err() == nil && (p.Urgent || d.hasRoom(l, p.Bytes, now))
 		if p.Held {
 			l.reserved++
-			d.heldBytes += p.Bytes + deliveryOverhead
+			d.hold(l, p.Bytes+deliveryOverhead)
 		}
 	}
 	return d.session
 }
 
-// hasRoom says whether a lane may hold one more in memory. Half of the memory is kept for trusted lanes.
+// hasRoom says whether a lane may hold one more in memory. A trusted lane may hold as much as is still free, so that a
+// burst for one webhook is taken whole and yet leaves room for the others; the rest share half of the memory.
 func (d *Dispatcher) hasRoom(l *lane, bytes int, now time.Time) bool {
-	if l.backlogged(now) || l.held() >= l.capacity() {
+	if l.backlogged(now) {
 		return false
 	}
-	most := d.MaxHeldBytes
-	if !l.limit.trusted {
-		most /= 2
+	bytes += deliveryOverhead
+	if l.limit.trusted {
+		return l.heldBytes+bytes <= d.MaxHeldBytes-d.heldBytes
 	}
-	return d.heldBytes+bytes+deliveryOverhead <= most
+	return l.held() < l.window() && d.heldBytes+bytes <= d.MaxHeldBytes/2
+}
+
+// hold counts the memory of a delivery of a lane; release with a negative size.
+func (d *Dispatcher) hold(l *lane, bytes int) {
+	l.heldBytes += bytes
+	d.heldBytes += bytes
 }
 
 // Cancel gives back reserved places: their deliveries were not stored.
@@ -227,7 +232,7 @@ func (d *Dispatcher) Cancel(places []carteiro.Place) {
 
 func (d *Dispatcher) unreserve(l *lane, bytes int) {
 	l.reserved--
-	d.heldBytes -= bytes + deliveryOverhead
+	d.hold(l, -bytes-deliveryOverhead)
 	d.settle(l)
 }
 
@@ -239,11 +244,11 @@ func (d *Dispatcher) Take(session store.Session, deliveries []*carteiro.Delivery
 		l := d.lane(delivery.WebhookID)
 		l.reserved--
 		if urgent {
-			d.heldBytes += len(delivery.Event.Payload)
+			d.hold(l, len(delivery.Event.Payload))
 		}
 		if session != d.session {
 			// The lease was lost between commit and now: the attempt is anybody's.
-			d.heldBytes -= len(delivery.Event.Payload) + deliveryOverhead
+			d.hold(l, -len(delivery.Event.Payload)-deliveryOverhead)
 			l.notice(delivery.DueAt)
 			d.arm(l)
 			continue
@@ -276,9 +281,9 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 	d.mu.Lock()
 	l := d.lane(delivery.WebhookID)
 	l.reserved--
-	d.heldBytes += len(delivery.Event.Payload)
+	d.hold(l, len(delivery.Event.Payload))
 	if session != d.session || d.stopping.Err() != nil {
-		d.heldBytes -= len(delivery.Event.Payload) + deliveryOverhead
+		d.hold(l, -len(delivery.Event.Payload)-deliveryOverhead)
 		d.mu.Unlock()
 		return nil, store.ErrLeaseLost
 	}

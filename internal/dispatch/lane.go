@@ -16,6 +16,7 @@ type lane struct {
 	queue     deque
 	reserved  int // places promised to deliveries that are being committed
 	inFlight  int
+	heldBytes int // of all that is queued, reserved, in flight or being recorded
 	limit     limit
 	waiting   bool // in line for a slot
 
@@ -33,11 +34,12 @@ func newLane(id carteiro.ID) *lane { return &lane{webhookID: id, index: -1} }
 
 func (l *lane) held() int { return l.queue.len() + l.reserved }
 
-// capacity is how many deliveries the lane may hold in memory. A lane that is not trusted holds just enough to keep
-// its few slots busy: the rest waits in the store, where it costs no memory.
-func (l *lane) capacity() int {
+// window is how many deliveries the lane claims ahead of what is in flight: enough that a quick receiver never waits
+// for the store, and for one that is not trusted just enough to keep its few slots busy. The rest waits in the store,
+// where it costs no memory.
+func (l *lane) window() int {
 	if l.limit.trusted {
-		return maxHeldByLane
+		return maxClaim
 	}
 	return 4 * l.limit.allows()
 }
@@ -55,7 +57,7 @@ func (l *lane) notice(t time.Time) {
 }
 
 func (l *lane) idle() bool {
-	return l.held() == 0 && l.inFlight == 0 && l.wakeAt.IsZero() && !l.claiming && !l.waiting
+	return l.heldBytes == 0 && l.wakeAt.IsZero() && !l.claiming && !l.waiting
 }
 
 // maxIdleQueue is how many places an empty queue may keep, so that a burst does not cost memory ever after.

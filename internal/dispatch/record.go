@@ -98,16 +98,13 @@ func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 		if waiter := d.waiters[r.Delivery.ID]; waiter != nil {
 			waiter <- r.Outcome
 		}
-		d.forget(r.Delivery)
-		if recorded[i].Lost {
+		switch {
+		case recorded[i].Lost:
 			d.Logger.Warn("outcome not recorded: the lease was lost", "log_id", r.Delivery.ID, "webhook_id", r.Delivery.WebhookID)
-			continue
+		case r.Next != nil:
+			d.lane(r.Next.WebhookID).notice(r.Next.DueAt)
 		}
-		if r.Next != nil {
-			l := d.lane(r.Next.WebhookID)
-			l.notice(r.Next.DueAt)
-			d.arm(l)
-		}
+		d.forget(r.Delivery)
 	}
 }
 

@@ -29,18 +29,18 @@ func (d *Dispatcher) arm(l *lane) {
 	}
 }
 
-// roomToClaim is how many deliveries the lane may claim now. It waits until half of what it may hold is done, so
-// that claims are few and large. A lane that holds nothing may always claim one, however full the memory is: that
-// bounds memory by one delivery a lane beyond the limit, and starves nobody.
+// roomToClaim is how many deliveries the lane may claim now. It waits until half of its window is free, so that claims are
+// few and large. A lane that holds nothing may always claim one, however full the memory is: that bounds memory by one
+// delivery a lane beyond the limit, and starves nobody.
 func (d *Dispatcher) roomToClaim(l *lane) int {
-	room := l.capacity() - l.held()
+	room := l.window() - l.held()
 	most := d.MaxHeldBytes
 	if !l.limit.trusted {
 		most /= 2
 	}
 	switch {
-	case room >= (l.capacity()+1)/2 && d.heldBytes < most:
-		return min(room, maxClaim)
+	case room >= (l.window()+1)/2 && d.heldBytes < most:
+		return room
 	case l.held() == 0 && l.inFlight == 0:
 		return 1
 	default:
@@ -135,7 +135,7 @@ func (d *Dispatcher) enqueue(l *lane, session store.Session, claimed []*carteiro
 		return
 	}
 	for _, delivery := range claimed {
-		d.heldBytes += len(delivery.Event.Payload) + deliveryOverhead
+		d.hold(l, len(delivery.Event.Payload)+deliveryOverhead)
 		l.queue.push(delivery)
 	}
 }

@@ -1,0 +1,160 @@
+package dispatch
+
+import (
+	"testing"
+	"time"
+
+	"carteiro"
+)
+
+var ids carteiro.IDSource
+
+func TestTheLimitLearnsFromWhatCameOfAttempts(t *testing.T) {
+	const quick, slow = 10 * time.Millisecond, 5 * time.Second
+	repeat := func(n int, do func(l *limit)) func(l *limit) {
+		return func(l *limit) {
+			for range n {
+				do(l)
+			}
+		}
+	}
+	succeed := func(took time.Duration) func(l *limit) { return func(l *limit) { l.succeeded(took) } }
+	fail := func(l *limit) { l.failed() }
+	for name, c := range map[string]struct {
+		story   []func(l *limit)
+		allows  int
+		trusted bool
+	}{
+		"nothing is known of a new one":               {nil, firstLimit, false},
+		"a quick success adds one":                    {[]func(*limit){succeed(quick)}, firstLimit + 1, true},
+		"quick successes grow to the most":            {[]func(*limit){repeat(1000, succeed(quick))}, maxLimit, true},
+		"a failure halves":                            {[]func(*limit){repeat(1000, succeed(quick)), fail}, maxLimit / 2, false},
+		"failures shrink to one probe":                {[]func(*limit){repeat(1000, succeed(quick)), repeat(20, fail)}, 1, false},
+		"slow successes come down to the first limit": {[]func(*limit){repeat(1000, succeed(quick)), repeat(1000, succeed(slow))}, firstLimit, false},
+		"and up to it from below":                     {[]func(*limit){repeat(20, fail), repeat(1000, succeed(slow))}, firstLimit, false},
+		"a recovered one is trusted again":            {[]func(*limit){repeat(20, fail), succeed(quick)}, 2, true},
+	} {
+		var l limit
+		for _, event := range c.story {
+			event(&l)
+		}
+		if l.allows() != c.allows || l.trusted != c.trusted {
+			t.Errorf("%s: allows %d, trusted %v; want %d, %v", name, l.allows(), l.trusted, c.allows, c.trusted)
+		}
+	}
+}
+
+func TestHalfOfTheSlotsAreKeptForTrustedLanes(t *testing.T) {
+	s := slots{max: 10}
+	suspect := func() *lane { return newLane(ids.New(time.Now())) }
+	well := newLane(ids.New(time.Now()))
+	well.limit.trusted = true
+	var waiting []*lane
+	for range 8 {
+		if l := suspect(); !s.take(l) {
+			waiting = append(waiting, l)
+		}
+	}
+	if s.used != 5 || len(waiting) != 3 {
+		t.Fatalf("%d slots used by lanes that are not trusted, %d wait", s.used, len(waiting))
+	}
+	for range 5 {
+		if !s.take(well) {
+			t.Fatal("a trusted lane got none of the slots kept for it")
+		}
+	}
+	if s.take(well) || s.next() != nil {
+		t.Error("more slots than there are")
+	}
+	s.release(false)
+	if got := s.next(); got != well {
+		t.Error("a trusted lane goes first")
+	}
+	if got := s.next(); got != waiting[0] {
+		t.Error("then those that wait, in the order they came")
+	}
+}
+
+func TestALaneStandsInLineOnce(t *testing.T) {
+	s := slots{max: 0}
+	l := newLane(ids.New(time.Now()))
+	for range 3 {
+		s.take(l)
+	}
+	s.max = 10
+	if s.next() != l || s.next() != nil {
+		t.Error("it stands in line more or less than once")
+	}
+}
+
+func TestADequeKeepsItsOrderAndLetsSomeJump(t *testing.T) {
+	deliveries := make([]*carteiro.Delivery, 200)
+	for i := range deliveries {
+		deliveries[i] = &carteiro.Delivery{Attempt: carteiro.Attempt{Number: i}}
+	}
+	var q deque
+	next := 0
+	take := func(n int) {
+		t.Helper()
+		for range n {
+			if got := q.pop(); got.Number != next {
+				t.Fatalf("%d came when it was %d's turn", got.Number, next)
+			}
+			next++
+		}
+	}
+	for _, d := range deliveries[:100] {
+		q.push(d)
+	}
+	take(70)
+	jumper := &carteiro.Delivery{Attempt: carteiro.Attempt{Number: -1}}
+	q.pushFront(jumper)
+	if q.pop() != jumper {
+		t.Error("what is urgent does not jump the queue")
+	}
+	for _, d := range deliveries[100:] {
+		q.push(d)
+	}
+	take(130)
+	q.pushFront(jumper)
+	if q.len() != 1 || q.pop() != jumper || q.len() != 0 {
+		t.Error("an empty queue cannot be jumped")
+	}
+}
+
+func TestIdleLanesAreForgottenWhenThereAreMany(t *testing.T) {
+	d := New(Config{})
+	for range maxIdleLanes + 500 {
+		id := ids.New(time.Now())
+		places := []carteiro.Place{{WebhookID: id, Bytes: 10}}
+		d.Reserve(places)
+		d.Cancel(places)
+	}
+	if len(d.lanes) > maxIdleLanes || d.heldBytes != 0 {
+		t.Errorf("%d lanes without work are remembered, with %d bytes", len(d.lanes), d.heldBytes)
+	}
+}
+
+func TestABurstForOneWebhookIsHeldAndLeavesRoomForTheOthers(t *testing.T) {
+	d := New(Config{MaxHeldBytes: 1 << 20})
+	held := func(trusted bool, n int) (count int) {
+		l := d.lane(ids.New(time.Now()))
+		l.limit.trusted = trusted
+		for range n {
+			places := []carteiro.Place{{WebhookID: l.webhookID, Bytes: 1 << 10}}
+			if d.Reserve(places); places[0].Held {
+				count++
+			}
+		}
+		return count
+	}
+	if n := held(true, 10_000); n < 200 || n > 300 {
+		t.Errorf("a burst for one webhook: %d of the 512 that fit are held", n)
+	}
+	if n := held(true, 10_000); n < 100 {
+		t.Errorf("a burst for the next: %d", n)
+	}
+	if n := held(false, 10_000); n != 0 {
+		t.Errorf("one that is not trusted takes %d of what is left", n)
+	}
+}
