@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	bigendian "encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -32,6 +33,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv(raceSetting, raceOptions)
 			e.Values[runningKey{}] = new(running)
 			return nil
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition == "root" { // who may write where others may not
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":  exits,
