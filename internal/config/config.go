@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func (s *Server) Validate() error {
 			faults = append(faults, errors.New(fault))
 		}
 	}
-	check(s.Retention >= time.Hour, "--retention must be at least 1h")
+	check(s.Retention >= time.Second, "--retention must be at least 1s")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
 	check(s.DrainTimeout >= 0, "--drain-timeout must not be negative")
@@ -102,6 +103,9 @@ func (s *Server) RetryPolicy() carteiro.RetryPolicy {
 	return policy
 }
 
+// maxEventName bounds the names of event types.
+const maxEventName = 255
+
 // Catalogue reads the event types: the built-in ones and those of the events file.
 func (s *Server) Catalogue() (*carteiro.Catalogue, error) {
 	var more struct{ Agent, Campaign []carteiro.EventType }
@@ -112,12 +116,26 @@ func (s *Server) Catalogue() (*carteiro.Catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("events file: %w", err)
 	}
-	if err := json.Unmarshal(text, &more); err != nil {
+	// A misspelt member must not pass for an empty list.
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&more); err != nil {
 		return nil, fmt.Errorf("events file %s: %w", s.EventsFile, err)
 	}
-	for _, t := range append(more.Agent, more.Campaign...) {
-		if t.Name == "" || len(t.Name) > 255 || t.Name == carteiro.TestEvent {
-			return nil, fmt.Errorf("events file %s: an event type needs a name of 1 to 255 characters other than %s", s.EventsFile, carteiro.TestEvent)
+	builtIn := carteiro.NewCatalogue(nil, nil)
+	for kind, types := range map[carteiro.OwnerKind][]carteiro.EventType{
+		carteiro.OwnerAgent: more.Agent, carteiro.OwnerCampaign: more.Campaign,
+	} {
+		seen := make(map[string]bool)
+		for _, t := range types {
+			if t.Name == "" || len(t.Name) > maxEventName || t.Name == carteiro.TestEvent {
+				return nil, fmt.Errorf("events file %s: an event type needs a name of 1 to %d characters other than %s",
+					s.EventsFile, maxEventName, carteiro.TestEvent)
+			}
+			if seen[t.Name] || builtIn.Has(kind, t.Name) {
+				return nil, fmt.Errorf("events file %s: %s stands there twice, or is built in", s.EventsFile, t.Name)
+			}
+			seen[t.Name] = true
 		}
 	}
 	return carteiro.NewCatalogue(more.Agent, more.Campaign), nil
