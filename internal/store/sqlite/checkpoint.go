@@ -2,47 +2,72 @@ package sqlite
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"zombiezen.com/go/sqlite"
 )
 
-// What is committed stands in the write-ahead log until a checkpoint copies it into the database. That is done on a
-// connection of its own, beside the commits, so that nobody waits for it. It leaves the log's size to the writer: only
-// when everything is copied can the log begin anew, so past maxWALPages the writer copies the little that is left in the
-// moment after a commit, by SQLite's own means.
+// What is committed stands in the write-ahead log until a checkpoint copies it into the database. Most of that is done on
+// a connection of its own, beside the commits, so that nobody waits for it. But only when everything is copied can the
+// log begin anew, and beside a busy writer there is always something new: so the writer itself copies what has come
+// meanwhile, which is little, in a moment between two commits.
 const (
-	// checkpointAfter is how many statements may have written between two checkpoints. A statement changes about one
-	// page, and a page is 8 KiB.
-	checkpointAfter = 2000
-	maxWALPages     = 8000
+	// checkpointAfter is how many statements may have written between two checkpoints: some 16 MiB of log.
+	checkpointAfter = 8000
+	// maxLogPages is how long the log may grow when there is always someone who still reads of it. Past it those who want
+	// to read wait until the log is copied.
+	maxLogPages = 8000
 )
 
 // checkpointer copies the log into the database while others commit.
 type checkpointer struct {
 	conn    *conn
-	written int // by the writer, since the last checkpoint; the writer's goroutine's own
+	readers *pool
+	written int // statements that have written since the last checkpoint; the writer's goroutine's own
 	wake    chan struct{}
+	// copied is how many pages were in the log when it had just been copied, for the writer to finish; 0: not yet.
+	copied  atomic.Int64
 	stopped sync.WaitGroup
 }
 
-func startCheckpointer(path string) (*checkpointer, error) {
+func startCheckpointer(path string, readers *pool) (*checkpointer, error) {
 	c, err := openConn(path, sqlite.OpenReadWrite, "wal_autocheckpoint = 0", "synchronous = FULL")
 	if err != nil {
 		return nil, err
 	}
-	k := &checkpointer{conn: c, wake: make(chan struct{}, 1)}
+	k := &checkpointer{conn: c, readers: readers, wake: make(chan struct{}, 1)}
 	k.stopped.Go(func() {
 		for range k.wake {
-			// A fault is met again by the next one, and by commits when it lasts: they tell.
-			_ = k.conn.exec("PRAGMA wal_checkpoint(PASSIVE)")
+			k.copied.Store(max(1, k.conn.checkpoint("PASSIVE")))
 		}
 	})
 	return k, nil
 }
 
-// wrote tells how many statements a commit has run.
-func (k *checkpointer) wrote(statements int) {
-	if k.written += statements; k.written < checkpointAfter {
+// checkpoint copies what it can, and gives the number of pages in the log. A fault is met again by the next one, and by
+// commits when it lasts: they tell.
+func (c *conn) checkpoint(mode string) (pages int64) {
+	s, _, err := c.db.PrepareTransient("PRAGMA wal_checkpoint(" + mode + ")")
+	if err != nil {
+		return 0
+	}
+	if row, err := s.Step(); err == nil && row {
+		pages = s.ColumnInt64(1)
+	}
+	_ = s.Finalize() // see above
+	return pages
+}
+
+// wrote tells how many statements a commit of the writer's has run; nobody waits for the writer meanwhile.
+func (k *checkpointer) wrote(writer *conn, statements int) {
+	k.written += statements
+	if pages := k.copied.Swap(0); pages > maxLogPages {
+		// SQLite can wait for readers itself, but among busy ones it may never find the moment.
+		k.readers.pause(func() { writer.checkpoint("PASSIVE") })
+	} else if pages > 0 {
+		writer.checkpoint("PASSIVE")
+	}
+	if k.written < checkpointAfter {
 		return
 	}
 	select {

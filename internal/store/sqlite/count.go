@@ -120,15 +120,14 @@ func (k listKind) list() *query { return listFinished[k.status][k.typed] }
 // total says how many entries match between From and To.
 func (l *listing) total() (total int, err error) {
 	if l.open {
-		if total, err = l.totalOpen(); err != nil {
+		if l.openTotal, err = l.totalOpen(); err != nil {
 			return 0, err
 		}
 	}
 	if l.finished {
-		finished, err := l.totalFinished()
-		return total + finished, err
+		total, err = l.totalFinished()
 	}
-	return total, nil
+	return total + l.openTotal, err
 }
 
 func (l *listing) totalOpen() (int, error) {

@@ -58,6 +58,7 @@ type listing struct {
 	finished  bool // whether finished ones may
 	kind      listKind
 	openKind  int
+	openTotal int // how many open attempts match, once total has asked
 }
 
 func newListing(c *conn, p *store.ListLogs) *listing {
@@ -111,7 +112,7 @@ func (l *listing) find(p *store.ListLogs) (ids []carteiro.ID, total int, err err
 	if !p.Before.IsZero() && lessID(p.Before, rest.to) {
 		rest.to = p.Before
 	}
-	if rest.empty() {
+	if rest.empty() || total == 0 {
 		return nil, total, nil
 	}
 	skip := p.Offset
@@ -127,8 +128,9 @@ func (l *listing) find(p *store.ListLogs) (ids []carteiro.ID, total int, err err
 // take gives up to n ids of a span, the newest first, behind the first few that are skipped.
 func (l *listing) take(in span, skip, n int) (ids []carteiro.ID, err error) {
 	var open []carteiro.ID
-	if l.open {
-		if open, err = l.ids(l.query(listOpen[l.openKind]), in, skip+n, 0); err != nil {
+	if l.open && l.openTotal > 0 {
+		// It ends with the last that matches: there may be very many others behind it.
+		if open, err = l.ids(l.query(listOpen[l.openKind]), in, min(skip+n, l.openTotal), 0); err != nil {
 			return nil, err
 		}
 	}

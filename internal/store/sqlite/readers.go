@@ -36,6 +36,18 @@ func (p *pool) close(n int) error {
 	return errors.Join(faults...)
 }
 
+// pause does something while nobody reads.
+func (p *pool) pause(do func()) {
+	paused := make([]*conn, readers)
+	for i := range paused {
+		paused[i] = <-p.free
+	}
+	do()
+	for _, c := range paused {
+		p.free <- c
+	}
+}
+
 // read runs do, which is one query, on a connection that only reads. ctx bounds the wait for one.
 func (s *Store) read(ctx context.Context, do func(*conn) error) error {
 	if err := ctx.Err(); err != nil {

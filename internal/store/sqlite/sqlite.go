@@ -68,11 +68,11 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 		return err
 	}
 	s.closers = append(s.closers, func() error { return s.readers.close(readers) })
-	if s.checkpointer, err = startCheckpointer(path); err != nil {
+	if s.checkpointer, err = startCheckpointer(path, s.readers); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.checkpointer.close)
-	s.writer = startWriter(c, s.checkpointer.wrote)
+	s.writer = startWriter(c, func(statements int) { s.checkpointer.wrote(c, statements) })
 	s.closers = append(s.closers, func() error { s.writer.close(); return nil })
 	if opts.Shared {
 		return nil
@@ -145,8 +145,8 @@ func (s *Store) openWriter(path string, shared bool) (*conn, error) {
 		"synchronous = FULL",
 		"cache_size = -32768",
 		"temp_store = MEMORY",
-		fmt.Sprintf("wal_autocheckpoint = %d", maxWALPages),
-		fmt.Sprintf("journal_size_limit = %d", maxWALPages*8192),
+		"wal_autocheckpoint = 0", // see checkpointer
+		fmt.Sprintf("journal_size_limit = %d", maxLogPages*8192),
 	)
 	if err != nil {
 		return nil, err
