@@ -61,6 +61,7 @@ type server struct {
 	Config
 	mux       *http.ServeMux
 	limiter   *limiter
+	readiness readiness
 	guard     *egress.Guard
 	agents    *kind
 	campaigns *kind

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	document "carteiro/api"
@@ -18,11 +19,32 @@ func (s *server) health(r *request) error {
 	return nil
 }
 
+// readyFor is how long an answer of the store is good for. A look at it is a write, and anyone may ask.
+const readyFor = time.Second
+
+// readiness is what the store answered last. Whoever asks while it is asked waits for that answer.
+type readiness struct {
+	mu    sync.Mutex
+	asked time.Time
+	err   error
+}
+
+// ask asks the store, unless it has just been asked.
+func (c *readiness) ask(ping func(context.Context) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); c.asked.IsZero() || now.Sub(c.asked) >= readyFor {
+		// Not with the request's own context: others go by the answer too.
+		ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+		defer cancel()
+		c.asked, c.err = now, ping(ctx)
+	}
+	return c.err
+}
+
 func (s *server) ready(r *request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
-	defer cancel()
-	if err := s.Store.Ping(ctx); err != nil {
-		s.Logger.LogAttrs(ctx, slog.LevelWarn, "not ready", append(r.attributes(), slog.Any("error", err))...)
+	if err := s.readiness.ask(s.Store.Ping); err != nil {
+		s.Logger.LogAttrs(r.Context(), slog.LevelWarn, "not ready", append(r.attributes(), slog.Any("error", err))...)
 		r.write(http.StatusServiceUnavailable, []byte(`{"status":"unavailable"}`))
 		return nil
 	}
