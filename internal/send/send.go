@@ -40,8 +40,8 @@ func New(guard *egress.Guard, version string) *Sender {
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    carteiro.DefaultTimeout,
 			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    512, // many webhooks may lead to one host
-			MaxIdleConns:           4096,
+			MaxIdleConnsPerHost:    1024, // many webhooks may lead to one host
+			MaxIdleConns:           2048,
 			IdleConnTimeout:        time.Minute,
 			MaxResponseHeaderBytes: maxResponseHeaders,
 			// Receivers' answers are kept as they came: nothing of theirs is inflated here.
