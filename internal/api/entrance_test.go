@@ -168,9 +168,8 @@ func TestReadinessIsTheStores(t *testing.T) {
 		w.store.set(fault)
 		resp, err := http.Get(w.url + "/readyz")
 		must(t, err)
-		defer resp.Body.Close()
 		got, err := io.ReadAll(resp.Body)
-		must(t, err)
+		must(t, errors.Join(err, resp.Body.Close()))
 		w.validator.Check(t, resp.Request, nil, resp, got)
 		if string(got) != body || (resp.StatusCode == 200) != (fault == nil) {
 			t.Errorf("with a store that says %v: %d %s", fault, resp.StatusCode, got)

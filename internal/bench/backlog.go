@@ -35,7 +35,7 @@ func (l Backlog) Run(ctx context.Context) (*BacklogReport, error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	bad, err := startBadReceiver()
+	bad, err := startBadReceiver(ctx)
 	if err != nil {
 		return nil, err
 	}

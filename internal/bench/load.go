@@ -24,8 +24,6 @@ func newLoad(token string, connections int) *load {
 	return &load{client: &http.Client{Transport: transport, Timeout: time.Minute}, token: token}
 }
 
-func (l *load) close() { l.client.CloseIdleConnections() }
-
 // post sends one request and reads the answer to its end. answer, if not nil, is filled from it.
 func (l *load) post(ctx context.Context, url string, header http.Header, body []byte, answer any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))

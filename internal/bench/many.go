@@ -39,7 +39,7 @@ func (l Many) Run(ctx context.Context) (*ManyReport, error) {
 	defer func() { _ = os.RemoveAll(folder) }()
 	database := "sqlite:" + folder + "/carteiro.db"
 	b := &bench{Throughput: Throughput{Size: 500, Log: l.Log}}
-	if b.receiver, err = startReceiver(); err != nil {
+	if b.receiver, err = startReceiver(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { _ = b.receiver.close() }()

@@ -65,7 +65,7 @@ func (n Neighbour) measure(ctx context.Context, beside bool) (m measurement, mem
 		return m, 0, err
 	}
 	if beside {
-		bad, err := startBadReceiver()
+		bad, err := startBadReceiver(ctx)
 		if err != nil {
 			return m, 0, err
 		}
@@ -89,7 +89,7 @@ func (n Neighbour) fillBacklogs(ctx context.Context, b *bench, url string) error
 		if err != nil {
 			return err
 		}
-		err = inParallel(ctx, 4, n.Backlog/batchSize, func(ctx context.Context, i int) error {
+		err = inParallel(ctx, 4, n.Backlog/batchSize, func(ctx context.Context, _ int) error {
 			return b.load.post(ctx, b.server.url+"/api/v1/events/batch", b.load.header(), batch(agent, 0, batchSize, b.Size), nil)
 		})
 		if err != nil {
@@ -129,8 +129,8 @@ func (b *badReceiver) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func startBadReceiver() (*badReceiver, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func startBadReceiver(ctx context.Context) (*badReceiver, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -19,9 +20,8 @@ const mark = `"seq":"`
 // each at each of its paths and when it saw it first. It does the same for requests that come straight from the
 // benchmark's client as for those that come through Carteiro.
 type receiver struct {
-	http     *http.Server
-	url      string
-	arrivals atomic.Int64
+	http *http.Server
+	url  string
 
 	// Of the round under way.
 	round   atomic.Pointer[round]
@@ -50,8 +50,8 @@ type captured struct {
 	body   []byte
 }
 
-func startReceiver() (*receiver, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func startReceiver(ctx context.Context) (*receiver, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

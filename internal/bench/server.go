@@ -20,28 +20,26 @@ import (
 type server struct {
 	binary   string
 	database string
-	flags    []string
 	command  *exec.Cmd
 	url      string
 }
 
 // startServer starts the binary's own serve verb on a free port.
-func startServer(ctx context.Context, database string, flags ...string) (*server, error) {
+func startServer(ctx context.Context, database string) (*server, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{binary: binary, database: database, flags: flags}
-	return s, s.start(ctx)
+	s := &server{binary: binary, database: database}
+	err = s.start(ctx)
+	return s, err
 }
 
 func (s *server) start(ctx context.Context) error {
-	arguments := append([]string{
-		"serve", "--listen=127.0.0.1:0", "--database=" + s.database, "--allow-private-networks", "--rate-limit=0",
-		"--log-format=json", "--drain-timeout=5s",
-	}, s.flags...)
-	s.command = exec.Command(s.binary, arguments...) //nolint:gosec // it is this very program
-	s.command.Env = append(os.Environ(), "CARTEIRO_LOG_LEVEL=info")
+	// Not bound to ctx: whoever gives up a benchmark stops the server as one does.
+	//nolint:gosec // it is this very program
+	s.command = exec.CommandContext(context.WithoutCancel(ctx), s.binary, "serve", "--listen=127.0.0.1:0", "--database="+s.database,
+		"--allow-private-networks", "--rate-limit=0", "--log-format=json", "--log-level=info", "--drain-timeout=5s")
 	stderr, err := s.command.StderrPipe()
 	if err != nil {
 		return err
@@ -110,7 +108,7 @@ type usage struct {
 func (s *server) usage() usage { return processUsage(s.command.Process.Pid) }
 
 func processUsage(pid int) (u usage) {
-	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	proc := "/proc/" + strconv.Itoa(pid)
 	if stat, err := os.ReadFile(filepath.Join(proc, "stat")); err == nil { //nolint:gosec // a path made of a number
 		// The fields behind the name, which may hold spaces; utime and stime are the 14th and 15th of all, in 1/100 s.
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))

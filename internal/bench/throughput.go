@@ -113,7 +113,7 @@ func (b *bench) setUp(ctx context.Context) (end func(), err error) {
 		ends = append(ends, func() error { return os.RemoveAll(folder) })
 		b.Database = "sqlite:" + folder + "/carteiro.db"
 	}
-	if b.receiver, err = startReceiver(); err != nil {
+	if b.receiver, err = startReceiver(ctx); err != nil {
 		return end, err
 	}
 	ends = append(ends, b.receiver.close)
