@@ -22,7 +22,21 @@ var errBrokenBody = errors.New("the answer broke off")
 // fail puts the cause of a failed exchange into the outcome.
 func fail(o *carteiro.Outcome, err error) {
 	o.Reason, o.Error = cause(err)
-	o.Detail = err.Error()
+	o.Detail = detail(o.Reason, err)
+}
+
+// detail is what more can be said of a fault. Faults of the network name addresses: of this machine, of its resolver, of
+// what a name leads to inside. Those are the operator's, and the log is read by his customers.
+func detail(reason carteiro.Reason, err error) string {
+	var network *net.OpError
+	switch {
+	case reason == carteiro.ReasonTLS:
+		return err.Error()
+	case reason != carteiro.ReasonConnection, errors.As(err, &network):
+		return ""
+	default:
+		return err.Error()
+	}
 }
 
 // cause names what went wrong, as a word to count and in words to read.
