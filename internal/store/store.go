@@ -152,9 +152,15 @@ type Queue interface {
 	Release(ctx context.Context, p Release) error
 	// Record finishes attempts: each is taken out of the open ones, appended to the history and followed by its
 	// successor if there is one. Those that p.Session does not hold (any more) are left alone and told in the answer.
+	// A success sets the webhook's FailuresInARow to zero. A failure adds one, unless nothing was sent because the webhook
+	// was disabled or deleted, or the event is a test's.
 	Record(ctx context.Context, p Record) ([]Recorded, error)
 	// Retry opens a new attempt from a log entry, or says why not. Of any number of calls at once, for logs of one
-	// event at one webhook, one gets the attempt. It fails with ErrNotFound when there is no such webhook or log.
+	// event at one webhook, one gets the attempt. Of several reasons to refuse the first holds: the event was delivered
+	// to the webhook, an attempt of it is open there, the log entry is too old, the webhook is disabled. A key that was
+	// granted before is answered before all else; a refusal spends no key. The new attempt is due at p.Now, numbered one
+	// above the highest so far, and begins a chain. It fails with ErrNotFound when there is no such webhook (deleted ones
+	// included) or log, and with ErrLeaseLost when it is to be held by a session that has ended.
 	Retry(ctx context.Context, p Retry) (RetryResult, error)
 
 	// Purge deletes finished attempts, events and idempotency keys from before p.Before: at most p.Limit of each.
@@ -211,7 +217,8 @@ type AcceptItem struct {
 	Key      *Key // of this event, if any
 }
 
-// AcceptAttempt is a first attempt: its number is 1, it is due at once, and its id is a sibling of the event's.
+// AcceptAttempt is a first attempt: its number is 1, it is due at once (at the time that its event's id carries), and
+// its id is a sibling of the event's.
 type AcceptAttempt struct {
 	ID        carteiro.ID
 	WebhookID carteiro.ID
@@ -332,7 +339,7 @@ type ListLogs struct {
 	Status    carteiro.Status
 	EventType string
 	EventID   carteiro.ID
-	From, To  time.Time   // created at or after From, and before To
+	From, To  time.Time   // created at or after From, and before To, as carteiro.MinID tells them apart
 	Before    carteiro.ID // the cursor: only entries older than this one; does not change the total
 	Limit     int
 	Offset    int

@@ -157,4 +157,3 @@ func (l *load) questions() map[string]store.ListLogs {
 	}
 	return questions
 }
-

@@ -88,7 +88,7 @@ func (r *headerReader) number() int {
 		return 0
 	}
 	r.b = r.b[size:]
-	return int(n) //nolint:gosec // bounded above
+	return int(n)
 }
 
 func (r *headerReader) string() string {

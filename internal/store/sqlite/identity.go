@@ -31,7 +31,7 @@ func inspect(path string, shared bool) error {
 	if _, err := os.Stat(path + lockSuffix); shared && err == nil {
 		return nil
 	}
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

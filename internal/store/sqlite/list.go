@@ -144,7 +144,7 @@ func (l *listing) take(in span, skip, n int) (ids []carteiro.ID, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ids = append(open, finished...)
+	ids = slices.Concat(open, finished)
 	slices.SortFunc(ids, func(a, b carteiro.ID) int { return bytes.Compare(b[:], a[:]) })
 	return ids[min(skip, len(ids)):min(skip+n, len(ids))], nil
 }

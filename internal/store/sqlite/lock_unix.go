@@ -16,7 +16,7 @@ import (
 // held is false when another has it. A file that was left behind locks nothing.
 func lockServer(path string) (lock *serverLock, held bool, err error) {
 	for {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
 		if err != nil {
 			return nil, false, err
 		}
@@ -29,7 +29,7 @@ func lockServer(path string) (lock *serverLock, held bool, err error) {
 
 // lockFile gives held without a lock when the file was removed by its last holder in between.
 func lockFile(path string, file *os.File) (lock *serverLock, held bool, err error) {
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor is a small number
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil {
 		_ = file.Close() // nothing was written
 		if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -70,7 +70,7 @@ func fold(name string) string { return strings.ToLower(name) }
 
 func (c *conn) owner(ref store.OwnerRef) (owner carteiro.Owner, found bool, err error) {
 	row := c.query(getOwner).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID)
-	if found, err = row.one(); found {
+	if found = row.next(); found {
 		owner = readOwner(row)
 	}
 	return owner, found, row.end()

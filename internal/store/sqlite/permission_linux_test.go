@@ -23,12 +23,8 @@ func TestWhatMayNotBeWrittenIsLeftUntouched(t *testing.T) {
 					continue // there is no file, and one may be made
 				}
 				t.Run(name, func(t *testing.T) {
-					// Not a t.TempDir, whose parents a nobody cannot enter.
-					dir, err := os.MkdirTemp("", "carteiro")
-					if err != nil {
-						t.Fatal(err)
-					}
-					t.Cleanup(func() { _ = os.Chmod(dir, 0o700); _ = os.RemoveAll(dir) }) //nolint:gosec // to remove it
+					dir := t.TempDir()
+					t.Cleanup(func() { chmod(t, dir, 0o700) }) // so that it can be removed
 					path := filepath.Join(dir, "carteiro.db")
 					if made {
 						closeStore(t, mustOpen(t, path, Options{}))

@@ -113,7 +113,8 @@ func (t *tx) logEntry(ref *store.LogRef) (log logEntry, err error) {
 	if log.event, err = t.event(log.number); err != nil {
 		return log, err
 	}
-	return log, t.lookAtOthers(ref.WebhookID, &log)
+	err = t.lookAtOthers(ref.WebhookID, &log)
+	return log, err
 }
 
 func (t *tx) event(number int64) (*carteiro.Event, error) {

@@ -1,6 +1,6 @@
 // Package sqlite keeps the port's guarantees in one SQLite file: one goroutine writes and commits for all who came while
 // the last commit was synced, a few connections read beside it, and every statement is prepared once a connection.
-// docs/decisions/store-layout.md says how the data lies in the file, and why.
+// docs/decisions/0009-store-layout.md says how the data lies in the file, and why.
 package sqlite
 
 import (
@@ -156,7 +156,8 @@ func (s *Store) openWriter(path string, shared bool) (*conn, error) {
 		return nil, err
 	}
 	// After the first migration, so that a file that is not empty always says what it is.
-	return c, c.exec("PRAGMA journal_mode = WAL")
+	err = c.exec("PRAGMA journal_mode = WAL")
+	return c, err
 }
 
 // closeAll undoes what open has done, in reverse.

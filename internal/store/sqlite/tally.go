@@ -101,7 +101,7 @@ func (t *tally) add(webhook, id carteiro.ID, eventType string, by hour) {
 	key := hourKey{totalKey{webhook, eventType}, hourOf(id)}
 	t.hours[key] = t.hours[key].plus(by)
 	sum := t.totals[key.totalKey]
-	sum.hour = sum.hour.plus(by)
+	sum.hour = sum.plus(by)
 	t.totals[key.totalKey] = sum
 }
 

@@ -143,7 +143,7 @@ func (w *writer) loop() {
 			var closed bool
 			var weight int
 			if batch, weight, closed = w.take(batch[:0]); len(batch) > 0 {
-				begun := time.Now()
+				begun := time.Now() //nolint:forbidigo // how long a commit takes is no matter of the caller's now
 				w.commit(batch)
 				clear(batch)
 				if weight >= busyWeight && !closed {

@@ -110,11 +110,11 @@ func (h *history) addWebhook() {
 
 func (h *history) addSession() {
 	p := store.Join{Node: "node", Now: h.now, Until: h.now.Add(h.pick(time.Minute, 10*time.Hour))}
-	real, err := h.Join(h.t.Context(), p)
+	tested, err := h.Join(h.t.Context(), p)
 	h.ok(err)
 	modelled, err := h.model.Join(h.t.Context(), p)
 	h.ok(err)
-	h.sessions = append(h.sessions, [2]store.Session{real, modelled})
+	h.sessions = append(h.sessions, [2]store.Session{tested, modelled})
 }
 
 // session gives one of the later sessions, live or not.
@@ -179,7 +179,7 @@ func (h *history) remember(d *carteiro.Delivery) {
 }
 
 func (h *history) someKey() *store.Key {
-	key := h.key(fmt.Sprint("key ", h.random.IntN(8)), byte(h.random.IntN(3))) //nolint:gosec // 0 to 2
+	key := h.key(fmt.Sprint("key ", h.random.IntN(8)), byte(h.random.IntN(3)))
 	key.ExpiresAt = h.now.Add(h.pick(time.Minute, 24*time.Hour))
 	return key
 }

@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"claim", claiming},
 		{"record", recording},
 		{"retry", retrying},
+		{"many at once", together},
 		{"logs", logs},
 		{"purge", purging},
 		{"histories", histories},

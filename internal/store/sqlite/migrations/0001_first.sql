@@ -1,4 +1,4 @@
--- The layout and its reasons: docs/decisions/store-layout.md. Ids are 16 bytes, times microseconds since 1970 in UTC,
+-- The layout and its reasons: docs/decisions/0009-store-layout.md. Ids are 16 bytes, times microseconds since 1970 in UTC,
 -- durations nanoseconds; NULL stands for "none" (zero id, zero time, nil slice).
 
 CREATE TABLE environments (
@@ -105,6 +105,8 @@ CREATE TABLE open (
 CREATE UNIQUE INDEX open_once ON open (event, webhook_id);
 -- What can be claimed. Attempts that are held from the start never enter it.
 CREATE INDEX open_waiting ON open (webhook_id, due_at) WHERE lease IS NULL;
+-- What ended sessions held. It is small, and in memory: reading the whole table instead takes seconds after a restart.
+CREATE INDEX open_held ON open (lease) WHERE lease IS NOT NULL;
 -- By whom a failed attempt reads "retrying".
 CREATE INDEX open_retries ON open (webhook_id, previous_id) WHERE number > chain_start;
 
