@@ -37,6 +37,7 @@ run: build ## Build, then serve with demo data
 .PHONY: test
 test: ## Run every test under the race detector, in random order (PKG=, RUN=)
 	@scripts/need-gcc
+	@scripts/need-curl
 	$(RACE) $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
 		-race -shuffle=on -timeout $(TESTTIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 
@@ -88,9 +89,8 @@ func (c *benchMany) Run(ctx context.Context) error {
 	return c.print(report, err)
 }
 
-// report is what a benchmark found.
+// report is what a benchmark found: a struct to be encoded, with a text for people.
 type report interface {
-	JSON(w io.Writer) error
 	Text(w io.Writer) error
 }
 
@@ -99,7 +99,9 @@ func (o benchOutput) print(r report, err error) error {
 	case err != nil:
 		return err
 	case o.JSON:
-		return r.JSON(os.Stdout)
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(r)
 	default:
 		return r.Text(os.Stdout)
 	}

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -106,13 +105,6 @@ func sizeOf(file string) int64 {
 		return 0
 	}
 	return info.Size()
-}
-
-// JSON writes the report for machines.
-func (r *BacklogReport) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
 }
 
 // Text writes the report for people.

@@ -111,11 +111,12 @@ func TestAReportReadsForPeopleAndMachines(t *testing.T) {
 	through := measurement{deliveries: 50, took: time.Second, publishing: time.Second, cpu: time.Second, latencies: []time.Duration{time.Millisecond}}
 	r.Raw.add(raw)
 	r.mode("batches").add(through, raw)
-	var text, machine bytes.Buffer
+	var text bytes.Buffer
 	if err := r.Text(&text); err != nil || !strings.Contains(text.String(), "0.5 (0.5 to 0.5)") {
 		t.Errorf("%s %v", text.String(), err)
 	}
-	if err := r.JSON(&machine); err != nil || !json.Valid(machine.Bytes()) || !strings.Contains(machine.String(), `"ratio_to_raw"`) {
-		t.Errorf("%s %v", machine.String(), err)
+	machine, err := json.Marshal(r)
+	if err != nil || !strings.Contains(string(machine), `"ratio_to_raw"`) {
+		t.Errorf("%s %v", machine, err)
 	}
 }

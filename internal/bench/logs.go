@@ -275,13 +275,6 @@ func (l *load) get(ctx context.Context, url string, answer any) error {
 	return nil
 }
 
-// JSON writes the report for machines.
-func (r *LogsReport) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
-}
-
 // Text writes the report for people.
 func (r *LogsReport) Text(w io.Writer) error {
 	_, _ = fmt.Fprintf(w, "%d entries at the webhook, as many at others, over HTTP, one at a time\n\n", r.Entries)

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -107,13 +106,6 @@ func (l Many) register(ctx context.Context, database, url string) (agents []cart
 	})
 	_, _ = fmt.Fprintf(l.Log, "registered %d webhooks\n", len(agents))
 	return agents, token, err
-}
-
-// JSON writes the report for machines.
-func (r *ManyReport) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
 }
 
 // Text writes the report for people.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -138,13 +137,6 @@ func startBadReceiver(ctx context.Context) (*badReceiver, error) {
 	b.Server = &http.Server{Handler: b, ReadHeaderTimeout: time.Minute}
 	go func() { _ = b.Serve(listener) }()
 	return b, nil
-}
-
-// JSON writes the report for machines.
-func (r *NeighbourReport) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
 }
 
 // Text writes the report for people.

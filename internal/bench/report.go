@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -110,13 +109,6 @@ func (r *Report) mode(name string) *Mode {
 	m := &Mode{Name: name}
 	r.Modes = append(r.Modes, m)
 	return m
-}
-
-// JSON writes the report for machines.
-func (r *Report) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
 }
 
 // Text writes the report for people.

@@ -13,7 +13,7 @@ import (
 func TestDemoShowsLinesThatWork(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not installed")
+		t.Fatal("curl is not installed: scripts/need-curl does that")
 	}
 	temporary := t.TempDir()
 	p, err := launch(within(t), t.TempDir(), cleanEnviron("TMPDIR="+temporary), "--demo", "--retry-schedule", "100ms")
