@@ -73,12 +73,12 @@ func splitBatch(contentType string, body []byte, f *faults) ([]batchItem, error)
 			return nil, nil
 		case !errors.Is(err, payload.ErrNotObject):
 			return nil, errInvalidJSON
-		case !isArray(body[skipSpace(body, 0):]):
+		case !isArray(bytes.TrimLeft(body, " \n\r\t")):
 			f.add(fieldEvents, mustBeArray)
 			return nil, nil
 		}
-		for m := walk(body); len(items) <= carteiro.MaxBatch && m.nextItem(); {
-			items = append(items, batchItem{raw: m.value})
+		for m := walk(body); len(items) <= carteiro.MaxBatch && m.NextItem(); {
+			items = append(items, batchItem{raw: m.Value})
 		}
 	}
 	switch {

@@ -22,15 +22,15 @@ type eventInput struct {
 // readEventInput takes an event's members apart. raw is a valid JSON object. A member that stands there twice says two
 // things: it fails with errInvalidJSON. Unknown members are ignored.
 func readEventInput(raw []byte) (in eventInput, err error) {
-	for m := walk(raw); m.nextMember(); {
-		field := in.field(m.key)
+	for m := walk(raw); m.NextMember(); {
+		field := in.field(m.Key)
 		if field == nil {
 			continue
 		}
 		if *field != nil {
 			return in, errInvalidJSON
 		}
-		*field = m.value
+		*field = m.Value
 	}
 	for _, field := range []*[]byte{&in.event, &in.payload, &in.occurredAt, &in.campaignID, &in.agentID, &in.idempotencyKey} {
 		if *field != nil && isNull(*field) {

@@ -51,8 +51,8 @@ func readHeaders(in *input, w *carteiro.Webhook) error {
 	}
 	stored := w.CustomHeaders
 	headers, count := []carteiro.Header{}, 0
-	for m := walk(raw); m.nextItem(); count++ {
-		header, err := readHeader(in, fieldCustomHeaders+"."+strconv.Itoa(count), m.value)
+	for m := walk(raw); m.NextItem(); count++ {
+		header, err := readHeader(in, fieldCustomHeaders+"."+strconv.Itoa(count), m.Value)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ type input struct {
 // things, and which of them is meant nobody knows: it fails with errInvalidJSON. Unknown ones are ignored.
 func readInput(raw []byte, known []string, create bool, f *faults) (input, error) {
 	in := input{fields: make(map[string][]byte, len(known)), create: create, faults: f}
-	for m := walk(raw); m.nextMember(); {
+	for m := walk(raw); m.NextMember(); {
 		name := m.name()
 		if !slices.Contains(known, name) {
 			continue
@@ -32,7 +32,7 @@ func readInput(raw []byte, known []string, create bool, f *faults) (input, error
 		if _, twice := in.fields[name]; twice {
 			return in, errInvalidJSON
 		}
-		in.fields[name] = m.value
+		in.fields[name] = m.Value
 	}
 	return in, nil
 }

@@ -84,13 +84,13 @@ func readEvents(in *input, w *carteiro.Webhook, k *kind) {
 		return
 	}
 	events, count := []string{}, 0
-	for m := walk(raw); m.nextItem(); count++ {
+	for m := walk(raw); m.NextItem(); count++ {
 		field := fieldEvents + "." + strconv.Itoa(count)
-		if !isString(m.value) {
+		if !isString(m.Value) {
 			in.fault(field, mustBeString)
 			continue
 		}
-		event, known := k.types[text(m.value)]
+		event, known := k.types[text(m.Value)]
 		switch {
 		case !known:
 			in.fault(field, isNotAmongTheSelection)
@@ -131,17 +131,17 @@ func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *kind) error {
 		return nil
 	}
 	templates := make(map[string]json.RawMessage)
-	for m := walk(raw); m.nextMember(); {
+	for m := walk(raw); m.NextMember(); {
 		name := m.name()
 		if _, twice := templates[name]; twice {
 			return errInvalidJSON
 		}
-		templates[name] = bytes.Clone(m.value)
+		templates[name] = bytes.Clone(m.Value)
 		_, known := k.types[name]
 		if !known && w.OwnerKind == carteiro.OwnerCampaign && w.IncludeCallEvents {
 			_, known = s.agents.types[name]
 		}
-		checkTemplate(in, fieldPayloadTemplates+"."+name, m.value, known)
+		checkTemplate(in, fieldPayloadTemplates+"."+name, m.Value, known)
 	}
 	w.PayloadTemplates = templates
 	return nil
