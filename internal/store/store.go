@@ -150,6 +150,9 @@ type Queue interface {
 	Claim(ctx context.Context, p Claim) (Claimed, error)
 	// Release gives attempts back unsent. Those that p.Session does not hold are left alone.
 	Release(ctx context.Context, p Release) error
+	// Held lists what a session holds, in the order of webhooks and ids, from the first after p.After: nothing once it has
+	// ended. A node asks after an Accept, Claim or Retry that failed with ErrUnavailable: it may hold what it does not know of.
+	Held(ctx context.Context, p Held) ([]AttemptRef, error)
 	// Record finishes attempts: each is taken out of the open ones, appended to the history and followed by its
 	// successor if there is one. Those that p.Session does not hold (any more) are left alone and told in the answer.
 	// A success sets the webhook's FailuresInARow to zero. A failure adds one, unless nothing was sent because the webhook
@@ -268,6 +271,13 @@ type AttemptRef struct {
 type Release struct {
 	Session  Session
 	Attempts []AttemptRef
+}
+
+// Held is the parameter of [Queue.Held].
+type Held struct {
+	Session Session
+	After   AttemptRef
+	Limit   int
 }
 
 // Record is the parameter of [Queue.Record].

@@ -18,6 +18,8 @@ var (
 	nextDue     = newQuery(`SELECT due_at FROM open INDEXED BY open_waiting WHERE lease IS NULL AND webhook_id = ? ORDER BY due_at LIMIT 1`)
 	leaseOpen   = newQuery(`UPDATE open SET lease = ? WHERE webhook_id = ? AND id = ?`)
 	releaseOpen = newQuery(`UPDATE open SET lease = NULL WHERE webhook_id = ? AND id = ? AND lease = ?`)
+	listHeld    = newQuery(`SELECT webhook_id, id FROM open INDEXED BY open_held
+		WHERE lease = ? AND (webhook_id, id) > (?, ?) ORDER BY webhook_id, id LIMIT ?`)
 )
 
 // Backlog implements [store.Queue].
@@ -118,4 +120,16 @@ func (s *Store) Release(ctx context.Context, p store.Release) error {
 		}
 		return nil
 	})
+}
+
+// Held implements [store.Queue].
+func (s *Store) Held(ctx context.Context, p store.Held) (refs []store.AttemptRef, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		rows := c.query(listHeld).int(p.Session.ID).id(p.After.WebhookID).id(p.After.ID).int(int64(p.Limit))
+		for rows.next() {
+			refs = append(refs, store.AttemptRef{WebhookID: rows.colID(0), ID: rows.colID(1)})
+		}
+		return rows.end()
+	})
+	return refs, err
 }

@@ -55,7 +55,7 @@ func (w *world) tellHistory(seed uint64, steps int) {
 	}{
 		{20, "accept", h.accept}, {10, "claim", h.claim}, {25, "record", h.record}, {4, "release", h.release},
 		{15, "retry", h.retry}, {2, "join", h.addSession}, {2, "renew", h.renew}, {2, "end", h.end},
-		{3, "update", h.update}, {1, "add webhook", h.addWebhook}, {12, "list", h.list}, {2, "backlog", h.askBacklog},
+		{3, "update", h.update}, {1, "add webhook", h.addWebhook}, {12, "list", h.list}, {2, "backlog", h.askBacklog}, {2, "held", h.askHeld},
 		{1, "purge", h.purge},
 	}
 	total := 0
@@ -317,6 +317,19 @@ func (h *history) askBacklog() {
 	p := store.Backlog{After: one(h, append(h.webhooks, carteiro.ID{})), Limit: 1 + h.random.IntN(3)}
 	got, err := h.Backlog(h.t.Context(), p)
 	want, wantErr := h.model.Backlog(h.t.Context(), p)
+	h.both(got, want, err, wantErr)
+}
+
+func (h *history) askHeld() {
+	s := h.session()
+	p := store.Held{Limit: 1 + h.random.IntN(10)}
+	if h.random.IntN(2) == 0 {
+		p.After = one(h, h.logs)
+	}
+	p.Session = s[0]
+	got, err := h.Held(h.t.Context(), p)
+	p.Session = s[1]
+	want, wantErr := h.model.Held(h.t.Context(), p)
 	h.both(got, want, err, wantErr)
 }
 

@@ -426,6 +426,18 @@ func (m *model) held(ref store.AttemptRef, session store.Session) *modelAttempt 
 	return nil
 }
 
+func (m *model) Held(_ context.Context, p store.Held) (refs []store.AttemptRef, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for ref := range m.attempts {
+		if m.held(ref, p.Session) != nil && compareRefs(ref, p.After) > 0 {
+			refs = append(refs, ref)
+		}
+	}
+	slices.SortFunc(refs, compareRefs)
+	return window(refs, 0, p.Limit), nil
+}
+
 func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -599,3 +611,7 @@ func matches(a *carteiro.Attempt, p *store.ListLogs) bool {
 }
 
 func compareIDs(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) }
+
+func compareRefs(a, b store.AttemptRef) int {
+	return cmp.Or(compareIDs(a.WebhookID, b.WebhookID), compareIDs(a.ID, b.ID))
+}

@@ -50,6 +50,32 @@ var sessions = []story{
 		equal(w.t, "claimed", w.claim(w.join(), hook.ID), []*carteiro.Delivery{mine})
 		w.succeed(other, theirs)
 	}},
+	{"what a session holds can be asked for, page by page, until it is done with or the session ends", func(w *world) {
+		hooks, session, other := []*carteiro.Webhook{w.webhook(), w.webhook()}, w.join(), w.join()
+		var want []store.AttemptRef
+		for i := range 9 {
+			hook := hooks[i%2].ID
+			d := w.publish(session, hook)
+			want = append(want, store.AttemptRef{WebhookID: hook, ID: d.ID})
+			w.publish(other, hook)
+			w.publish(store.Session{}, hook)
+			w.succeed(session, w.publish(session, hook))
+		}
+		for _, d := range w.claim(session, hooks[0].ID) {
+			want = append(want, store.AttemptRef{WebhookID: d.WebhookID, ID: d.ID})
+		}
+		released := want[0]
+		w.ok(w.Release(w.t.Context(), store.Release{Session: session, Attempts: want[:1]}))
+		want = want[1:]
+		slices.SortFunc(want, compareRefs)
+		for _, limit := range []int{1, 4, 1000} {
+			equal(w.t, "held", w.held(session, limit), want)
+		}
+		equal(w.t, "held by one who was never there", len(w.held(store.Session{}, 10)), 0)
+		w.end(session)
+		equal(w.t, "held after the end", len(w.held(session, 10)), 0)
+		equal(w.t, "claimed by the other", len(w.claim(other, released.WebhookID)) > 0, true)
+	}},
 	{"a session holds nothing that has not been given to it", func(w *world) {
 		hook := w.webhook()
 		d := w.publish(store.Session{}, hook.ID)

@@ -193,6 +193,21 @@ func (w *world) claim(session store.Session, webhook carteiro.ID) []*carteiro.De
 	return claimed.Deliveries
 }
 
+// held gives all that a session holds, read in pages.
+func (w *world) held(session store.Session, limit int) (all []store.AttemptRef) {
+	w.t.Helper()
+	p := store.Held{Session: session, Limit: limit}
+	for {
+		page, err := w.Held(w.t.Context(), p)
+		w.ok(err)
+		if len(page) == 0 {
+			return all
+		}
+		all = append(all, page...)
+		p.After = page[len(page)-1]
+	}
+}
+
 // record records one result and says whether it counted.
 func (w *world) record(session store.Session, r store.Result) bool {
 	w.t.Helper()
