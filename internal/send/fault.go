@@ -55,7 +55,7 @@ func cause(err error) (carteiro.Reason, string) {
 		return carteiro.ReasonTLS, "TLS failure"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return carteiro.ReasonConnection, "Connection reset"
-	case errors.Is(err, io.EOF), errors.Is(err, errBrokenBody):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errBrokenBody):
 		return carteiro.ReasonConnection, "Connection closed"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return carteiro.ReasonConnection, "Host unreachable"

@@ -3,12 +3,9 @@
 package send
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -26,45 +23,30 @@ const (
 
 // Sender makes attempts. It keeps connections to receivers open for the next ones, and is safe for concurrent use.
 type Sender struct {
-	transport *http.Transport
-	userAgent []string
+	pool      *pool
+	userAgent string
 }
 
 // New makes a sender that dials only what the guard lets it. version goes into the User-Agent.
 func New(guard *egress.Guard, version string) *Sender {
-	dialer := &net.Dialer{Timeout: carteiro.DefaultTimeout, ControlContext: guard.Control}
-	return &Sender{
-		userAgent: []string{"Carteiro/" + version},
-		transport: &http.Transport{
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    carteiro.DefaultTimeout,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    1024, // many webhooks may lead to one host
-			MaxIdleConns:           2048,
-			IdleConnTimeout:        time.Minute,
-			MaxResponseHeaderBytes: maxResponseHeaders,
-			// Receivers' answers are kept as they came: nothing of theirs is inflated here.
-			DisableCompression: true,
-		},
-	}
+	return &Sender{pool: newPool(guard), userAgent: "Carteiro/" + version}
 }
 
-// Close lets go of idle connections.
-func (s *Sender) Close() { s.transport.CloseIdleConnections() }
+// Close lets go of idle connections, and of the others when their exchanges end.
+func (s *Sender) Close() { s.pool.close() }
 
-// Send makes one attempt. The webhook's timeout covers the whole exchange, the body of the answer included. Redirects
-// are not followed. When ctx ends before the exchange does, the outcome counts for nothing.
+// Send makes one attempt. The webhook's timeout covers the whole exchange, from looking up the name to the end of the
+// answer's body. Redirects are not followed. When ctx ends before the exchange does, the outcome counts for nothing.
 func (s *Sender) Send(ctx context.Context, t *Target, d *carteiro.Delivery) *carteiro.Outcome {
 	o := &carteiro.Outcome{RequestURL: t.webhook.URL, RequestMethod: t.webhook.HTTPMethod}
 	start := time.Now()
-	s.exchange(ctx, t, d, o, start)
+	s.attempt(ctx, t, d, o, start)
 	o.FinishedAt = time.Now()
 	o.Duration = max(o.FinishedAt.Sub(start), 1)
 	return o
 }
 
-func (s *Sender) exchange(ctx context.Context, t *Target, d *carteiro.Delivery, o *carteiro.Outcome, now time.Time) {
+func (s *Sender) attempt(ctx context.Context, t *Target, d *carteiro.Delivery, o *carteiro.Outcome, now time.Time) {
 	fault := t.fault
 	if fault == nil {
 		o.RequestBody, o.SharedTail, fault = t.body(d)
@@ -73,41 +55,42 @@ func (s *Sender) exchange(ctx context.Context, t *Target, d *carteiro.Delivery, 
 		o.Reason, o.Error, o.Detail = carteiro.ReasonInvalidRequest, "Invalid request", fault.Error()
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.webhook.Timeout)
-	defer cancel()
-	var header http.Header
-	header, o.RequestHeaders = s.headers(t, d, o.RequestBody, now)
-	request := (&http.Request{
-		Method:        t.webhook.HTTPMethod,
-		URL:           t.url,
-		Host:          t.url.Host,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        header,
-		ContentLength: int64(len(o.RequestBody)),
-		Body:          io.NopCloser(bytes.NewReader(o.RequestBody)),
-		// Lets the transport begin again on a fresh connection when an idle one turns out to be closed.
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(o.RequestBody)), nil },
-	}).WithContext(ctx)
-	response, err := s.transport.RoundTrip(request)
+	deadline := now.Add(t.webhook.Timeout)
+	request := s.request(t, d, o.RequestBody, now)
+	o.RequestHeaders = request.shown
+	c, err := s.pool.get(ctx, t.origin, deadline)
 	if err != nil {
 		fail(o, err)
 		return
 	}
-	o.HTTPStatus = response.StatusCode
-	o.ResponseHeaders = shownHeaders(response.Header)
-	err = readBody(o, response)
-	_ = response.Body.Close() // what is left unread is of no interest
-	switch {
-	case err != nil:
-		fail(o, err)
-	case o.HTTPStatus >= 200 && o.HTTPStatus <= 299:
-		o.Success = true
-	default:
-		o.Reason, o.Error = carteiro.ReasonHTTPStatus, statusError(o.HTTPStatus)
-		o.RetryAfter = retryAfter(response, now)
+	reusable, err := c.exchange(ctx, deadline, request, func(r *http.Response) (whole bool, err error) {
+		return take(o, r, now)
+	})
+	if reusable {
+		s.pool.put(t.origin, c)
+		request.release()
+	} else {
+		_ = c.Close()
 	}
+	if err != nil {
+		fail(o, err)
+	}
+}
+
+// take reads an answer into the outcome.
+func take(o *carteiro.Outcome, r *http.Response, now time.Time) (whole bool, err error) {
+	o.HTTPStatus = r.StatusCode
+	o.ResponseHeaders = shownHeaders(r.Header)
+	if err := readBody(o, r); err != nil {
+		return false, err
+	}
+	if o.HTTPStatus >= 200 && o.HTTPStatus <= 299 {
+		o.Success = true
+	} else {
+		o.Reason, o.Error = carteiro.ReasonHTTPStatus, statusError(o.HTTPStatus)
+		o.RetryAfter = retryAfter(r, now)
+	}
+	return !o.ResponseTruncated, nil
 }
 
 // readBody keeps the beginning of the answer's body. It reads one byte more than is kept, to see whether there is more.

@@ -1,24 +1,30 @@
 package send
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
+	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 
 	"carteiro"
 	"carteiro/internal/payload"
 	"carteiro/internal/signature"
+
+	"golang.org/x/net/http/httpguts"
 )
 
-// Target is a webhook made ready to be sent to: its URL parsed, its templates and its secret compiled, its fixed
-// headers laid out. It is made once for each version of a webhook and safe for concurrent use.
+// Target is a webhook made ready to be sent to: its URL parsed, its templates and its secret compiled, the part of the
+// requests' head that is always the same written. It is made once for each version of a webhook and safe for concurrent use.
 type Target struct {
 	webhook   *carteiro.Webhook
-	url       *url.URL
-	header    http.Header // sent with every request, secrets in clear
-	shown     http.Header // the same with secrets masked
+	origin    origin
+	head      []byte      // of every request: its first line and fixed headers, secrets in clear
+	shown     http.Header // those headers as the log shows them, secrets masked
 	key       signature.Key
 	signed    bool
 	templates map[string]*payload.Template
@@ -36,9 +42,6 @@ func Compile(w *carteiro.Webhook) *Target {
 
 func (t *Target) compile() (err error) {
 	w := t.webhook
-	if t.url, err = url.Parse(w.URL); err != nil {
-		return fmt.Errorf("url: %w", err)
-	}
 	if w.Secret != "" {
 		if t.key, err = signature.ParseSecret(w.Secret); err != nil {
 			return fmt.Errorf("secret: %w", err)
@@ -50,13 +53,54 @@ func (t *Target) compile() (err error) {
 			return fmt.Errorf("template of %s: %w", event, err)
 		}
 	}
-	t.header, t.shown = fixedHeaders(w)
+	return t.compileHead()
+}
+
+// compileHead reads the URL and writes the fixed part of the requests' head.
+func (t *Target) compileHead() error {
+	u, err := url.Parse(t.webhook.URL)
+	if err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	host, err := httpguts.PunycodeHostPort(u.Host)
+	if err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	u.Host = host
+	if t.origin, err = originOf(u); err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	t.head = fmt.Appendf(nil, "%s %s HTTP/1.1\r\n", t.webhook.HTTPMethod, u.RequestURI())
+	t.head = appendHeader(t.head, "Host", host)
+	var sent http.Header
+	sent, t.shown = fixedHeaders(t.webhook)
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		for _, value := range sent[name] {
+			if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+				return fmt.Errorf("header %q cannot be sent", name)
+			}
+			t.head = appendHeader(t.head, name, value)
+		}
+	}
 	return nil
+}
+
+// originOf reads off a URL where to connect to.
+func originOf(u *url.URL) (origin, error) {
+	host, port := u.Hostname(), u.Port()
+	switch u.Scheme {
+	case "http":
+		return origin{address: net.JoinHostPort(host, cmp.Or(port, "80"))}, nil
+	case "https":
+		return origin{address: net.JoinHostPort(host, cmp.Or(port, "443")), secured: host}, nil
+	default:
+		return origin{}, fmt.Errorf("the scheme %q is neither http nor https", u.Scheme)
+	}
 }
 
 // fixedHeaders lays out what goes with every request to a webhook, in clear and as it is shown.
 func fixedHeaders(w *carteiro.Webhook) (sent, shown http.Header) {
-	sent, shown = make(http.Header), make(http.Header)
+	sent, shown = http.Header{headerContentType: contentType}, http.Header{headerContentType: contentType}
 	for _, h := range w.CustomHeaders {
 		name := textproto.CanonicalMIMEHeaderKey(h.Key)
 		sent[name] = append(sent[name], h.Value)

@@ -1,0 +1,72 @@
+package send
+
+import (
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"carteiro"
+)
+
+// maxCopied is up to what size, in bytes, head and body of a request are put together, to leave in one segment and one
+// TLS record.
+const maxCopied = 16 << 10
+
+// request is one as it goes out, HTTP/1.1's framing and all.
+type request struct {
+	wire  *[]byte     // the head; of a small request the body as well
+	body  []byte      // of a large one
+	shown http.Header // as the log shows them, secrets masked
+}
+
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 2<<10)) }}
+
+// request builds what is sent for a delivery.
+func (s *Sender) request(t *Target, d *carteiro.Delivery, body []byte, now time.Time) request {
+	const own = 9
+	r := request{wire: buffers.Get().(*[]byte), shown: make(http.Header, len(t.shown)+own)}
+	maps.Copy(r.shown, t.shown)
+	values := make([]string, 0, own)
+	wire := append((*r.wire)[:0], t.head...)
+	set := func(name, value string) {
+		values = append(values, value)
+		r.shown[name] = values[len(values)-1 : len(values) : len(values)]
+		wire = appendHeader(wire, name, value)
+	}
+	id, timestamp := d.EventID.String(), now.Unix()
+	set(headerUserAgent, s.userAgent)
+	set(headerID, id)
+	set(headerTimestamp, strconv.FormatInt(timestamp, 10))
+	set(headerEvent, d.EventType)
+	set(headerAttempt, strconv.Itoa(d.Number))
+	set(headerLogID, d.ID.String())
+	if t.signed {
+		var buf [128]byte
+		set(headerSignature, string(t.key.Sign(buf[:0], id, timestamp, body)))
+		set(headerPlain, string(t.key.SignPlain(buf[:0], body)))
+	}
+	wire = append(wire, "Content-Length: "...)
+	wire = strconv.AppendInt(wire, int64(len(body)), 10)
+	wire = append(wire, "\r\n\r\n"...)
+	if len(wire)+len(body) <= maxCopied {
+		wire = append(wire, body...)
+	} else {
+		r.body = body
+	}
+	*r.wire = wire
+	return r
+}
+
+func appendHeader(wire []byte, name, value string) []byte {
+	wire = append(wire, name...)
+	wire = append(wire, ": "...)
+	wire = append(wire, value...)
+	return append(wire, "\r\n"...)
+}
+
+func (r request) size() int { return len(*r.wire) + len(r.body) }
+
+// release gives the buffer back. Nothing may be writing it any more.
+func (r request) release() { buffers.Put(r.wire) }
