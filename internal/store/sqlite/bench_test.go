@@ -118,6 +118,7 @@ func (l *load) result(e *carteiro.Event, a store.AcceptAttempt, fails bool) stor
 		SharedTail:  len(e.Payload) - 1, ResponseHeaders: http.Header{"Date": {"Wed, 03 Sep 2025 23:19:51 GMT"}, "Server": {"nginx"}},
 	}}
 	if fails {
+		r.Outcome.HTTPStatus = 503
 		r.Next = &carteiro.Attempt{
 			ID: l.ids.New(l.now), WebhookID: d.WebhookID, EventID: d.EventID, EventType: d.EventType, Number: 2, ChainStart: 1,
 			Trigger: carteiro.TriggerAutomatic, PreviousID: d.ID, DueAt: l.now.Add(time.Hour), Status: carteiro.StatusPending,
@@ -150,6 +151,9 @@ func (l *load) questions() map[string]store.ListLogs {
 		"some hours":           {From: l.now.Add(-10 * day), To: l.now.Add(-10*day + 90*time.Minute)},
 		"days, one type":       {From: l.now.Add(-20*day - 7*time.Minute), To: l.now.Add(-10*day + 7*time.Minute), EventType: "event_action"},
 		"pending":              {Status: carteiro.StatusPending},
+		"server errors":        {HTTP: &carteiro.StatusRange{Min: 500, Max: 599}},
+		"a status of none":     {HTTP: &carteiro.StatusRange{Min: 201, Max: 201}},
+		"begins with":          {IDs: &store.IDRange{First: carteiro.MinID(l.now.Add(-15 * day)), Last: carteiro.MinID(l.now.Add(-15*day + 65*time.Second))}},
 	}
 	for name, p := range questions {
 		p.WebhookID, p.Limit = l.webhooks[0], 25
