@@ -198,6 +198,9 @@ type Queue interface {
 	// above the highest so far, and begins a chain. It fails with ErrNotFound when there is no such webhook (deleted ones
 	// included) or log, and with ErrLeaseLost when it is to be held by a session that has ended.
 	Retry(ctx context.Context, p Retry) (RetryResult, error)
+	// PreviewRetry says what [Queue.Retry] would answer to the same parameters, without a key and with nothing changed:
+	// the reason to refuse, and in any case the delivery that would be made. It fails with ErrNotFound as Retry does.
+	PreviewRetry(ctx context.Context, p PreviewRetry) (RetryPreview, error)
 
 	// Purge deletes finished attempts, events, idempotency keys and bulk retries that have ended from before p.Before: at
 	// most p.Limit of each. An event stays as long as an attempt of it. Sessions' tokens go once they have ended, and
@@ -362,6 +365,21 @@ type RetryResult struct {
 	Replay   *Replay
 }
 
+// PreviewRetry is the parameter of [Queue.PreviewRetry].
+type PreviewRetry struct {
+	LogRef
+	Now       time.Time
+	NotBefore time.Time // a log entry created before is too old
+	NewID     carteiro.ID
+}
+
+// RetryPreview is what a retry would come to.
+type RetryPreview struct {
+	Log      *carteiro.Attempt  // the entry as it is
+	Delivery *carteiro.Delivery // what a retry would make if it was granted
+	Refused  carteiro.NotRetriable
+}
+
 // Purge is the parameter of [Queue.Purge].
 type Purge struct {
 	Now    time.Time // idempotency keys that expired before are deleted
@@ -375,27 +393,9 @@ type Logs interface {
 	GetLog(ctx context.Context, ref AttemptRef) (*carteiro.Attempt, error)
 	// ListLogs gives a page of a webhook's entries, newest first, and how many match in all.
 	ListLogs(ctx context.Context, p ListLogs) (LogPage, error)
-	// PreviewRetry says what [Queue.Retry] would answer to the same parameters, without a key and with nothing changed:
-	// the reason to refuse, and in any case the delivery that would be made. It fails with ErrNotFound as Retry does.
-	PreviewRetry(ctx context.Context, p PreviewRetry) (RetryPreview, error)
 	// Overview says how an environment's deliveries are doing. It reads counts and bounded ranges: its cost does not
 	// grow with the log, nor with the number of webhooks.
 	Overview(ctx context.Context, p Overview) (OverviewResult, error)
-}
-
-// PreviewRetry is the parameter of [Logs.PreviewRetry].
-type PreviewRetry struct {
-	LogRef
-	Now       time.Time
-	NotBefore time.Time // a log entry created before is too old
-	NewID     carteiro.ID
-}
-
-// RetryPreview is what a retry would come to.
-type RetryPreview struct {
-	Log      *carteiro.Attempt  // the entry as it is
-	Delivery *carteiro.Delivery // what a retry would make if it was granted
-	Refused  carteiro.NotRetriable
 }
 
 // ListLogs is the parameter of [Logs.ListLogs]. A zero field does not filter.

@@ -59,7 +59,7 @@ func (t *tx) retry(p *store.Retry) (result store.RetryResult, err error) {
 	return store.RetryResult{Delivery: d}, nil
 }
 
-// PreviewRetry implements [store.Logs].
+// PreviewRetry implements [store.Queue].
 func (s *Store) PreviewRetry(ctx context.Context, p store.PreviewRetry) (preview store.RetryPreview, err error) {
 	err = s.readSnapshot(ctx, func(c *conn) error {
 		enabled, err := c.ownWebhook(&p.LogRef)

@@ -564,7 +564,6 @@ func (m *model) wouldRetry(p *store.Retry) (d *carteiro.Delivery, refused cartei
 	}}, refused, nil
 }
 
-// PreviewRetry implements store.Logs.
 func (m *model) PreviewRetry(_ context.Context, p store.PreviewRetry) (preview store.RetryPreview, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
