@@ -42,11 +42,7 @@ func (s *server) routes() {
 	s.handle(base+"/health", open, methods{"GET": s.health})
 	s.handle(base+"/overview", token, methods{"GET": s.overview})
 	s.handle(base+"/webhooks", token, methods{"GET": s.findWebhooks})
-	session := methods{"GET": s.getSession}
-	if s.Sessions {
-		session["POST"], session["DELETE"] = s.signIn, s.signOut
-	}
-	s.handle(base+"/session", signing, session)
+	s.handle(base+"/session", signing, methods{"GET": s.getSession, "POST": s.signIn, "DELETE": s.signOut})
 	s.handle(base+"/events/batch", publishing, methods{"POST": s.publishBatch})
 	for _, k := range []*kind{s.agents, s.campaigns} {
 		on := func(do func(*request, *kind) error) handler {

@@ -62,6 +62,9 @@ func (s *server) answerSession(r *request, status int, token carteiro.Token) err
 var sessionFields = []string{fieldToken}
 
 func (s *server) signIn(r *request) error {
+	if !s.Sessions {
+		return errNoRoute
+	}
 	if err := s.crossOrigin.Check(r.Request); err != nil {
 		return errCrossOrigin
 	}
@@ -87,7 +90,7 @@ func (s *server) signIn(r *request) error {
 		ID: s.IDs.New(r.begun), Hash: carteiro.HashToken(cookie), CreatedAt: r.begun, ExpiresAt: r.begun.Add(sessionLife), Session: true,
 	}})
 	if err != nil {
-		return missing(err, errInvalidToken) // it has ended since it was looked up
+		return missing(err, errExpiredToken) // since it was looked up
 	}
 	r.setCookie(cookie, int(session.ExpiresAt.Sub(r.begun)/time.Second))
 	return s.answerSession(r, http.StatusCreated, session)
@@ -97,6 +100,9 @@ func (s *server) signIn(r *request) error {
 var signedOut = answer{Message: msgSignedOut}
 
 func (s *server) signOut(r *request) error {
+	if !s.Sessions {
+		return errNoRoute
+	}
 	if err := s.crossOrigin.Check(r.Request); err != nil {
 		return errCrossOrigin
 	}

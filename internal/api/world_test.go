@@ -33,6 +33,7 @@ import (
 type world struct {
 	t         *testing.T
 	store     *faultyStore
+	elsewhere store.Store // as another node has it: what it changes is not heard of here
 	hub       *tail.Hub
 	bulk      *bulk.Runner
 	lanes     *lanes
@@ -59,7 +60,7 @@ func newWorld(t *testing.T, change ...func(*api.Config)) *world {
 	hub := tail.NewHub()
 	t.Cleanup(hub.Close)
 	w := &world{
-		t: t, store: &faultyStore{Store: hub.Watch(s)}, hub: hub, ids: new(carteiro.IDSource), validator: apitest.New(t), log: new(syncBuffer),
+		t: t, store: &faultyStore{Store: hub.Watch(s)}, elsewhere: s, hub: hub, ids: new(carteiro.IDSource), validator: apitest.New(t), log: new(syncBuffer),
 	}
 	w.directory = directory.New(w.store, false)
 	session, err := s.Join(t.Context(), store.Join{Node: "test", Now: time.Now(), Until: time.Now().Add(time.Hour)})
@@ -277,6 +278,7 @@ type owner struct {
 	event   string // a type of its events
 	webhook string // id
 	hook    string // path
+	job     string // path of a bulk retry, once begun
 }
 
 var plurals = []string{"agents", "campaigns"}
@@ -325,6 +327,14 @@ func (w *world) failedLog(o *owner) string {
 		w.t.Fatalf("%d attempts were open, want 1", len(done))
 	}
 	return o.hook + "/logs/" + done[0].ID.String()
+}
+
+// beginBulk begins a bulk retry of all that has failed at the owner's webhook. Nobody takes it on.
+func (w *world) beginBulk(o *owner) *reply {
+	w.t.Helper()
+	r := w.call("POST", o.hook+"/logs/retry", map[string]any{}).has(202, `"message":"Bulk retry queued"`)
+	o.job = o.hook + "/retries/" + r.text("data.id")
+	return r
 }
 
 func failedWith(status int) carteiro.Outcome {

@@ -133,7 +133,7 @@ func (h *handler) find(r *http.Request) *file {
 		return f
 	}
 	if name == "api" || strings.HasPrefix(name, "api/") || name == "readyz" || strings.HasPrefix(name, assets) ||
-		strings.Contains(path.Base(name), ".") {
+		strings.Contains(path.Base(asked), ".") {
 		return nil
 	}
 	return h.index
