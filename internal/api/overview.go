@@ -163,7 +163,7 @@ func quantile(l *carteiro.Latencies, q float64) *float64 {
 
 func showQueue(q store.QueueState) queueShown {
 	return queueShown{
-		Open: q.Held + q.Due + q.Scheduled, InFlight: q.Held, Due: q.Due, Scheduled: q.Scheduled, IsLowerBound: q.More,
+		Open: q.Open, InFlight: q.Held, Due: q.Due, Scheduled: q.Scheduled, IsLowerBound: q.More,
 		OldestDueAt: timestamp(q.OldestDue), NextDueAt: timestamp(q.NextDue),
 	}
 }

@@ -13,7 +13,7 @@ const (
 )
 
 // MaxQueueCount bounds how many open attempts of each kind an overview counts.
-const MaxQueueCount = 100_000
+const MaxQueueCount = 10_000
 
 // MaxFailing bounds among how many webhooks an overview looks for those that fail most: those that failed last.
 const MaxFailing = 256
@@ -45,13 +45,14 @@ type Activity struct {
 	Latencies carteiro.Latencies
 }
 
-// QueueState is what is open in an environment. Each count ends at [MaxQueueCount]; More says that one has.
+// QueueState is what is open in an environment. The counts by kind end at [MaxQueueCount]; More says that one has.
 type QueueState struct {
+	Open      int // all of it, exactly
 	Held      int // by some session
 	Due       int // waiting, and due
 	Scheduled int // waiting, and due later
 	More      bool
-	OldestDue time.Time // of those held or due; zero when there are none
+	OldestDue time.Time // of those due, and of those held as far as they are counted; zero when there are none
 	NextDue   time.Time // of those scheduled; zero when there are none
 }
 

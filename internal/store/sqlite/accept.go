@@ -159,7 +159,7 @@ func (t *tx) insertOpen(o *openRow) error {
 	} else {
 		row.int(o.lease)
 	}
-	t.tally.open(a.WebhookID, a.EventType, 1)
+	t.tally.open(o, 1)
 	return row.run()
 }
 

@@ -12,11 +12,12 @@ import (
 )
 
 var (
+	openIn = newQuery(`SELECT open FROM queues WHERE environment_id = ?`)
+
 	countDue = newQuery(`SELECT count(*), min(due_at) FROM (SELECT due_at FROM open INDEXED BY open_queue
 		WHERE environment_id = ? AND lease IS NULL AND due_at <= ? ORDER BY due_at LIMIT ?)`)
 	countScheduled = newQuery(`SELECT count(*), min(due_at) FROM (SELECT due_at FROM open INDEXED BY open_queue
 		WHERE environment_id = ? AND lease IS NULL AND due_at > ? ORDER BY due_at LIMIT ?)`)
-	// Nodes hold what fits into their memory, so that all of it can be looked at.
 	countHeld = newQuery(`SELECT count(*), min(due_at) FROM (SELECT due_at FROM open INDEXED BY open_held
 		WHERE lease IS NOT NULL AND environment_id = ? LIMIT ?)`)
 
@@ -44,8 +45,13 @@ func (s *Store) Overview(ctx context.Context, p store.Overview) (o store.Overvie
 	return o, err
 }
 
-// queueState counts what is open. An index that ends at the count's bound is what keeps a long queue cheap.
+// queueState counts what is open, of each kind as many as an overview wants to know of.
 func (c *conn) queueState(environment carteiro.ID, now time.Time) (q store.QueueState, err error) {
+	open, err := c.query(openIn).id(environment).number()
+	if err != nil {
+		return q, err
+	}
+	q.Open = int(open)
 	var oldest [2]time.Time
 	for _, part := range []struct {
 		rows  *stmt

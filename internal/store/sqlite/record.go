@@ -62,7 +62,7 @@ func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, e
 	if err := t.write(deleteOpen).id(o.attempt.WebhookID).id(o.attempt.ID).run(); err != nil {
 		return false, err
 	}
-	t.tally.open(o.attempt.WebhookID, o.attempt.EventType, -1)
+	t.tally.open(o, -1)
 	if err := t.append(o, r.Outcome, x); err != nil {
 		return false, err
 	}

@@ -71,6 +71,9 @@ var faults = map[string]string{
 		SELECT 1 FROM open WHERE (webhook_id, event_type) NOT IN (SELECT webhook_id, event_type FROM totals)`,
 	"open totals are the open attempts": `
 		SELECT 1 FROM totals t WHERE open <> (SELECT count(*) FROM open o WHERE o.webhook_id = t.webhook_id AND o.event_type = t.event_type)`,
+	"queues are the open attempts": `
+		SELECT 1 FROM queues q WHERE open <> (SELECT count(*) FROM open o WHERE o.environment_id = q.environment_id)
+		UNION ALL SELECT 1 FROM open WHERE environment_id NOT IN (SELECT environment_id FROM queues)`,
 	"events know how many attempts they have": `
 		SELECT 1 FROM events e WHERE attempts <> (SELECT count(*) FROM open WHERE event = e.number) + (SELECT count(*) FROM attempts WHERE event = e.number)`,
 	"attempts are filed under the status of their exchange": `

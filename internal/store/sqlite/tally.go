@@ -31,6 +31,7 @@ type tally struct {
 	totals map[totalKey]total
 	hours  map[hourKey]hour
 	health map[carteiro.ID]health
+	queues map[carteiro.ID]int64 // by environment
 	activity
 	// emptied says that rows may have come to count nothing, and are to be deleted then.
 	emptied bool
@@ -70,6 +71,7 @@ func newTally() tally {
 		totals: make(map[totalKey]total),
 		hours:  make(map[hourKey]hour),
 		health: make(map[carteiro.ID]health),
+		queues: make(map[carteiro.ID]int64),
 
 		activity: newActivity(),
 	}
@@ -79,13 +81,15 @@ func (t *tally) clear() {
 	clear(t.totals)
 	clear(t.hours)
 	clear(t.health)
+	clear(t.queues)
 	t.activity.clear()
 	t.emptied = false
 }
 
-// open counts n open attempts more.
-func (t *tally) open(webhook carteiro.ID, eventType string, n int64) {
-	key := totalKey{webhook, eventType}
+// open counts n open attempts more that are as this one.
+func (t *tally) open(o *openRow, n int64) {
+	t.queues[o.environment] += n
+	key := totalKey{o.attempt.WebhookID, o.attempt.EventType}
 	sum := t.totals[key]
 	sum.open += n
 	t.totals[key] = sum
@@ -135,6 +139,7 @@ func (t *tally) sent(webhook carteiro.ID, o *carteiro.Outcome) {
 var (
 	addTotal = newQuery(`INSERT INTO totals (webhook_id, event_type, open, success, failed, retrying) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT DO UPDATE SET open = open + ?3, success = success + ?4, failed = failed + ?5, retrying = retrying + ?6`)
+	addQueue  = newQuery(`INSERT INTO queues (environment_id, open) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET open = open + ?2`)
 	dropTotal = newQuery(`DELETE FROM totals WHERE webhook_id = ? AND event_type = ? AND open = 0 AND success = 0 AND failed = 0`)
 	addCount  = newQuery(`INSERT INTO counts (webhook_id, event_type, hour, http_status, success, failed, retrying) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 		ON CONFLICT DO UPDATE SET success = success + ?5, failed = failed + ?6, retrying = retrying + ?7`)
@@ -161,6 +166,14 @@ func (t *tally) flush(c *conn) error {
 			change = setFailures
 		}
 		if err := c.write(change).id(webhook).int(h.failures).time(h.since).time(h.failedAt).text(h.lastError).run(); err != nil {
+			return err
+		}
+	}
+	for environment, n := range t.queues {
+		if n == 0 {
+			continue
+		}
+		if err := c.write(addQueue).id(environment).int(n).run(); err != nil {
 			return err
 		}
 	}

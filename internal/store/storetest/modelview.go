@@ -88,6 +88,7 @@ func queueAdd(q *store.QueueState, a *modelAttempt, now time.Time) {
 			*t = a.DueAt
 		}
 	}
+	q.Open++
 	switch {
 	case a.lease != 0:
 		q.Held++

@@ -61,13 +61,13 @@ var overviews = []story{
 		w.publish(store.Session{}, hook.ID)
 		w.publish(store.Session{}, other.ID)
 		w.pass(time.Second)
-		equal(w.t, "queue", w.overview(begin, true).Queue, store.QueueState{Held: 1, Due: 2, OldestDue: begin})
+		equal(w.t, "queue", w.overview(begin, true).Queue, store.QueueState{Open: 3, Held: 1, Due: 2, OldestDue: begin})
 		next := w.fail(session, d, true)
-		want := store.QueueState{Due: 2, Scheduled: 1, OldestDue: begin.Add(time.Second), NextDue: next.DueAt}
+		want := store.QueueState{Open: 3, Due: 2, Scheduled: 1, OldestDue: begin.Add(time.Second), NextDue: next.DueAt}
 		equal(w.t, "after a failure", w.overview(begin, true).Queue, want)
 		w.claim(session, hook.ID)
 		w.claim(session, other.ID)
-		want = store.QueueState{Held: 2, Scheduled: 1, OldestDue: want.OldestDue, NextDue: next.DueAt}
+		want = store.QueueState{Open: 3, Held: 2, Scheduled: 1, OldestDue: want.OldestDue, NextDue: next.DueAt}
 		equal(w.t, "once claimed", w.overview(begin, true).Queue, want)
 	}},
 	{"those that fail most come first, with what they have done since the hour began", func(w *world) {

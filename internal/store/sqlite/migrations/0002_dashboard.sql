@@ -21,6 +21,14 @@ UPDATE open SET environment_id = (SELECT environment_id FROM events WHERE number
 -- What waits in an environment. Like open_waiting, it is not entered by what is held from the start.
 CREATE INDEX open_queue ON open (environment_id, due_at) WHERE lease IS NULL;
 
+-- How many attempts are open in an environment.
+CREATE TABLE queues (
+	environment_id BLOB PRIMARY KEY,
+	open           INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO queues SELECT environment_id, count(*) FROM open GROUP BY environment_id;
+
 ALTER TABLE attempts ADD COLUMN http_status INTEGER NOT NULL DEFAULT 0; -- 0: no answer
 UPDATE attempts SET http_status = (SELECT http_status FROM exchanges WHERE id = exchange);
 
