@@ -61,7 +61,7 @@ func parseStatusRange(s string, f *faults) *carteiro.StatusRange {
 		f.add(fieldHTTPStatus, isNotAmongTheSelection)
 		return nil
 	}
-	return &carteiro.StatusRange{Min: int(from), Max: int(to)} //nolint:gosec // three digits
+	return &carteiro.StatusRange{Min: int(from), Max: int(to)}
 }
 
 // showStatusRange is the reverse of parseStatusRange.

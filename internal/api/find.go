@@ -37,7 +37,7 @@ func (s *server) findWebhooks(r *request) error {
 	for i, w := range found {
 		shown[i] = foundShown{
 			WebhookID: w.ID, WebhookName: w.Name, WebhookURL: w.URL, Kind: w.OwnerKind.String(), OwnerID: w.OwnerID, OwnerName: w.OwnerName,
-			Status: w.Webhook.Status(), StatusReason: showStatusReason(w.Webhook),
+			Status: w.Status(), StatusReason: showStatusReason(w.Webhook),
 		}
 	}
 	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})

@@ -172,7 +172,7 @@ func showFailing(f *store.FailingWebhook) failingShown {
 	return failingShown{
 		WebhookID: f.ID, WebhookName: f.Name, Kind: f.OwnerKind.String(), OwnerID: f.OwnerID, OwnerName: f.OwnerName,
 		Failed: f.Failed, Success: f.Success, LastFailedAt: timestamp(f.LastFailedAt),
-		Status: f.Webhook.Status(), StatusReason: showStatusReason(f.Webhook),
+		Status: f.Status(), StatusReason: showStatusReason(f.Webhook),
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *server) signOut(r *request) error {
 
 // setCookie hands the session to the browser, or takes it away when seconds is negative.
 func (r *request) setCookie(secret string, seconds int) {
-	cookie := http.Cookie{
+	cookie := http.Cookie{ //nolint:gosec // Secure where the browser speaks https: over plain http it would be thrown away
 		Name: sessionCookie, Value: secret, Path: "/", MaxAge: seconds,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.isSecure(),
 	}

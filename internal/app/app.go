@@ -108,7 +108,13 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 			return nil, errors.Join(err, s.Close())
 		}
 	}
-	a.http = &http.Server{
+	a.http = newServer(handler, logger)
+	a.http.RegisterOnShutdown(hub.Close)
+	return a, nil
+}
+
+func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -117,8 +123,6 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
-	a.http.RegisterOnShutdown(hub.Close)
-	return a, nil
 }
 
 // How a database is opened.

@@ -30,7 +30,7 @@ func serve(t *testing.T, files fstest.MapFS) http.Handler {
 	t.Helper()
 	h, err := dashboard.New(files, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintf(w, "rest: %s %s", r.Method, r.URL.Path)
+		_, _ = fmt.Fprintf(w, "rest: %s %s", r.Method, r.URL.Path)
 	}))
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -15,12 +16,14 @@ func TestTheDashboardIsServedUnlessItIsSwitchedOff(t *testing.T) {
 			flags = append(flags, "--no-dashboard")
 		}
 		h := newHouse(t, flags...).start()
-		page := h.get(t, "/agents")
-		if want := map[bool]int{false: 200, true: 404}[off]; page.StatusCode != want {
-			t.Errorf("off %v: the page is answered %d", off, page.StatusCode)
+		for _, path := range []string{"/", "/agents"} {
+			status, kind := h.get(t, path)
+			if want := map[bool]string{false: "200 text/html; charset=utf-8", true: "404 application/json"}[off]; fmt.Sprint(status, " ", kind) != want {
+				t.Errorf("off %v: %s is answered %d %s", off, path, status, kind)
+			}
 		}
-		if api := h.get(t, "/api/v1/nothing"); api.StatusCode != http.StatusNotFound || api.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("off %v: the API answers %d %s", off, api.StatusCode, api.Header.Get("Content-Type"))
+		if status, kind := h.get(t, "/api/v1/nothing"); status != http.StatusNotFound || kind != "application/json" {
+			t.Errorf("off %v: the API answers %d %s", off, status, kind)
 		}
 		session, err := h.client().Session(within(t))
 		if err != nil || session.Environment.Name != "test" || session.Version == "" {
@@ -30,7 +33,7 @@ func TestTheDashboardIsServedUnlessItIsSwitchedOff(t *testing.T) {
 	}
 }
 
-func (h *house) get(t *testing.T, path string) *http.Response {
+func (h *house) get(t *testing.T, path string) (status int, kind string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(within(t), http.MethodGet, h.url+path, nil)
 	if err != nil {
@@ -41,7 +44,7 @@ func (h *house) get(t *testing.T, path string) *http.Response {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	return resp
+	return resp.StatusCode, resp.Header.Get("Content-Type")
 }
 
 // An open stream must not hold up a server that stops.

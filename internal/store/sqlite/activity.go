@@ -112,7 +112,8 @@ func (c *conn) addActivity(environment carteiro.ID, grain, slot int64, by *count
 		return err
 	}
 	if found {
-		if err = addLatencies(&sum, row.colBlob(0)); err != nil {
+		if err := addLatencies(&sum, row.colBlob(0)); err != nil {
+			_ = row.end() // what was read is at fault, not the reading
 			return err
 		}
 	}
