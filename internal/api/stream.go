@@ -61,6 +61,10 @@ func (s *server) streamLogs(r *request, k *kind) error {
 		return err
 	}
 	st.filter.Limit = streamDepth
+	if r.Method == http.MethodHead {
+		st.begin()
+		return nil
+	}
 	changed, leave, ok := s.Tail.Listen(r.environment, at.webhook.ID)
 	if !ok {
 		return errTooManyStreams

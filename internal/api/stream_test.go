@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +170,51 @@ func TestAStreamIsFiltered(t *testing.T) {
 	wantList(t, "faults", w.call("GET", o.hook+"/logs/stream?status=x&event_id=1&http_status=1", nil).errors(), []string{
 		"event_id: The event id must be a valid UUID.", "http_status: The selected http status is invalid.", "status: The selected status is invalid.",
 	})
+}
+
+func TestAStreamIsNoneWithoutABody(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents")
+	if r := w.call("HEAD", o.hook+"/logs/stream", nil).has(200); r.header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("it is %s", r.header.Get("Content-Type"))
+	}
+}
+
+// stuck is a reader that takes the beginning of a stream and then nothing.
+type stuck struct {
+	httptest.ResponseRecorder
+	deadlines chan time.Time // of each write
+}
+
+func (s *stuck) SetWriteDeadline(until time.Time) error {
+	s.deadlines <- until
+	return nil
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	if s.Body.Len() > 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return s.Body.Write(p)
+}
+
+func TestAReaderWhoDoesNotReadIsCutOff(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents")
+	req, _ := w.request(w.home, "GET", o.hook+"/logs/stream", nil)
+	reader := &stuck{ResponseRecorder: *httptest.NewRecorder(), deadlines: make(chan time.Time, 10)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.handler.ServeHTTP(reader, req)
+	}()
+	for range 2 {
+		if wait := time.Until(<-reader.deadlines); wait <= 0 || wait > 10*time.Second {
+			t.Errorf("the reader has %s", wait)
+		}
+		w.publish(o)
+	}
+	<-ended
 }
 
 func TestMoreThanAStreamCanTellIsToldAsSuch(t *testing.T) {

@@ -39,6 +39,7 @@ type world struct {
 	lanes     *lanes
 	directory *directory.Directory
 	ids       *carteiro.IDSource
+	handler   http.Handler
 	url       string
 	validator *apitest.Validator
 	log       *syncBuffer
@@ -85,7 +86,8 @@ func newWorld(t *testing.T, change ...func(*api.Config)) *world {
 	for _, f := range change {
 		f(&c)
 	}
-	server := httptest.NewServer(api.New(c))
+	w.handler = api.New(c)
+	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	w.home, w.other = w.tenant(), w.tenant()

@@ -37,7 +37,8 @@ type OverviewResult struct {
 	Failing []FailingWebhook
 }
 
-// Activity is what was recorded in one minute or hour.
+// Activity is what was recorded in one minute or hour. A store whose nodes would meet at one row may keep several, and sum
+// them on reading; so with what is open in an environment.
 type Activity struct {
 	At              time.Time // when it begins
 	Success, Failed int

@@ -45,6 +45,10 @@ func (m *model) Overview(_ context.Context, p store.Overview) (o store.OverviewR
 			queueAdd(&o.Queue, a, p.Now)
 		}
 	}
+	for _, n := range []*int{&o.Queue.Held, &o.Queue.Due, &o.Queue.Scheduled} {
+		o.Queue.More = o.Queue.More || *n >= store.MaxQueueCount
+		*n = min(*n, store.MaxQueueCount)
+	}
 	o.Failing = m.failing(&p)
 	return o, nil
 }

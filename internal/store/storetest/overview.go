@@ -70,6 +70,19 @@ var overviews = []story{
 		want = store.QueueState{Open: 3, Held: 2, Scheduled: 1, OldestDue: want.OldestDue, NextDue: next.DueAt}
 		equal(w.t, "once claimed", w.overview(begin, true).Queue, want)
 	}},
+	{"of a long queue all are counted, and of each kind as many as anybody wants to know", func(w *world) {
+		hook := w.webhook()
+		for range store.MaxQueueCount/500 + 1 {
+			var items []store.AcceptItem
+			for range 500 {
+				items = append(items, w.item(w.newEvent("event_action"), store.Session{}, hook.ID))
+			}
+			w.accept(store.Session{}, items...)
+		}
+		q := w.overview(w.now, true).Queue
+		equal(w.t, "queue", []any{q.Open, q.Due, q.Held, q.Scheduled, q.More, q.OldestDue},
+			[]any{store.MaxQueueCount + 500, store.MaxQueueCount, 0, 0, true, w.now})
+	}},
 	{"those that fail most come first, with what they have done since the hour began", func(w *world) {
 		session := w.join()
 		begin := w.now.Truncate(time.Hour)
