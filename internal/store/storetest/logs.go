@@ -138,8 +138,9 @@ func tellFilters(w *world) {
 					for _, p.EventID = range []carteiro.ID{middle.EventID, {1}} {
 						w.wantPages(all, p, [][2]int{{25, 0}, {1, 1}})
 					}
-					p.EventID = carteiro.ID{}
-					w.tellRarerFilters(all, p)
+					if p.EventID = (carteiro.ID{}); eventType == "" || eventType == "event_action" {
+						w.tellRarerFilters(all, p)
+					}
 				}
 			}
 		}

@@ -351,8 +351,9 @@ func (m *model) acceptItem(session store.Session, item store.AcceptItem) error {
 		return errExists
 	}
 	m.events[e.ID] = *e
-	for _, first := range item.Attempts {
-		if _, open, _ := m.eventAt(e.ID, first.WebhookID); open {
+	for i, first := range item.Attempts {
+		// The event is new: only the item itself can hold another attempt of it.
+		if slices.ContainsFunc(item.Attempts[:i], func(a store.AcceptAttempt) bool { return a.WebhookID == first.WebhookID }) {
 			return errExists
 		}
 		a := &modelAttempt{Attempt: carteiro.Attempt{
