@@ -28,7 +28,10 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	}})
 	must(t, err)
 	must(t, present.CreateWebhook(t.Context(), hook))
-	l.history(1500, 30*time.Hour)
+	for range 10 {
+		l.deliver(20, func(i int) bool { return i%5 == 0 })
+		l.now = l.now.Add(3 * time.Hour)
+	}
 	asked := []store.ListLogs{
 		{Status: carteiro.StatusFailed}, {HTTP: &carteiro.StatusRange{Min: 200, Max: 299}}, {HTTP: &carteiro.StatusRange{Min: 500, Max: 599}},
 		{HTTP: &carteiro.StatusRange{Min: 400, Max: 599}, From: start.Add(-10 * time.Hour)},
