@@ -157,7 +157,7 @@ var house = map[string]room{
 		},
 	},
 	"internal/egress": {},
-	"internal/front": {},
+	"internal/front":  {},
 	"internal/maintenance": {
 		imports: edges{
 			"/":              vocabulary,
