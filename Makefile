@@ -31,8 +31,16 @@ help: ## List the chores
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build the static binary bin/carteiro
+build: web binary ## Build the dashboard's page and the static binary bin/carteiro
+
+.PHONY: binary
+binary: ## Build bin/carteiro alone, with the page as it was built last, or without
 	$(BUILD) -o bin/carteiro ./cmd/carteiro
+
+.PHONY: web
+web: ## Build the dashboard's page (needs Node)
+	@scripts/need-node
+	@scripts/build-web
 
 .PHONY: run
 run: build ## Build, then serve with demo data
@@ -101,4 +109,5 @@ vuln: ## Look the dependencies up in the Go vulnerability database (needs the in
 
 .PHONY: clean
 clean: ## Remove what the chores have built
-	rm -rf bin dist
+	rm -rf bin dist web/node_modules
+	find web/dist -mindepth 1 ! -name .placeholder -delete

@@ -221,7 +221,7 @@ func newer(ts *testscript.TestScript, neg bool, args []string) {
 var settings = []string{
 	"CARTEIRO_DATABASE", "CARTEIRO_LISTEN", "CARTEIRO_DRAIN_TIMEOUT", "CARTEIRO_RETRY_SCHEDULE", "CARTEIRO_RETENTION",
 	"CARTEIRO_ALLOW_PRIVATE_NETWORKS", "CARTEIRO_RATE_LIMIT", "CARTEIRO_MAX_PAYLOAD", "CARTEIRO_EVENTS_FILE",
-	"CARTEIRO_LOG_LEVEL", "CARTEIRO_LOG_FORMAT",
+	"CARTEIRO_LOG_LEVEL", "CARTEIRO_LOG_FORMAT", "CARTEIRO_BULK_RETRY_RATE", "CARTEIRO_DASHBOARD",
 }
 
 // Whoever adds a setting says here that it can be set by a variable, and in testdata/script/variables.txtar that it is
