@@ -52,10 +52,12 @@ test: ## Run every test under the race detector, in random order (PKG=, RUN=)
 	@scripts/need-curl
 	$(RACE) $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
 		-race -shuffle=on -timeout $(TESTTIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
+	$(if $(NARROWED),,@$(MAKE) --no-print-directory test-web)
 
 .PHONY: lint
-lint: ## Run the linters of .golangci.yml
+lint: ## Run the linters of .golangci.yml, and the dashboard's
 	$(TOOL) golangci-lint run $(PKG)
+	$(if $(NARROWED),,@$(MAKE) --no-print-directory lint-web)
 
 .PHONY: fmt
 fmt: ## Format the Go files
@@ -111,3 +113,15 @@ vuln: ## Look the dependencies up in the Go vulnerability database (needs the in
 clean: ## Remove what the chores have built
 	rm -rf bin dist web/node_modules
 	find web/dist -mindepth 1 ! -name .placeholder -delete
+
+# Not empty when PKG or RUN leave the rest out: then the dashboard is left out too.
+NARROWED = $(RUN)$(filter-out ./...,$(PKG))
+
+.PHONY: test-web
+test-web: build ## Run the dashboard's tests in Chromium, against the binary on a real store
+	@scripts/need-chromium
+	@cd web && npm test --silent
+
+.PHONY: lint-web
+lint-web: web ## Check the dashboard's types, formatting and rules
+	@cd web && npm run --silent check
