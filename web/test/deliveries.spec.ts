@@ -137,6 +137,37 @@ test('the live tail can be paused, and keeps what came meanwhile', async ({ page
   await expect(page.getByText('3 deliveries')).toBeVisible()
 })
 
+test('what happens between the first reading of the log and the stream’s beginning is not lost', async ({
+  page,
+  world,
+}) => {
+  const { agent, id, page: at } = await world.webhook('/gap')
+  const happened = signal()
+  const streamed = signal()
+  await page.route('**/logs/stream*', async (route) => {
+    await happened.given
+    await route.continue()
+  })
+  const read = page.waitForRequest('**/logs?per_page=25')
+  await page.route(
+    '**/logs?per_page=25',
+    async (route) => {
+      const response = await route.fetch()
+      await world.publish(agent)
+      await logged(world, agent, id, 'success', 1)
+      happened.give()
+      await streamed.given
+      await route.fulfill({ response })
+    },
+    { times: 1 },
+  )
+  await page.goto(at)
+  await read
+  await expect(page.getByRole('button', { name: 'Live' })).toBeVisible()
+  streamed.give()
+  await expect(page.getByRole('row').filter({ hasText: event })).toContainText('Success')
+})
+
 test('older deliveries are reached, and the newest again', async ({ page, world }) => {
   const { agent, id, page: at } = await world.webhook('/many')
   for (let n = 0; n < 30; n++) await world.publish(agent)
@@ -165,3 +196,12 @@ test('a delivery is copied as a curl command that sends the same', async ({ page
   expect(command).toContain(`-H 'X-Webhook-Event: ${event}'`)
   expect(command).toContain(`"text":"Ana'\\''s call"`)
 })
+
+/** Something to wait for until it is given. */
+function signal() {
+  let give = () => {}
+  const given = new Promise<void>((resolve) => {
+    give = resolve
+  })
+  return { given, give }
+}

@@ -1,4 +1,4 @@
-import { useQueryClient } from '@tanstack/react-query'
+import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { merge, remember } from './arrivals'
 import { type Delivery, type LogPage, type Place, pageKey } from './deliveries'
@@ -52,7 +52,7 @@ export function useLive(place: Place, filters: Filters, enabled: boolean): Live 
       state: setState,
       reset: () => {
         if (now.paused) now.missed = true
-        else client.invalidateQueries({ queryKey: wanted })
+        else readAgain(client, wanted)
       },
       log: (log) => {
         now.held.set(log.id, log)
@@ -82,6 +82,14 @@ export function useLive(place: Place, filters: Filters, enabled: boolean): Live 
       if (!pause) release()
     },
   }
+}
+
+// A first reading that is under way is not begun anew but joined, though it may be of before the stream's beginning: then
+// it takes a second one.
+async function readAgain(client: QueryClient, queryKey: readonly unknown[]) {
+  const first = client.getQueryData(queryKey) === undefined
+  await client.invalidateQueries({ queryKey })
+  if (first) await client.invalidateQueries({ queryKey })
 }
 
 function streamURL({ owner, webhook }: Place, filters: Filters): string {
