@@ -20,9 +20,10 @@ LOGS        ?=
 GO          ?= go
 TOOL        := $(GO) tool -modfile=tools/go.mod
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION    ?= $(shell git rev-parse HEAD 2>/dev/null)
 # The version is stamped here, from git when there is one, so that a tarball or a clone of another owner builds too:
 # that is why the go command is told not to ask git itself.
-BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)'
 # The race detector is never left out: without a C compiler need-gcc installs one or says what to install.
 RACE        := CGO_ENABLED=1
 

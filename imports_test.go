@@ -66,6 +66,7 @@ var house = map[string]room{
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
 	},
+	"deploy": {},
 	"internal/api": {
 		imports: edges{
 			"/":                  vocabulary,

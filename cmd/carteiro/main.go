@@ -11,23 +11,33 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"carteiro/internal/config"
 )
 
-// version is set by the linker.
-var version = "dev"
+// version and revision are set by the linker.
+var version, revision = "dev", ""
 
 // commands are the verbs of the command line.
 type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
+	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`
+	Restore     restoreCommand     `cmd:"" help:"Make the SQLite database from a backup."`
 	Bench       benchCommand       `cmd:"" help:"Measure this machine and the server on it."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Version     versionCommand     `cmd:"" help:"Print the version, and what it was built from."`
+
+	Completion    kongcompletion.Completion `cmd:"" help:"Complete commands and flags in bash, zsh or fish."`
+	Man           manCommand                `cmd:"" help:"Print the manual page."`
+	Configuration configurationCommand      `cmd:"" help:"Print the reference of all settings."`
 }
 
-const description = `Carteiro delivers webhooks: it takes events in over HTTP, keeps them in one file, and sends each to
-the webhooks that want it: signed, logged, and again when need be.
+// The first line stands as the name's explanation in the manual page.
+const description = `Carteiro delivers webhooks.
+
+It takes events in over HTTP, keeps them in one file, and sends each to the webhooks that want it: signed, logged, and
+again when need be.
 
 To look around, with made-up data that is gone afterwards:
 
@@ -65,6 +75,7 @@ func main() {
 	if err != nil {
 		panic(err) // the tags of the command structs are wrong
 	}
+	kongcompletion.Register(parser) // answers the shell and ends, when it is the shell that asks
 	call, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	ctx, stop := untilSignal(func() {
@@ -113,15 +124,4 @@ func untilSignal(atOnce func()) (context.Context, context.CancelFunc) {
 		atOnce()
 	}()
 	return ctx, cancel
-}
-
-type versionCommand struct{}
-
-// Run prints the version.
-func (versionCommand) Run() error { //nolint:unparam // kong calls for the error
-	fmt.Println("carteiro", version)
-	if info, ok := debug.ReadBuildInfo(); ok {
-		fmt.Println(info.GoVersion)
-	}
-	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
 	"syscall"
 
 	"carteiro/internal/app"
@@ -28,7 +30,12 @@ ends; a second signal ends it at once. What was accepted is on disk either way, 
 
 // Run serves until a signal comes.
 func (c *serveCommand) Run(ctx context.Context) error {
-	logger := c.Logger()
+	level := new(slog.LevelVar)
+	if err := c.setLevel(level); err != nil {
+		return err
+	}
+	logger := c.Logger(level)
+	defer c.reloadAtHangup(level, logger)()
 	if c.Demo {
 		return c.demo(ctx, logger)
 	}
@@ -43,6 +50,34 @@ func (c *serveCommand) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	})
+}
+
+func (c *serveCommand) setLevel(level *slog.LevelVar) error {
+	l, err := c.Level()
+	if err == nil {
+		level.Set(l)
+	}
+	return err
+}
+
+// reloadAtHangup reads the log level again whenever SIGHUP comes, until stop is called. A level that cannot be read
+// leaves the one that is.
+func (c *serveCommand) reloadAtHangup(level *slog.LevelVar, logger *slog.Logger) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			if err := c.setLevel(level); err != nil {
+				logger.Error("the log level stays as it is", "level", level.Level(), "error", err)
+				continue
+			}
+			logger.Log(context.Background(), max(level.Level(), slog.LevelInfo), "log level read again", "level", level.Level())
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 // serve runs the server, and beside it what goes with it, until ctx ends or one of the two does; then it drains.

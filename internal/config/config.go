@@ -39,13 +39,29 @@ func (d Database) SQLiteFile() (string, error) {
 
 // Log says what is logged, and how. Logs go to standard error.
 type Log struct {
-	LogLevel  slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
-	LogFormat string     `help:"How log lines are written: text or json." enum:"text,json" default:"text"`
+	LogLevel     slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
+	LogLevelFile string     `help:"File that holds the level; it wins over --log-level, and is read again at SIGHUP." type:"path" placeholder:"FILE"`
+	LogFormat    string     `help:"How log lines are written: text or json." enum:"text,json" default:"text"`
 }
 
-// Logger makes the logger that the settings describe.
-func (l Log) Logger() *slog.Logger {
-	options := &slog.HandlerOptions{Level: l.LogLevel}
+// Level reads the least level that is logged, from the file if one is set.
+func (l Log) Level() (level slog.Level, err error) {
+	if l.LogLevelFile == "" {
+		return l.LogLevel, nil
+	}
+	text, err := os.ReadFile(l.LogLevelFile)
+	if err == nil {
+		err = level.UnmarshalText(bytes.TrimSpace(text))
+	}
+	if err != nil {
+		return level, fmt.Errorf("--log-level-file: %w", err)
+	}
+	return level, nil
+}
+
+// Logger makes the logger that the settings describe, but for the level, which may change while it logs.
+func (l Log) Logger(level slog.Leveler) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if l.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}

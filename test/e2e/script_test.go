@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"serve":  serve,
 			"stop":   stop,
+			"hangup": hangup,
 			"api":    callAPI,
 			"take":   take,
 			"hashed": hashed,
@@ -100,6 +102,19 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	})
 	ts.Setenv("URL", p.url)
 	ts.Setenv("ADDRESS", strings.TrimPrefix(p.url, "http://"))
+}
+
+// hangup TEXT sends the server SIGHUP and waits until its log says TEXT.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	r := ts.Value(runningKey{}).(*running)
+	if neg || len(args) != 1 || r.process == nil {
+		ts.Fatalf("usage: hangup TEXT, after serve")
+	}
+	r.signal(syscall.SIGHUP)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err := r.log.await(ctx, regexp.MustCompile(args[0]))
+	ts.Check(err)
 }
 
 // stop stops the server as an init system would. It must exit with code 0.
@@ -221,7 +236,7 @@ func newer(ts *testscript.TestScript, neg bool, args []string) {
 var settings = []string{
 	"CARTEIRO_DATABASE", "CARTEIRO_LISTEN", "CARTEIRO_DRAIN_TIMEOUT", "CARTEIRO_RETRY_SCHEDULE", "CARTEIRO_RETENTION",
 	"CARTEIRO_ALLOW_PRIVATE_NETWORKS", "CARTEIRO_RATE_LIMIT", "CARTEIRO_MAX_PAYLOAD", "CARTEIRO_EVENTS_FILE",
-	"CARTEIRO_LOG_LEVEL", "CARTEIRO_LOG_FORMAT", "CARTEIRO_BULK_RETRY_RATE", "CARTEIRO_DASHBOARD",
+	"CARTEIRO_LOG_LEVEL", "CARTEIRO_LOG_LEVEL_FILE", "CARTEIRO_LOG_FORMAT", "CARTEIRO_BULK_RETRY_RATE", "CARTEIRO_DASHBOARD",
 }
 
 // Whoever adds a setting says here that it can be set by a variable, and in testdata/script/variables.txtar that it is
