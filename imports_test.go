@@ -62,6 +62,7 @@ var house = map[string]room{
 			"internal/bench":        "the bench verb",
 			"internal/config":       "flags and environment variables",
 			"internal/demo":         "serve --demo",
+			"internal/sample":       "the trigger verb",
 			"internal/store":        "environments are made beside the API",
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
@@ -75,6 +76,7 @@ var house = map[string]room{
 			"internal/egress":    "an address that may not be dialled is refused when the webhook is saved",
 			"internal/payload":   "a template that cannot be parsed is refused when the webhook is saved",
 			"internal/publish":   "accepts events",
+			"internal/sample":    "what a test of a campaign's webhook sends",
 			"internal/signature": "a secret that cannot sign is refused when the webhook is saved",
 			"internal/store":     "lists, retries and keeps the registry",
 			"internal/tail":      "streams a webhook's log to those who listen",
@@ -178,6 +180,9 @@ var house = map[string]room{
 		tests: edges{
 			"internal/store/sqlite": realStore,
 		},
+	},
+	"internal/sample": {
+		imports: edges{"/": vocabulary},
 	},
 	"internal/send": {
 		imports: edges{

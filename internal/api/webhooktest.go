@@ -6,6 +6,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/publish"
+	"carteiro/internal/sample"
 )
 
 // testGrace is what a test may take beside the webhook's timeout: connecting, storing, answering.
@@ -27,8 +28,8 @@ func (s *server) testNow(r *request, k *kind) error {
 		return testFailed(msgTestDisabled)
 	}
 	r.extendDeadline(at.webhook.Timeout + testGrace)
-	sample := publish.Event{Owner: at.ref, Type: carteiro.TestEvent, Payload: []byte(`{}`)}
-	outcome, err := s.Publisher.Test(r.Context(), at.webhook, sample, publish.Names{Owner: at.owner.Name})
+	synthetic := publish.Event{Owner: at.ref, Type: carteiro.TestEvent, Payload: []byte(`{}`)}
+	outcome, err := s.Publisher.Test(r.Context(), at.webhook, synthetic, publish.Names{Owner: at.owner.Name})
 	if err != nil {
 		return err
 	}
@@ -47,8 +48,8 @@ func (s *server) testLater(r *request, k *kind) error {
 		return err
 	}
 	event := at.webhook.Events[0]
-	sample := publish.Event{Owner: at.ref, Type: event, Payload: samplePayload(event)}
-	if err := s.Publisher.TestLater(r.Context(), at.webhook, sample, publish.Names{Owner: at.owner.Name}); err != nil {
+	synthetic := publish.Event{Owner: at.ref, Type: event, Payload: sample.Payload(carteiro.OwnerCampaign, event)}
+	if err := s.Publisher.TestLater(r.Context(), at.webhook, synthetic, publish.Names{Owner: at.owner.Name}); err != nil {
 		return err
 	}
 	return r.answer(http.StatusOK, answer{Message: msgTestDispatched})

@@ -1,7 +1,7 @@
-package api
+package sample
 
-// samples are the payloads of synthetic events of a campaign, by event type. "test" tells them from real ones.
-var samples = map[string]string{
+// campaign are the samples of a campaign's events, by event type.
+var campaign = map[string]string{
 	"campaign.created":   `{"test":true,"status":"draft","contacts_total":250}`,
 	"campaign.started":   `{"test":true,"status":"running","contacts_total":250,"started_at":"2025-09-03T08:00:00.000000Z"}`,
 	"campaign.paused":    `{"test":true,"status":"paused","contacts_total":250,"calls_completed":118}`,
@@ -24,12 +24,4 @@ var samples = map[string]string{
 		`{"speaker":"user","text":"Yes, that is me.","offset":3.1}]}`,
 	"event_call_report": `{"test":true,"call":{"id":"00000000-0000-7000-8000-000000000001","duration":187},` +
 		`"report":{"summary":"The customer confirmed the appointment.","sentiment":"positive","goal_reached":true}}`,
-}
-
-// samplePayload gives the payload of a synthetic event.
-func samplePayload(event string) []byte {
-	if sample, ok := samples[event]; ok {
-		return []byte(sample)
-	}
-	return []byte(`{"test":true}`) // a type that the operator added
 }
