@@ -57,11 +57,14 @@ var house = map[string]room{
 	"cmd/carteiro": {
 		imports: edges{
 			"/":                     vocabulary,
+			"api":                   "the document that the site of docs hands on",
 			"client":                "the verbs that talk to a running server",
+			"docs":                  "the pages that the docs verb writes",
 			"internal/app":          "the serve verb",
 			"internal/bench":        "the bench verb",
 			"internal/config":       "flags and environment variables",
 			"internal/demo":         "serve --demo",
+			"internal/docs":         "the docs verb",
 			"internal/store":        "environments are made beside the API",
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
@@ -89,12 +92,15 @@ var house = map[string]room{
 	"internal/app": {
 		imports: edges{
 			"/":                     vocabulary,
+			"api":                   "the document that the site of docs hands on",
+			"docs":                  "the pages that are served at /docs",
 			"internal/api":          "wires it",
 			"internal/bulk":         "wires it",
 			"internal/config":       "wires it",
 			"internal/dashboard":    "wires it",
 			"internal/directory":    "wires it",
 			"internal/dispatch":     "wires it",
+			"internal/docs":         "wires it",
 			"internal/egress":       "wires it",
 			"internal/front":        "wires it",
 			"internal/maintenance":  "wires it",
@@ -131,8 +137,20 @@ var house = map[string]room{
 	"internal/config": {
 		imports: edges{"/": "defaults that are part of the vocabulary (the retry schedule, limits)"},
 	},
+	"docs": {},
 	"internal/dashboard": {
 		imports: edges{"internal/static": "serves its files"},
+	},
+	"internal/docs": {
+		imports: edges{"internal/static": "serves its pages"},
+		tests: edges{
+			"api":             "the document that the site hands on",
+			"docs":            "the pages that there are",
+			"internal/config": "the flags that pages may name",
+		},
+	},
+	"internal/docs/reference": {
+		imports: edges{"api": "the document that the reference is made of"},
 	},
 	"internal/demo": {
 		imports: edges{"client": "makes its data through the API, as a user would"},

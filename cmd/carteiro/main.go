@@ -23,6 +23,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
 	Bench       benchCommand       `cmd:"" help:"Measure this machine and the server on it."`
+	Docs        docsCommand        `cmd:"" help:"Write the documentation as a site of files."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
