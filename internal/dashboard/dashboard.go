@@ -92,8 +92,10 @@ const notBuilt = `<!doctype html>
 <title>Carteiro</title>
 <h1>Carteiro</h1>
 <p>The server runs, and its API answers under <code>/api/v1</code> (<a href="/openapi.yaml">openapi.yaml</a>).
+The <a href="/docs/">documentation</a> says more.
 <p>The dashboard is not in this binary: it was built without the page. With Node installed,
 <code>make build</code> builds both; released binaries have it.
-<p lang="pt-BR">O servidor está no ar, e a API responde em <code>/api/v1</code>. O painel não está neste binário:
+<p lang="pt-BR">O servidor está no ar, e a API responde em <code>/api/v1</code>; veja a
+<a href="/docs/pt-BR/">documentação</a>. O painel não está neste binário:
 com o Node instalado, <code>make build</code> o inclui.
 `

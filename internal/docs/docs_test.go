@@ -112,10 +112,10 @@ func TestEveryPagePromisedIsThere(t *testing.T) {
 
 func headings(markdown []byte) int { return strings.Count("\n"+string(markdown), "\n#") }
 
-// A page longer than this is two. The generated ones are as long as they are.
+// A page longer than this is two. Generated ones, which begin with a comment that says so, are as long as they are.
 func TestPagesCanBeRead(t *testing.T) {
 	for name, content := range built(t) {
-		if path.Ext(name) != ".md" || strings.HasPrefix(name, "reference/") {
+		if path.Ext(name) != ".md" || strings.HasPrefix(string(content), "<!--") {
 			continue
 		}
 		if lines := strings.Count(string(content), "\n"); lines > 320 {
