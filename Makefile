@@ -73,6 +73,11 @@ generate: ## Write the generated files anew
 verify: ## Fail when generated files, go.mod or formatting are stale; changes nothing
 	@scripts/verify
 
+.PHONY: docs-site
+docs-site: binary ## Write the documentation as a site of files, into dist/docs
+	@rm -rf dist/docs
+	bin/carteiro docs --out dist/docs
+
 # Six runs are the fewest from which benchstat gives an interval. Only packages that have benchmarks are built.
 .PHONY: bench
 bench: ## Run the microbenchmarks and compare them with the stored baseline (PKG=, BENCH=, BENCHTIME=, BENCHCOUNT=)

@@ -32,6 +32,7 @@ type commands struct {
 	Completion    kongcompletion.Completion `cmd:"" help:"Complete commands and flags in bash, zsh or fish."`
 	Man           manCommand                `cmd:"" help:"Print the manual page."`
 	Configuration configurationCommand      `cmd:"" help:"Print the reference of all settings."`
+	Docs          docsCommand               `cmd:"" help:"Write the documentation as a site of files."`
 }
 
 // The first line stands as the name's explanation in the manual page.

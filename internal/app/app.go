@@ -12,12 +12,15 @@ import (
 	"time"
 
 	"carteiro"
+	contract "carteiro/api"
+	pages "carteiro/docs"
 	"carteiro/internal/api"
 	"carteiro/internal/bulk"
 	"carteiro/internal/config"
 	"carteiro/internal/dashboard"
 	"carteiro/internal/directory"
 	"carteiro/internal/dispatch"
+	"carteiro/internal/docs"
 	"carteiro/internal/egress"
 	"carteiro/internal/front"
 	"carteiro/internal/maintenance"
@@ -109,6 +112,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 			return nil, errors.Join(err, s.Close())
 		}
 	}
+	handler = docs.Handler(pages.Pages, contract.OpenAPI, logger, handler)
 	a.http = newServer(handler, logger)
 	a.http.RegisterOnShutdown(hub.Close)
 	return a, nil

@@ -25,6 +25,11 @@ func TestTheDashboardIsServedUnlessItIsSwitchedOff(t *testing.T) {
 		if status, kind := h.get(t, "/api/v1/nothing"); status != http.StatusNotFound || kind != "application/json" {
 			t.Errorf("off %v: the API answers %d %s", off, status, kind)
 		}
+		for _, path := range []string{"/docs/quick-start.html", "/docs/pt-BR/"} {
+			if status, kind := h.get(t, path); status != http.StatusOK || kind != "text/html; charset=utf-8" {
+				t.Errorf("off %v: %s is answered %d %s", off, path, status, kind)
+			}
+		}
 		session, err := h.client().Session(within(t))
 		if err != nil || session.Environment.Name != "test" || session.Version == "" {
 			t.Errorf("off %v: %+v, %v", off, session, err)

@@ -11,15 +11,36 @@ import (
 	"testing"
 )
 
-// The commands of the README work as they stand: all of them, in their order, in one shell, but on ports that are free.
-func TestCommandsOfTheREADMEWork(t *testing.T) {
+// The commands of the README and of the quick start work as they stand: all of a page's, in their order, in one shell, but on
+// ports that are free.
+func TestCommandsOfThePagesWork(t *testing.T) {
 	t.Parallel()
+	for page, signs := range map[string][]string{
+		"README.md":                 {`"message":"Event accepted"`, `"error":"Connection refused"`, `attempt 3: {`, `"trigger":"manual"`},
+		"docs/quick-start.md":       quickStart,
+		"docs/pt-BR/quick-start.md": quickStart,
+	} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			testCommands(t, "../../"+page, signs)
+		})
+	}
+}
+
+// quickStart is what is seen in the quick start, in every language.
+var quickStart = []string{
+	`"message":"Event accepted"`, `attempt 1 of `, `"call_id":"c-1042"`, `"error":"Connection refused"`, `attempt 3 of `, `"trigger":"manual"`,
+}
+
+// testCommands runs the commands of a page, and looks for signs in what they print.
+func testCommands(t *testing.T, page string, signs []string) {
+	t.Helper()
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatal(tool + " is not installed: make test does that for curl")
 		}
 	}
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,9 +74,7 @@ func TestCommandsOfTheREADMEWork(t *testing.T) {
 	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "the end") {
 		t.Errorf("%v\n%s", err, &out)
 	}
-	for _, sign := range []string{
-		`"message":"Event accepted"`, `"error":"Connection refused"`, `attempt 3: {`, `"trigger":"manual"`,
-	} {
+	for _, sign := range signs {
 		if !strings.Contains(out.String(), sign) {
 			t.Errorf("%s was not seen in\n%s", sign, &out)
 		}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"carteiro/api"
+	pages "carteiro/docs"
+	"carteiro/internal/docs"
+)
+
+type docsCommand struct {
+	Out string `required:"" env:"-" type:"path" placeholder:"DIR" help:"Folder to write to, which must be empty or not there."`
+}
+
+// Help says more than fits a line.
+func (*docsCommand) Help() string {
+	return `The same pages that a running server shows at /docs, as files that any web server can serve, under any path.
+
+	carteiro docs --out site`
+}
+
+// Run writes the site.
+func (c *docsCommand) Run() error {
+	site, err := docs.Build(pages.Pages, api.OpenAPI)
+	if err != nil {
+		return err
+	}
+	return site.Write(c.Out)
+}
