@@ -51,6 +51,8 @@ run: build ## Build, then serve with demo data
 test: ## Run every test under the race detector, in random order (PKG=, RUN=)
 	@scripts/need-gcc
 	@scripts/need-curl
+	@scripts/need-redis
+	@scripts/need-rabbitmq
 	$(RACE) $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
 		-race -shuffle=on -timeout $(TESTTIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
 	$(if $(NARROWED),,@$(MAKE) --no-print-directory test-web)

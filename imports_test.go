@@ -106,6 +106,7 @@ var house = map[string]room{
 			"internal/docs":         "wires it",
 			"internal/egress":       "wires it",
 			"internal/front":        "wires it",
+			"internal/ingest":       "wires it",
 			"internal/maintenance":  "wires it",
 			"internal/payload":      "wires it",
 			"internal/publish":      "wires it",
@@ -181,6 +182,19 @@ var house = map[string]room{
 	},
 	"internal/egress": {},
 	"internal/front":  {},
+	"internal/ingest": {
+		imports: edges{
+			"/":               vocabulary,
+			"internal/api":    "messages are read as the bodies of its calls are",
+			"internal/config": "a source's settings, as the sources file has them",
+		},
+		tests: edges{
+			"internal/directory":    "the story of a source runs on a real publisher",
+			"internal/publish":      "the story of a source runs on a real publisher",
+			"internal/store":        "a store that fails for a while",
+			"internal/store/sqlite": realStore,
+		},
+	},
 	"internal/maintenance": {
 		imports: edges{
 			"/":              vocabulary,
@@ -282,6 +296,11 @@ var confined = []struct {
 	why    string
 }{
 	{"database/sql", []string{"internal/store/sqlite"}, "SQL is the adapters' business"},
+	{"github.com/cloudevents", []string{"internal/api"}, "one room reads CloudEvents"},
+	{"github.com/nats-io", []string{"internal/ingest"}, "brokers' clients are heavy: one room knows them"},
+	{"github.com/rabbitmq", []string{"internal/ingest"}, "brokers' clients are heavy: one room knows them"},
+	{"github.com/twmb", []string{"internal/ingest"}, "brokers' clients are heavy: one room knows them"},
+	{"github.com/redis", []string{"internal/ingest"}, "brokers' clients are heavy: one room knows them"},
 	{"zombiezen.com/go/sqlite", []string{"internal/store/sqlite"}, "one room knows this driver"},
 	{"modernc.org/sqlite", []string{"internal/store/sqlite"}, "one room knows this driver"},
 }

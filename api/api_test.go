@@ -89,6 +89,7 @@ func TestCallsAreThoseOfTheContract(t *testing.T) {
 		"POST /campaigns/{campaign_id}/webhooks/{webhook_id}/logs/retry",
 		"POST /campaigns/{campaign_id}/webhooks/{webhook_id}/logs/{log_id}/retry",
 		"POST /campaigns/{campaign_id}/webhooks/{webhook_id}/test",
+		"POST /cloudevents",
 		"POST /events/batch",
 		"POST /session",
 		"PUT /agents/{agent_id}",

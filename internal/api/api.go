@@ -91,13 +91,19 @@ type server struct {
 
 // New makes the handler of /api/v1, /readyz and /openapi.yaml. It answers every other path with 404.
 func New(c Config) http.Handler {
+	s := newServer(c)
+	s.routes()
+	return s
+}
+
+func newServer(c Config) *server {
 	if c.MaxPayload == 0 {
 		c.MaxPayload = carteiro.DefaultMaxPayload
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{
+	return &server{
 		Config:  c,
 		mux:     http.NewServeMux(),
 		limiter: newLimiter(c.RateLimit),
@@ -109,6 +115,4 @@ func New(c Config) http.Handler {
 		agents:    newKind(carteiro.OwnerAgent, c.Catalogue),
 		campaigns: newKind(carteiro.OwnerCampaign, c.Catalogue),
 	}
-	s.routes()
-	return s
 }

@@ -72,6 +72,7 @@ var (
 	errCrossOrigin     = newFailure(http.StatusForbidden, msgCrossOrigin, member{"code", codeCrossOrigin})
 	errNoRoute         = newFailure(http.StatusNotFound, msgNoRoute)
 	errInvalidJSON     = newFailure(http.StatusBadRequest, msgInvalidJSON)
+	errNoCloudEvent    = newFailure(http.StatusUnsupportedMediaType, msgNoCloudEvent)
 	errKeyReused       = newFailure(http.StatusConflict, msgKeyReused, member{"code", codeKeyReused})
 	errUnavailable     = newFailure(http.StatusServiceUnavailable, msgUnavailable, member{"code", codeUnavailable}).with("Retry-After", "5")
 )

@@ -40,7 +40,7 @@ const base = "/api/v1"
 // their handlers need no context and answer with one body.
 func Publishes(method, path string) bool {
 	return method == http.MethodPost && strings.HasPrefix(path, base+"/") &&
-		(strings.HasSuffix(path, "/events") || path == base+"/events/batch")
+		(strings.HasSuffix(path, "/events") || path == base+"/events/batch" || path == base+"/cloudevents")
 }
 
 func (s *server) routes() {
@@ -53,6 +53,7 @@ func (s *server) routes() {
 	s.handle(base+"/webhooks", token, methods{"GET": s.findWebhooks})
 	s.handle(base+"/session", signing, methods{"GET": s.getSession, "POST": s.signIn, "DELETE": s.signOut})
 	s.handle(base+"/events/batch", publishing, methods{"POST": s.publishBatch})
+	s.handle(base+"/cloudevents", publishing, methods{"POST": s.publishCloudEvents})
 	for _, k := range []*kind{s.agents, s.campaigns} {
 		on := func(do func(*request, *kind) error) handler {
 			return func(r *request) error { return do(r, k) }

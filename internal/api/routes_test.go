@@ -12,6 +12,7 @@ func TestWhichCallsPublish(t *testing.T) {
 		{"POST", "/api/v1/agents/" + id + "/events", true},
 		{"POST", "/api/v1/campaigns/" + id + "/events", true},
 		{"POST", "/api/v1/events/batch", true},
+		{"POST", "/api/v1/cloudevents", true},
 		{"GET", "/api/v1/agents/" + id + "/events", false},
 		{"POST", "/api/v1/agents", false},
 		{"POST", "/api/v1/agents/" + id + "/webhooks", false},

@@ -42,6 +42,18 @@ const (
 	fieldHTTPStatus         = "http_status"
 	fieldDryRun             = "dry_run"
 	fieldPaused             = "paused"
+
+	// Attributes of CloudEvents.
+	fieldSpecVersion     = "specversion"
+	fieldID              = "id"
+	fieldSource          = "source"
+	fieldType            = "type"
+	fieldSubject         = "subject"
+	fieldTime            = "time"
+	fieldData            = "data"
+	fieldDataContentType = "datacontenttype"
+	fieldCloudAgent      = "agentid"
+	fieldCloudCampaign   = "campaignid"
 )
 
 // What may be wrong with a field. The first %s is the field's name in words.
@@ -65,6 +77,7 @@ const (
 	mustNotBeLonger        = "The %s must not be greater than %d characters."
 	isNotAmongTheSelection = "The selected %s is invalid."
 	mustBeginAnID          = "The %s must be a UUID or its first %d or more hexadecimal digits."
+	mustBeCloudEvent       = "The %s must be a CloudEvent of version 1.0: %s."
 	hasInvalidFormat       = "The %s format is invalid."
 )
 
@@ -77,6 +90,7 @@ const (
 	msgInvalidJSON      = "The request body is not valid JSON."
 	msgBodyTooLarge     = "The request body must not be greater than %d bytes."
 	msgPayloadTooLarge  = "The payload must not be greater than %d bytes."
+	msgNoCloudEvent     = "The request is no CloudEvent: it needs the content type application/cloudevents+json or application/cloudevents-batch+json, or the header ce-specversion: 1.0."
 	msgMissingToken     = "Missing Bearer Token"
 	msgInvalidToken     = "Invalid or missing authentication token"
 	msgExpiredToken     = "Authentication token has expired"

@@ -137,6 +137,12 @@ func (w *world) call(method, path string, body any, headers ...string) *reply {
 func (w *world) callAs(who *tenant, method, path string, body any, headers ...string) *reply {
 	w.t.Helper()
 	req, sent := w.request(who, method, path, body, headers...)
+	return w.send(req, sent)
+}
+
+// send is the rest of call, for a request that was changed. sent is shown beside a failure.
+func (w *world) send(req *http.Request, sent []byte) *reply {
+	w.t.Helper()
 	resp, err := http.DefaultClient.Do(req)
 	must(w.t, err)
 	defer resp.Body.Close()

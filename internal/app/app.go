@@ -23,6 +23,7 @@ import (
 	"carteiro/internal/docs"
 	"carteiro/internal/egress"
 	"carteiro/internal/front"
+	"carteiro/internal/ingest"
 	"carteiro/internal/maintenance"
 	"carteiro/internal/publish"
 	"carteiro/internal/send"
@@ -51,6 +52,7 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
 	bulk       *bulk.Runner
+	ingest     *ingest.Ingest
 	http       *http.Server
 	front      *front.Listener // before http; nil until Start
 
@@ -58,11 +60,19 @@ type App struct {
 	end        context.CancelFunc
 	running    sync.WaitGroup
 	failed     chan error
+
+	intake    context.Context // of what reads from brokers: it ends before the dispatcher does
+	endIntake context.CancelFunc
+	reading   sync.WaitGroup
 }
 
 // New opens the database, which is the part that can be misconfigured, and wires everything to it. Nothing runs yet.
 func New(ctx context.Context, c *config.Server, version string, logger *slog.Logger) (*App, error) {
 	catalogue, err := c.Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	sources, err := c.Sources()
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +84,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	s = hub.Watch(s)
 	a := &App{config: c, logger: logger, store: s, failed: make(chan error, 1)}
 	a.background, a.end = context.WithCancel(context.Background())
+	a.intake, a.endIntake = context.WithCancel(a.background)
 
 	ids := new(carteiro.IDSource)
 	registry := directory.New(s, false)
@@ -90,7 +101,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
 	})
-	handler := api.New(api.Config{
+	settings := api.Config{
 		Store:     s,
 		Directory: registry,
 		Publisher: &publish.Publisher{
@@ -106,16 +117,26 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		MaxPayload: c.MaxPayload,
 		Sessions:   c.Dashboard,
 		Version:    version,
-	})
-	if c.Dashboard {
-		if handler, err = dashboard.New(web.Page(), handler); err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
+	}
+	if a.ingest, err = newIngest(ctx, sources, s, api.NewIntake(settings), logger); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	handler, err := newHandler(settings, c.Dashboard)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	handler = docs.Handler(pages.Pages, contract.OpenAPI, logger, handler)
 	a.http = newServer(handler, logger)
 	a.http.RegisterOnShutdown(hub.Close)
 	return a, nil
+}
+
+// newHandler makes what answers HTTP: the API, behind the dashboard if there is to be one.
+func newHandler(settings api.Config, withDashboard bool) (http.Handler, error) {
+	if !withDashboard {
+		return api.New(settings), nil
+	}
+	return dashboard.New(web.Page(), api.New(settings))
 }
 
 func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
@@ -128,6 +149,18 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+}
+
+// newIngest makes the reader of the sources that the configuration names.
+func newIngest(ctx context.Context, sources []config.Source, s store.Store, intake *api.Intake, logger *slog.Logger) (*ingest.Ingest, error) {
+	if len(sources) == 0 {
+		return new(ingest.Ingest), nil
+	}
+	environments, err := s.ListEnvironments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ingest.New(sources, environments, intake, logger)
 }
 
 // How a database is opened.
@@ -160,6 +193,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	}
 	a.running.Go(func() { a.purger.Run(a.background) })
 	a.running.Go(func() { a.bulk.Run(a.background) })
+	a.reading.Go(func() { a.ingest.Run(a.intake) })
 	a.running.Go(func() {
 		if err := a.http.Serve(a.front); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- err
@@ -187,6 +221,8 @@ func (a *App) Stop(ctx context.Context) error {
 			faults = append(faults, a.http.Close())
 		}
 	}
+	a.endIntake()
+	a.reading.Wait()
 	a.dispatcher.Stop(ctx)
 	a.end()
 	a.running.Wait()

@@ -85,6 +85,8 @@ type Server struct {
 
 	Dashboard bool `group:"Dashboard" help:"Serve the dashboard at / and let people sign in to it." default:"true" negatable:""`
 
+	SourcesFile string `group:"Sources" help:"JSON file with the places at brokers (NATS JetStream, RabbitMQ, Kafka, Redis Streams) that events are taken from: {\"sources\":[…]}." type:"path" placeholder:"FILE"`
+
 	Log `group:"Logging"`
 }
 

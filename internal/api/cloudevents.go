@@ -1,0 +1,86 @@
+package api
+
+import (
+	"errors"
+
+	"carteiro/internal/directory"
+	"carteiro/internal/publish"
+)
+
+// publishCloudEvents takes events in the form of CloudEvents 1.0: one, structured or binary, or a batch.
+func (s *server) publishCloudEvents(r *request) error {
+	if mediaType(r.Header) == typeCloudEvents {
+		return s.publishCloudEventBatch(r)
+	}
+	buffer := buffers.Get().(*[]byte)
+	body, err := r.readBody(*buffer, s.MaxPayload+maxEnvelope)
+	defer putBuffer(buffer, body)
+	if err != nil {
+		return err
+	}
+	item := batchItem{raw: body}
+	if err := s.readCloudEvent(&item, r.Header, r.environment); err != nil {
+		return err
+	}
+	results, err := s.Publisher.Publish(r.Context(), r.environment, nil, []publish.Event{item.event})
+	if err != nil {
+		return err
+	}
+	if err := cloudResultError(results[0].Err, item.kind); err != nil {
+		return err
+	}
+	r.answerAccepted(results[0].Accepted)
+	return nil
+}
+
+func (s *server) publishCloudEventBatch(r *request) error {
+	body, err := r.readBody(nil, maxBatchBody)
+	if err != nil {
+		return err
+	}
+	var f faults
+	items, err := splitBatch(typeCloudEvents, body, &f)
+	if err != nil {
+		return err
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	structured := map[string][]string{"Content-Type": {typeCloudEvent}}
+	events := make([]publish.Event, 0, len(items))
+	for i := range items {
+		item := &items[i]
+		if limit := s.MaxPayload + maxEnvelope; len(item.raw) > limit {
+			item.err = bodyTooLarge(limit)
+		} else {
+			item.err = s.readCloudEvent(item, structured, r.environment)
+		}
+		if item.err == nil {
+			events = append(events, item.event)
+		}
+	}
+	results, err := s.Publisher.Publish(r.Context(), r.environment, nil, events)
+	if err != nil {
+		return err
+	}
+	for i := range results {
+		results[i].Err = cloudResultError(results[i].Err, nil)
+	}
+	r.answerBatch(items, results)
+	return nil
+}
+
+// cloudResultError is [resultError] in the words of CloudEvents. Without a kind an owner that is not there is left to
+// who knows it.
+func cloudResultError(err error, k *kind) error {
+	switch {
+	case errors.Is(err, directory.ErrCampaignNotFound):
+		var f faults
+		f.add(fieldCloudCampaign, isNotAmongTheSelection)
+		return f.err()
+	case k == nil:
+		return err
+	default:
+		return resultError(err, k)
+	}
+}
