@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -16,10 +17,13 @@ import (
 	pages "carteiro/docs"
 )
 
+// once makes the site for all tests, none of which changes it.
+var once = sync.OnceValues(func() (Site, error) { return Build(pages.Pages, api.OpenAPI) })
+
 // built is the site as it is.
 func built(t *testing.T) Site {
 	t.Helper()
-	site, err := Build(pages.Pages, api.OpenAPI)
+	site, err := once()
 	if err != nil {
 		t.Fatal(err)
 	}
