@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -16,10 +17,13 @@ import (
 	pages "carteiro/docs"
 )
 
+// once makes the site for all tests, none of which changes it.
+var once = sync.OnceValues(func() (Site, error) { return Build(pages.Pages, api.OpenAPI) })
+
 // built is the site as it is.
 func built(t *testing.T) Site {
 	t.Helper()
-	site, err := Build(pages.Pages, api.OpenAPI)
+	site, err := once()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +115,20 @@ func TestEveryPagePromisedIsThere(t *testing.T) {
 }
 
 func headings(markdown []byte) int { return strings.Count("\n"+string(markdown), "\n#") }
+
+// Every call of the document has its place in the reference.
+func TestTheReferenceKnowsEveryPath(t *testing.T) {
+	index := string(built(t)["reference/README.md"])
+	paths := regexp.MustCompile(`(?m)^  (/\S+):$`).FindAllSubmatch(api.OpenAPI, -1)
+	if len(paths) < 20 {
+		t.Fatalf("%d paths in the document", len(paths))
+	}
+	for _, path := range paths {
+		if !strings.Contains(index, string(path[1])+"`") {
+			t.Errorf("%s is not in the reference", path[1])
+		}
+	}
+}
 
 // A page longer than this is two. Generated ones, which begin with a comment that says so, are as long as they are.
 func TestPagesCanBeRead(t *testing.T) {

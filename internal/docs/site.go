@@ -140,7 +140,7 @@ func navigation(page *source, pages map[string]*source) (groups []group) {
 	return groups
 }
 
-// withMore is the table of contents, and at its end the pages at the top of docs/ that it does not name.
+// withMore is the table of contents, and at its end the pages that it does not name; decisions are not listed.
 func withMore(pages map[string]*source) []section {
 	named := make(map[string]bool)
 	for _, section := range contents {
@@ -150,7 +150,7 @@ func withMore(pages map[string]*source) []section {
 	}
 	more := section{en: words[english]["more"], pt: words[portuguese]["more"]}
 	for file, page := range pages {
-		if !named[file] && !strings.Contains(file, "/") {
+		if !named[file] && page.language == english && !strings.HasPrefix(file, "decisions/") {
 			more.entries = append(more.entries, entry{file: file, en: page.title, pt: page.title})
 		}
 	}

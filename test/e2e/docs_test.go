@@ -18,7 +18,7 @@ var (
 )
 
 // othersFlags are flags of other programs that pages name.
-var othersFlags = map[string]bool{"--small": true}
+var othersFlags = map[string]bool{}
 
 // helps is what the binary says of all its verbs.
 func helps(t *testing.T) string {
