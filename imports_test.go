@@ -86,19 +86,20 @@ var house = map[string]room{
 	},
 	"internal/app": {
 		imports: edges{
-			"/":                     vocabulary,
-			"internal/api":          "wires it",
-			"internal/config":       "wires it",
-			"internal/directory":    "wires it",
-			"internal/dispatch":     "wires it",
-			"internal/egress":       "wires it",
-			"internal/maintenance":  "wires it",
-			"internal/payload":      "wires it",
-			"internal/publish":      "wires it",
-			"internal/send":         "wires it",
-			"internal/signature":    "wires it",
-			"internal/store":        "wires it",
-			"internal/store/sqlite": "opens the store that the configuration names",
+			"/":                       vocabulary,
+			"internal/api":            "wires it",
+			"internal/config":         "wires it",
+			"internal/directory":      "wires it",
+			"internal/dispatch":       "wires it",
+			"internal/egress":         "wires it",
+			"internal/maintenance":    "wires it",
+			"internal/payload":        "wires it",
+			"internal/publish":        "wires it",
+			"internal/send":           "wires it",
+			"internal/signature":      "wires it",
+			"internal/store":          "wires it",
+			"internal/store/postgres": "opens the store that the configuration names",
+			"internal/store/sqlite":   "opens the store that the configuration names",
 		},
 		tests: edges{
 			"api/apitest": contract,
@@ -172,6 +173,18 @@ var house = map[string]room{
 	"internal/store": {
 		imports: edges{"/": vocabulary},
 	},
+	"internal/store/postgres": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "implements it",
+		},
+		tests: edges{
+			"internal/store/postgres/postgrestest": "a database for each test",
+			"internal/store/sqlite":                "the same history gives the same on both",
+			"internal/store/storetest":             "passes the conformance suite",
+		},
+	},
+	"internal/store/postgres/postgrestest": {},
 	"internal/store/sqlite": {
 		imports: edges{
 			"/":              vocabulary,
@@ -213,6 +226,7 @@ var laws = []law{
 	{from: "internal/dispatch", to: "internal/publish", why: "work flows from publish to dispatch by the store, not back"},
 	{from: "internal/dispatch", to: "internal/api", why: "delivery does not depend on how events come in"},
 	{from: "internal/api", to: "internal/dispatch", why: "the test call goes through an interface that api declares"},
+	{from: "internal/api", to: "internal/store/postgres", why: "only who opens a store knows which one it is"},
 	{from: "internal/api", to: "internal/store/sqlite", why: "only who opens a store knows which one it is"},
 	{from: "client", to: "/...", why: "others import the client: it needs the standard library alone"},
 	{from: "api/...", to: "internal/...", why: "the contract does not depend on the implementation"},
@@ -226,6 +240,7 @@ var confined = []struct {
 	why    string
 }{
 	{"database/sql", []string{"internal/store/sqlite"}, "SQL is the adapters' business"},
+	{"github.com/jackc/pgx", []string{"internal/store/postgres", "internal/store/postgres/postgrestest"}, "one room knows this driver"},
 	{"zombiezen.com/go/sqlite", []string{"internal/store/sqlite"}, "one room knows this driver"},
 	{"modernc.org/sqlite", []string{"internal/store/sqlite"}, "one room knows this driver"},
 }

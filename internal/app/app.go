@@ -21,6 +21,7 @@ import (
 	"carteiro/internal/publish"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
+	"carteiro/internal/store/postgres"
 	"carteiro/internal/store/sqlite"
 )
 
@@ -65,7 +66,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	a.background, a.end = context.WithCancel(context.Background())
 
 	ids := new(carteiro.IDSource)
-	registry := directory.New(s, false)
+	registry := directory.New(s, c.Postgres())
 	a.sender = send.New(egress.New(c.AllowPrivateNetworks), version)
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Store:    s,
@@ -105,13 +106,39 @@ const (
 	Shared    = true  // by a command, also beside a running server
 )
 
+// commandConnections is how many connections a command opens, which does one thing at a time.
+const commandConnections = 4
+
 // OpenStore opens the database that the configuration names, creating or migrating it. Its errors speak to the operator.
 func OpenStore(ctx context.Context, d config.Database, shared bool) (store.Store, error) {
+	if d.Postgres() {
+		opts := postgres.Options{Shared: shared, Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout}
+		if shared {
+			opts.Connections = commandConnections
+		}
+		return openStore(postgres.Open(ctx, d.Database, opts))
+	}
 	file, err := d.SQLiteFile()
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.Open(ctx, file, sqlite.Options{Shared: shared})
+	return openStore(sqlite.Open(ctx, file, sqlite.Options{Shared: shared}))
+}
+
+// openStore gives a nil interface for a store that could not be opened.
+func openStore[S store.Store](s S, err error) (store.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// DatabaseName is the database as it may be shown: without a password.
+func DatabaseName(d config.Database) string {
+	if d.Postgres() {
+		return postgres.Redacted(d.Database)
+	}
+	return d.Database
 }
 
 // Start listens, takes up what was left open, and serves. After an error the app is to be stopped all the same.

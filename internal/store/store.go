@@ -166,8 +166,10 @@ type Queue interface {
 	// included) or log, and with ErrLeaseLost when it is to be held by a session that has ended.
 	Retry(ctx context.Context, p Retry) (RetryResult, error)
 
-	// Purge deletes finished attempts, events and idempotency keys from before p.Before: at most p.Limit of each.
-	// An event stays as long as an attempt of it. More says that there is more to delete.
+	// Purge deletes finished attempts and events from before p.Before, and idempotency keys that have expired: at most
+	// p.Limit of each, or a day of attempts and events where days are kept apart. Of the day (UTC) that p.Before lies in a
+	// database may keep what it likes; older days go as a whole. An event stays as long as an attempt of it.
+	// More says that there is more to delete.
 	Purge(ctx context.Context, p Purge) (more bool, err error)
 }
 

@@ -334,7 +334,8 @@ func (h *history) askHeld() {
 }
 
 func (h *history) purge() {
-	p := store.Purge{Now: h.now, Before: h.now.Add(-h.pick(10*time.Hour, 60*time.Hour)), Limit: 1 + h.random.IntN(20)}
+	before := h.now.Add(-h.pick(10*time.Hour, 60*time.Hour)).Truncate(day)
+	p := store.Purge{Now: h.now, Before: before, Limit: 1 + h.random.IntN(20)}
 	for _, s := range []store.Store{h.Store, h.model} {
 		for more := true; more; {
 			var err error
