@@ -348,6 +348,8 @@ func (l *lanes) Reserve(places []carteiro.Place) store.Session {
 }
 
 func (*lanes) Cancel([]carteiro.Place)          {}
+func (*lanes) Doubt(error) {}
+
 func (*lanes) Notice(time.Time, ...carteiro.ID) {}
 
 func (l *lanes) Take(_ store.Session, deliveries []*carteiro.Delivery, _ bool) {

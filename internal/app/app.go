@@ -40,6 +40,7 @@ type App struct {
 	config     *config.Server
 	logger     *slog.Logger
 	store      store.Store
+	directory  *directory.Directory
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
@@ -66,7 +67,9 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	a.background, a.end = context.WithCancel(context.Background())
 
 	ids := new(carteiro.IDSource)
-	registry := directory.New(s, c.Postgres())
+	_, shared := s.(store.Shared)
+	registry := directory.New(s, shared)
+	a.directory = registry
 	a.sender = send.New(egress.New(c.AllowPrivateNetworks), version)
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Store:    s,
@@ -75,6 +78,8 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		IDs:      ids,
 		Policy:   c.RetryPolicy(),
 		Logger:   logger,
+		Lease:    c.Takeover,
+		Shared:   shared,
 	})
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, Logger: logger}
 	a.http = &http.Server{
@@ -151,12 +156,21 @@ func (a *App) Start(ctx context.Context) (err error) {
 		return fmt.Errorf("cannot join the database: %w", err)
 	}
 	a.running.Go(func() { a.purger.Run(a.background) })
+	if shared, ok := a.store.(store.Shared); ok {
+		a.running.Go(func() { shared.Listen(a.background, a.hear) })
+	}
 	a.running.Go(func() {
 		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- err
 		}
 	})
 	return nil
+}
+
+// hear takes a hint of another node.
+func (a *App) hear(h store.Hint) {
+	a.directory.Hear(h)
+	a.dispatcher.Hear(h)
 }
 
 // Addr is the address that the server listens on, once started.

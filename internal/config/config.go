@@ -76,6 +76,7 @@ type Server struct {
 	Database
 	Listen       string        `help:"Address and port to serve the API on." default:"127.0.0.1:8080"`
 	DrainTimeout time.Duration `help:"How long a stopping server waits for deliveries in flight." default:"30s"`
+	Takeover     time.Duration `help:"How soon others take over what a server holds that is not heard of any more." default:"15s"`
 
 	RetrySchedule        RetrySchedule `group:"Deliveries" help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
 	Retention            time.Duration `group:"Deliveries" help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
@@ -110,6 +111,7 @@ func (s *Server) Validate() error {
 	check(s.Retention >= time.Second, "--retention must be at least 1s")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
+	check(s.Takeover == 0 || s.Takeover >= 2*time.Second && s.Takeover <= time.Hour, "--takeover must be between 2s and 1h")
 	check(s.DrainTimeout >= 0, "--drain-timeout must not be negative")
 	return errors.Join(faults...)
 }

@@ -42,6 +42,22 @@ type Store interface {
 	Close() error
 }
 
+// Shared is a store that several nodes work on at once, and that lets each hear of what the others do.
+type Shared interface {
+	Store
+	// Listen calls hear with hints of other nodes until ctx ends. Hints come within moments or are lost; they save waiting,
+	// and nothing else depends on them.
+	Listen(ctx context.Context, hear func(Hint))
+}
+
+// Hint is what one node tells the others.
+type Hint struct {
+	Waiting  []carteiro.ID // webhooks that have attempts due that nobody holds
+	Owners   []OwnerRef    // agents and campaigns that were changed, or whose webhooks were
+	Webhooks []carteiro.ID // that were changed
+	Lost     bool          // hints may have been lost: all of it may have happened
+}
+
 // Environments are the verbs on environments and their tokens.
 type Environments interface {
 	// CreateEnvironment stores an environment with its first token. Names may repeat.
@@ -145,7 +161,8 @@ type Queue interface {
 	// in the order of their ids, from the first after p.After. An empty answer says that there are no more.
 	Backlog(ctx context.Context, p Backlog) ([]Waiting, error)
 	// Claim hands attempts of one webhook to a session: those due, held by nobody, in the order in which they fell due,
-	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due.
+	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due,
+	// and which version the webhook has: whoever knows an older one must read it again before sending.
 	// It fails with ErrLeaseLost when the session has ended.
 	Claim(ctx context.Context, p Claim) (Claimed, error)
 	// Release gives attempts back unsent. Those that p.Session does not hold are left alone.
@@ -262,6 +279,7 @@ type Claim struct {
 type Claimed struct {
 	Deliveries []*carteiro.Delivery
 	NextDue    time.Time // of the first one left unclaimed, past or future; zero when none is left
+	Version    int64     // of the webhook; 0 when there is none
 }
 
 // AttemptRef names an attempt.

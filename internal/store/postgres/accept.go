@@ -36,7 +36,7 @@ func (s *Store) Accept(ctx context.Context, p store.Accept) (store.AcceptResult,
 // holding says whether an attempt that the call stores is to be held by its session.
 func (c *acceptOp) holding() bool {
 	for i := range c.Items {
-		if c.result.Items != nil && c.result.Items[i] != nil {
+		if i < len(c.result.Items) && c.result.Items[i] != nil {
 			continue
 		}
 		for j := range c.Items[i].Attempts {

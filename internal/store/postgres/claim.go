@@ -32,7 +32,9 @@ const (
 			RETURNING o.id, o.event_id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at)
 		SELECT c.id, c.event_type, c.number, c.chain_start, c.trigger, c.previous_id, c.due_at, ` + eventColumns + `
 		FROM claimed c JOIN events e ON e.id = c.event_id ORDER BY c.due_at, c.id`
-	nextDue = `SELECT due_at FROM open WHERE lease IS NULL AND webhook_id = $1 ORDER BY due_at LIMIT 1`
+	// afterClaim sees the webhook as it is once the attempts are claimed, or later.
+	afterClaim = `SELECT (SELECT due_at FROM open WHERE lease IS NULL AND webhook_id = $1 ORDER BY due_at LIMIT 1),
+		coalesce((SELECT version FROM webhooks WHERE id = $1), 0)`
 
 	releaseHeld = `UPDATE open o SET lease = NULL FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
 		WHERE o.webhook_id = u.webhook_id AND o.id = u.id AND o.lease = $3 RETURNING o.webhook_id`
@@ -83,7 +85,7 @@ func (t *tx) claim(p *store.Claim) (claimed store.Claimed, err error) {
 	if err != nil {
 		return claimed, err
 	}
-	_, err = t.found(nextDue, id(p.WebhookID))(toTime(&claimed.NextDue))
+	err = t.row(afterClaim, id(p.WebhookID))(toTime(&claimed.NextDue), &claimed.Version)
 	return claimed, err
 }
 

@@ -183,7 +183,8 @@ func (l *listing) totalFinished() (int, error) {
 
 // number runs a query that answers with one.
 func (l *listing) number(sql string, args []any) (n int, err error) {
-	return n, l.row(sql, args...)(&n)
+	err = l.row(sql, args...)(&n)
+	return n, err
 }
 
 // count says how many finished attempts match in a span, one by one.

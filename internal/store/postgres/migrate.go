@@ -119,7 +119,8 @@ func (t *tx) layout() (version int, err error) {
 		return 0, err
 	}
 	if ours {
-		return version, t.row(`SELECT version FROM layout`)(&version)
+		err := t.row(`SELECT version FROM layout`)(&version)
+		return version, err
 	}
 	if there {
 		var foreign bool

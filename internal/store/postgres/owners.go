@@ -38,7 +38,7 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 		if err != nil {
 			return err
 		}
-		return t.tell(change{owner: store.OwnerRef{EnvironmentID: o.EnvironmentID, Kind: o.Kind, ID: o.ID}})
+		return t.tell(s.hints.name, change{owner: store.OwnerRef{EnvironmentID: o.EnvironmentID, Kind: o.Kind, ID: o.ID}})
 	})
 	return owner, created, err
 }
@@ -98,7 +98,7 @@ func (s *Store) DeleteOwner(ctx context.Context, p store.DeleteOwner) (webhooks 
 		if webhooks, err = t.deleteWebhooksOf(p); err != nil {
 			return err
 		}
-		return t.tell(change{owner: p.OwnerRef, webhooks: webhooks})
+		return t.tell(s.hints.name, change{owner: p.OwnerRef, webhooks: webhooks})
 	})
 	return webhooks, err
 }

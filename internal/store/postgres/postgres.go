@@ -5,6 +5,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"sync/atomic"
 	"time"
 
@@ -39,15 +40,18 @@ type Store struct {
 	accepts *writer[acceptOp]
 	records *writer[recordOp]
 	days    days
-	hints   hints
+	hints   *teller
 	// ahead is how far the database's clock is ahead of this node's, in nanoseconds; see keepTime.
 	ahead atomic.Int64
 }
 
-var _ store.Store = (*Store)(nil)
+var _ store.Shared = (*Store)(nil)
 
-// writers is how many connections commit in groups.
-const writers = 2
+// What connections are for, beside everything else.
+const (
+	writers   = 2 // commit in groups
+	listeners = 1 // hears of what other nodes do
+)
 
 // Open connects to the database that a URL names (postgres://user:password@host:port/database), and makes its tables or
 // brings them to the present layout. It fails with an [Error].
@@ -63,6 +67,9 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 		s.closePools()
 		return nil, openError(url, err)
 	}
+	s.hints = startTeller(rand.Text(), func(h hint) error {
+		return s.read(context.Background(), func(t *tx) error { return t.notify(h) })
+	})
 	s.accepts = startWriter(s.commitAccepts)
 	s.records = startWriter(s.commitRecords)
 	return s, nil
@@ -74,7 +81,7 @@ func (s *Store) open(ctx context.Context, url string, opts Options) (err error) 
 	if s.commits, err = newPool(ctx, url, opts.Timeout, writers); err != nil {
 		return err
 	}
-	if s.pool, err = newPool(ctx, url, opts.Timeout, max(opts.Connections, MinConnections)-writers); err != nil {
+	if s.pool, err = newPool(ctx, url, opts.Timeout, max(opts.Connections, MinConnections)-writers-listeners); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx, opts.Shared); err != nil {
@@ -87,6 +94,7 @@ func (s *Store) open(ctx context.Context, url string, opts Options) (err error) 
 func (s *Store) Close() error {
 	s.accepts.close()
 	s.records.close()
+	s.hints.close()
 	s.closePools()
 	return nil
 }

@@ -107,7 +107,7 @@ func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 		if err != nil {
 			return conflict(err)
 		}
-		return t.tell(changeOf(&w))
+		return t.tell(s.hints.name, changeOf(&w))
 	})
 	if err == nil {
 		webhook.Version = 1
@@ -129,7 +129,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 			return err
 		}
 		if found {
-			return t.tell(changeOf(&w))
+			return t.tell(s.hints.name, changeOf(&w))
 		}
 		var there bool
 		if err := t.row(webhookThere, id(w.ID))(&there); err != nil {

@@ -19,7 +19,7 @@ const Variable = "CARTEIRO_TEST_POSTGRES"
 // that is not "". It fails the test when there is no server.
 func Database(t testing.TB, template string) string {
 	t.Helper()
-	server := os.Getenv(Variable)
+	server := os.Getenv(Variable) //nolint:forbidigo // of the tests, not of the program
 	if server == "" {
 		t.Fatalf("%s is not set: run this by \"make test PKG=…\", or set it to the URL of a PostgreSQL in which databases may be made", Variable)
 	}
