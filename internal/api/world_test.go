@@ -347,8 +347,8 @@ func (l *lanes) Reserve(places []carteiro.Place) store.Session {
 	return l.session
 }
 
-func (*lanes) Cancel([]carteiro.Place)          {}
-func (*lanes) Doubt(error) {}
+func (*lanes) Cancel([]carteiro.Place) {}
+func (*lanes) Doubt(error)             {}
 
 func (*lanes) Notice(time.Time, ...carteiro.ID) {}
 

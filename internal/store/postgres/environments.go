@@ -14,7 +14,7 @@ const (
 
 	insertToken = `INSERT INTO tokens (id, environment_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`
 	endTokens   = `UPDATE tokens SET expires_at = $2 WHERE environment_id = $1 AND (expires_at IS NULL OR expires_at > $2)` //nolint:gosec // a statement, no credential
-	findToken   = `SELECT id, environment_id, created_at, expires_at FROM tokens WHERE hash = $1` //nolint:gosec // a statement, no credential
+	findToken   = `SELECT id, environment_id, created_at, expires_at FROM tokens WHERE hash = $1`                           //nolint:gosec // a statement, no credential
 )
 
 // CreateEnvironment implements [store.Environments].
