@@ -27,7 +27,8 @@ func (s *Store) Purge(ctx context.Context, p store.Purge) (more bool, err error)
 	if err != nil {
 		return false, err
 	}
-	more, err = s.purgeDay(ctx, dayAt(p.Before))
+	// Today and the days ahead stay, whatever is asked for: they would only be made again.
+	more, err = s.purgeDay(ctx, min(dayAt(p.Before), dayAt(p.Now)))
 	return more || keys >= p.Limit, err
 }
 
