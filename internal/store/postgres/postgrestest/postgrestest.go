@@ -28,7 +28,7 @@ func Database(t testing.TB, template string) string {
 	if template != "" {
 		create += ` TEMPLATE ` + pgx.Identifier{nameOf(t, template)}.Sanitize()
 	}
-	Run(t, server, create)
+	Run(t, server, create+` STRATEGY file_copy`) // quicker where nothing is synced
 	t.Cleanup(func() { Run(t, server, `DROP DATABASE `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`) })
 	u, err := url.Parse(server)
 	if err != nil {
