@@ -181,7 +181,8 @@ func (s *Store) withConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgx.C
 	defer c.Release()
 	err = do(c.Conn())
 	if isReadOnly(err) {
-		// The server is a standby by now: the next connection looks for the primary.
+		// The server is a standby by now: the next connections look for the primary.
+		pool.Reset()
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = c.Conn().Close(closing) // it is thrown away either way

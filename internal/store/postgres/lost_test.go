@@ -38,18 +38,13 @@ func everyConn(t *testing.T, s *Store, sql string) {
 func TestAServerThatCanOnlyBeReadIsLeft(t *testing.T) {
 	s := openURL(t, postgrestest.Database(t, ""))
 	everyConn(t, s, `SET default_transaction_read_only = on`)
-	failed := 0
-	for {
-		err := s.Ping(t.Context())
-		if err == nil {
-			break
-		}
-		if failed++; !errors.Is(err, store.ErrUnavailable) || failed > int(s.pool.Stat().MaxConns()) {
-			t.Fatal(failed, err)
-		}
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a server that can only be read: %v", err)
 	}
-	if failed == 0 {
-		t.Error("a server that can only be read was written to")
+	for range 2 * s.pool.Stat().MaxConns() {
+		if err := s.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

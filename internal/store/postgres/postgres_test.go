@@ -21,6 +21,14 @@ func TestPostgresPassesTheSuite(t *testing.T) {
 	})
 }
 
+// Where very many attempts are open, pages are put together by the database.
+func TestListsOfVeryManyOpenAttemptsPassTheSuite(t *testing.T) {
+	defer func(n int) { manyOpen = n }(manyOpen)
+	manyOpen = 2
+	template := emptyTemplate(t)
+	storetest.Run(t, func(t *testing.T) store.Store { return openURL(t, postgrestest.Database(t, template)) }, "logs")
+}
+
 // emptyTemplate makes a database with nothing in it but the layout, and gives its URL.
 func emptyTemplate(t *testing.T) string {
 	t.Helper()
