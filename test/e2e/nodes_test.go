@@ -25,7 +25,7 @@ var sharing = append([]string{"--takeover", "4s"}, quick...)
 // newCluster starts servers on an empty database.
 func newCluster(t *testing.T, nodes int) []*house {
 	t.Helper()
-	first := newHouseOn(t, postgrestest.Database(t, ""))
+	first := newHouseIn(t, []string{"CARTEIRO_DATABASE=" + postgrestest.Database(t, "")}, sharing...)
 	houses := []*house{first}
 	for range nodes - 1 {
 		houses = append(houses, first.beside(first.environ...))
@@ -36,14 +36,6 @@ func newCluster(t *testing.T, nodes int) []*house {
 	}
 	all.Wait()
 	return houses
-}
-
-// newHouseOn is newHouse on a database elsewhere.
-func newHouseOn(t *testing.T, database string) *house {
-	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), flags: sharing, environ: []string{"CARTEIRO_DATABASE=" + database}}
-	h.token = h.environment("test")
-	return h
 }
 
 // beside is another house with the same environment.
@@ -345,7 +337,7 @@ func TestALostDatabaseIsWaitedForAndNothingIsSentThatCannotBeRecorded(t *testing
 	c := newTally(func(d delivery) { came <- d; pause(context.Background(), 100*time.Millisecond) })
 	r := newReceiver(t, c.receive)
 	way, database := newProxy(t, postgrestest.Database(t, ""))
-	h := newHouseOn(t, database).start()
+	h := newHouseIn(t, []string{"CARTEIRO_DATABASE=" + database}, sharing...).start()
 	agent := h.agent()
 	hook := h.webhook(agent, r.URL, 3)
 	events := h.publishMany(agent, 300)
