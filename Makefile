@@ -31,8 +31,16 @@ help: ## List the chores
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build the static binary bin/carteiro
+build: web binary ## Build the dashboard's page and the static binary bin/carteiro
+
+.PHONY: binary
+binary: ## Build bin/carteiro alone, with the page as it was built last, or without
 	$(BUILD) -o bin/carteiro ./cmd/carteiro
+
+.PHONY: web
+web: ## Build the dashboard's page (needs Node)
+	@scripts/need-node
+	@scripts/build-web
 
 .PHONY: run
 run: build ## Build, then serve with demo data
@@ -44,10 +52,12 @@ test: ## Run every test under the race detector, in random order (PKG=, RUN=)
 	@scripts/need-curl
 	$(RACE) scripts/need-postgres $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
 		-race -shuffle=on -timeout $(TESTTIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
+	$(if $(NARROWED),,@$(MAKE) --no-print-directory test-web)
 
 .PHONY: lint
-lint: ## Run the linters of .golangci.yml
+lint: ## Run the linters of .golangci.yml, and the dashboard's
 	$(TOOL) golangci-lint run $(PKG)
+	$(if $(NARROWED),,@$(MAKE) --no-print-directory lint-web)
 
 .PHONY: fmt
 fmt: ## Format the Go files
@@ -101,4 +111,17 @@ vuln: ## Look the dependencies up in the Go vulnerability database (needs the in
 
 .PHONY: clean
 clean: ## Remove what the chores have built
-	rm -rf bin dist
+	rm -rf bin dist web/node_modules
+	find web/dist -mindepth 1 ! -name .placeholder -delete
+
+# Not empty when PKG or RUN leave the rest out: then the dashboard is left out too.
+NARROWED = $(RUN)$(filter-out ./...,$(PKG))
+
+.PHONY: test-web
+test-web: build ## Run the dashboard's tests in Chromium, against the binary on a real store
+	@scripts/need-chromium
+	@cd web && npm test --silent
+
+.PHONY: lint-web
+lint-web: web ## Check the dashboard's types, formatting and rules
+	@cd web && npm run --silent check

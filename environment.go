@@ -24,6 +24,9 @@ type Token struct {
 	Hash          TokenHash
 	CreatedAt     time.Time
 	ExpiresAt     time.Time // zero: never
+	// Session marks one that stands for a person's session: it is derived from a token, ends with it at the latest, and
+	// is forgotten once it has ended.
+	Session bool
 }
 
 // Expired says whether the token has ended by now.
@@ -33,10 +36,18 @@ func (t Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !no
 const TokenPrefix = "talq_"
 
 // NewTokenSecret makes a token of 256 random bits: the only time it is seen whole.
-func NewTokenSecret() string {
+func NewTokenSecret() string { return TokenPrefix + newSecret() }
+
+// SessionPrefix begins the secret of a session, which is no environment token.
+const SessionPrefix = "tals_"
+
+// NewSessionSecret makes the secret of a session, of 256 random bits. It is hashed as tokens are.
+func NewSessionSecret() string { return SessionPrefix + newSecret() }
+
+func newSecret() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	return TokenPrefix + base64.RawURLEncoding.EncodeToString(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // HashToken is how a token is looked up. A plain SHA-256 is enough: a token carries 256 random bits,

@@ -20,7 +20,7 @@ import (
 // The import edges of the house. Imports run one way:
 //
 //	cmd -> app -> api -> publish -> store -> root
-//	       app -> {dispatch, maintenance} -> store;  dispatch -> send -> {payload, signature, egress}
+//	       app -> {dispatch, bulk, maintenance} -> store;  dispatch -> send -> {payload, signature, egress}
 //
 // Every package of the module stands in this table with each package of ours that it may import, and why. A new
 // package or a new edge is a decision: it is written down here, with its reason, or the test fails.
@@ -76,9 +76,11 @@ var house = map[string]room{
 			"internal/publish":   "accepts events",
 			"internal/signature": "a secret that cannot sign is refused when the webhook is saved",
 			"internal/store":     "lists, retries and keeps the registry",
+			"internal/tail":      "streams a webhook's log to those who listen",
 		},
 		tests: edges{
 			"api/apitest":           contract,
+			"internal/bulk":         "what a bulk retry is asked for is followed to what it retries",
 			"internal/dispatch":     "settings are followed to what a receiver gets",
 			"internal/send":         "settings are followed to what a receiver gets",
 			"internal/store/sqlite": realStore,
@@ -88,7 +90,9 @@ var house = map[string]room{
 		imports: edges{
 			"/":                       vocabulary,
 			"internal/api":            "wires it",
+			"internal/bulk":           "wires it",
 			"internal/config":         "wires it",
+			"internal/dashboard":      "wires it",
 			"internal/directory":      "wires it",
 			"internal/dispatch":       "wires it",
 			"internal/egress":         "wires it",
@@ -101,6 +105,8 @@ var house = map[string]room{
 			"internal/store":          "wires it",
 			"internal/store/postgres": "opens the store that the configuration names",
 			"internal/store/sqlite":   "opens the store that the configuration names",
+			"internal/tail":           "wires it",
+			"web":                     "the page that the dashboard serves",
 		},
 		tests: edges{
 			"api/apitest": contract,
@@ -114,9 +120,19 @@ var house = map[string]room{
 			"internal/store":  "fills it through the verbs, which is quicker than through the API",
 		},
 	},
+	"internal/bulk": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "keeps the jobs and takes them on",
+		},
+		tests: edges{
+			"internal/store/sqlite": realStore,
+		},
+	},
 	"internal/config": {
 		imports: edges{"/": "defaults that are part of the vocabulary (the retry schedule, limits)"},
 	},
+	"internal/dashboard": {},
 	"internal/demo": {
 		imports: edges{"client": "makes its data through the API, as a user would"},
 		tests:   edges{"/": "the event types that there are"},
@@ -200,12 +216,22 @@ var house = map[string]room{
 			"internal/store": "the port whose guarantees it checks",
 		},
 	},
+	"internal/tail": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "stands before it, and tells what changes",
+		},
+		tests: edges{
+			"internal/store/sqlite": realStore,
+		},
+	},
 	"test/e2e": {
 		tests: edges{
 			"client":                               "drives the real binary as its users do; the inside is none of its business",
 			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
 		},
 	},
+	"web": {},
 }
 
 // A law bounds the table itself, so that a row cannot be loosened past the design: from never reaches to, neither
@@ -233,6 +259,7 @@ var laws = []law{
 	{from: "internal/api", to: "internal/dispatch", why: "the test call goes through an interface that api declares"},
 	{from: "internal/api", to: "internal/store/postgres", why: "only who opens a store knows which one it is"},
 	{from: "internal/api", to: "internal/store/sqlite", why: "only who opens a store knows which one it is"},
+	{from: "internal/dashboard", to: "/...", why: "it serves files: whose session it is, and who may see what, the API decides"},
 	{from: "client", to: "/...", why: "others import the client: it needs the standard library alone"},
 	{from: "api/...", to: "internal/...", why: "the contract does not depend on the implementation"},
 	{from: "internal/demo", to: "internal/...", why: "the demo is a user of the API like any other"},

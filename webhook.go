@@ -73,6 +73,12 @@ type Webhook struct {
 	Version int64
 	// FailuresInARow counts the failed attempts since the last success.
 	FailuresInARow int
+	// FailingSince is when the first of them ended, and LastError is the cause of the last. Both are zero when there
+	// are none; FailingSince also where a version that did not keep it has counted the first.
+	FailingSince time.Time
+	LastError    string
+	// LastFailedAt is when an attempt failed last, whatever came after; zero when none has.
+	LastFailedAt time.Time
 }
 
 // FailuresForError is how many failures in a row turn a webhook's status to "error".

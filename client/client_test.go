@@ -35,7 +35,9 @@ const (
 		`"payload_templates":{"event_action":{"a":"{{event}}"}},"has_secret":true,` + made
 	agentHook    = `{"agent_id":"` + agentID + `",` + hook + `}`
 	campaignHook = `{"campaign_id":"` + campaign + `","include_call_events":true,` + hook + `}`
-	failedLog    = `{"id":"` + logID + `","webhook_id":"` + webhook + `","event":"event_action","event_id":"` + eventID +
+	bulkJob      = `{"id":"` + newLogID + `","webhook_id":"` + webhook + `","status":"running","filter":{"status":"failed","http_status":"5xx"},` +
+		`"matched":9,"retried":4,"skipped":{"total":1,"already_succeeded":0,"in_progress":1,"too_old":0,"retried_since":0},"remaining":4,` + made + `}`
+	failedLog = `{"id":"` + logID + `","webhook_id":"` + webhook + `","event":"event_action","event_id":"` + eventID +
 		`","attempt":2,"trigger":"manual","original_log_id":"` + newLogID + `","status":"failed","http_status":500,` +
 		`"request_payload":{"event":"event_action"},"response_body":"no","error":"HTTP 500 Internal Server Error",` +
 		`"duration_ms":84,"created_at":"2025-09-03T23:19:51.731002Z"}`
@@ -109,6 +111,10 @@ func TestCallsAreAsDocumented(t *testing.T) {
 		RequestPayload: json.RawMessage(`{"event":"event_action"}`), ResponseBody: "no",
 		Error: "HTTP 500 Internal Server Error", DurationMS: 84,
 		CreatedAt: time.Date(2025, 9, 3, 23, 19, 51, 731002000, time.UTC),
+	}
+	bulk := client.BulkRetry{
+		ID: newLogID, WebhookID: webhook, Status: client.BulkRunning, Filter: client.BulkFilter{HTTPStatus: "5xx"}, Matched: 9, Retried: 4,
+		Skipped: client.BulkSkips{Total: 1, InProgress: 1}, Remaining: 4, CreatedAt: instant, UpdatedAt: instant,
 	}
 	page := client.Pagination{CurrentPage: 2, PerPage: 1, Total: 2, LastPage: 2}
 
@@ -195,6 +201,107 @@ func TestCallsAreAsDocumented(t *testing.T) {
 				`"authorization_value":"v","custom_headers":[],"payload_templates":{"event_action":{}},"include_call_events":true}`,
 			status: 201, body: `{"success":true,"data":` + campaignHook + `}`,
 			want: results{boardHook, board},
+		},
+		"retry many": {
+			call: func(c *client.Client) (results, error) {
+				job, err := c.RetryMany(ctx, owner, webhook, client.BulkFilter{Event: "event_action", From: instant, HTTPStatus: "5xx"})
+				return results{job}, err
+			},
+			asks:   "POST /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/logs/retry",
+			sends:  `{"event":"event_action","from":"2025-09-03T19:02:11.340128Z","http_status":"5xx"}`,
+			status: 202, body: `{"success":true,"message":"Bulk retry queued","data":` + bulkJob + `}`,
+			want: results{bulk},
+		},
+		"say how many": {
+			call: func(c *client.Client) (results, error) {
+				match, err := c.MatchBulkRetry(ctx, board, webhook, client.BulkFilter{})
+				return results{match}, err
+			},
+			asks:   "POST /api/v1/campaigns/" + campaign + "/webhooks/" + webhook + "/logs/retry",
+			sends:  `{"dry_run":true}`,
+			status: 200, body: `{"success":true,"data":{"matching":7,"sample":[` + failedLog + `]}}`,
+			want: results{client.BulkMatch{Matching: 7, Sample: []client.Log{failed}}},
+		},
+		"get a bulk retry": {
+			call: func(c *client.Client) (results, error) {
+				job, err := c.GetBulkRetry(ctx, owner, webhook, newLogID)
+				return results{job}, err
+			},
+			asks:   "GET /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/retries/" + newLogID,
+			status: 200, body: `{"success":true,"data":` + bulkJob + `}`,
+			want: results{bulk},
+		},
+		"list bulk retries": {
+			call: func(c *client.Client) (results, error) {
+				jobs, p, err := c.ListBulkRetries(ctx, owner, webhook, 1, 2)
+				return results{jobs, p}, err
+			},
+			asks:   "GET /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/retries?page=2&per_page=1",
+			status: 200, body: `{"success":true,"data":[` + bulkJob + `],"pagination":{"current_page":2,"per_page":1,"total":2,"last_page":2}}`,
+			want: results{[]client.BulkRetry{bulk}, page},
+		},
+		"pause a bulk retry": {
+			call: func(c *client.Client) (results, error) {
+				job, err := c.PauseBulkRetry(ctx, owner, webhook, newLogID, true)
+				return results{job}, err
+			},
+			asks:   "PATCH /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/retries/" + newLogID,
+			sends:  `{"paused":true}`,
+			status: 200, body: `{"success":true,"data":` + bulkJob + `}`,
+			want: results{bulk},
+		},
+		"cancel a bulk retry": {
+			call: func(c *client.Client) (results, error) {
+				job, err := c.CancelBulkRetry(ctx, owner, webhook, newLogID)
+				return results{job}, err
+			},
+			asks:   "DELETE /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/retries/" + newLogID,
+			status: 200, body: `{"success":true,"data":` + bulkJob + `}`,
+			want: results{bulk},
+		},
+		"preview a retry": {
+			call: func(c *client.Client) (results, error) {
+				p, err := c.PreviewRetry(ctx, owner, webhook, logID)
+				return results{p.CanRetry, p.Attempt, p.Now.URL, p.Then == nil}, err
+			},
+			asks:   "GET /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/logs/" + logID + "/preview",
+			status: 200, body: `{"success":true,"data":{"can_retry":true,"attempt":3,"now":{"method":"POST","url":"https://x","headers":{},"body":{}}}}`,
+			want: results{true, 3, "https://x", true},
+		},
+		"overview": {
+			call: func(c *client.Client) (results, error) {
+				o, err := c.Overview(ctx, "hour")
+				return results{o.Totals.Success, o.LatencyMS.P95, o.Queue.Scheduled, o.Failing[0].StatusReason.Since}, err
+			},
+			asks:   "GET /api/v1/overview?period=hour",
+			status: 200, body: `{"success":true,"data":{"period":"hour","from":"2025-09-03T19:02:11.340128Z","to":"2025-09-03T19:02:11.340128Z",` +
+				`"bucket_seconds":60,"buckets":[],"totals":{"success":3,"failed":0,"success_rate":1},"latency_ms":{"p95":2.5},` +
+				`"queue":{"open":1,"in_flight":0,"due":0,"scheduled":1},"failing_from":"2025-09-03T19:02:11.340128Z","failing":[` +
+				`{"webhook_id":"` + webhook + `","webhook_name":"CRM","kind":"agent","owner_id":"` + agentID + `","owner_name":"Ana","failed":5,"success":0,` +
+				`"last_failed_at":"2025-09-03T19:02:11.340128Z","status":"error","status_reason":{"rule":"failures_in_a_row","failures":5,"threshold":5,` +
+				`"last_error":"HTTP 500","since":"2025-09-03T19:02:11.340128Z"}}]}}`,
+			want: results{3, 2.5, 1, instant},
+		},
+		"who am I": {
+			call: func(c *client.Client) (results, error) {
+				s, err := c.Session(ctx)
+				return results{s.Environment.Name, s.Version, s.ExpiresAt}, err
+			},
+			asks:   "GET /api/v1/session",
+			status: 200, body: `{"success":true,"data":{"environment":{"id":"` + campaign + `","name":"production"},"version":"v1"}}`,
+			want: results{"production", "v1", time.Time{}},
+		},
+		"find webhooks": {
+			call: func(c *client.Client) (results, error) {
+				found, p, err := c.FindWebhooks(ctx, client.ListFilter{Search: "crm"})
+				return results{found, p}, err
+			},
+			asks:   "GET /api/v1/webhooks?search=crm",
+			status: 200, body: `{"success":true,"data":[{"webhook_id":"` + webhook + `","webhook_name":"CRM","webhook_url":"https://x","kind":"agent","owner_id":"` +
+				agentID + `","owner_name":"Ana","status":"active"}],"pagination":{"current_page":2,"per_page":1,"total":2,"last_page":2}}`,
+			want: results{[]client.FoundWebhook{{
+				WebhookID: webhook, WebhookName: "CRM", WebhookURL: "https://x", Kind: "agent", OwnerID: agentID, OwnerName: "Ana", Status: "active",
+			}}, page},
 		},
 		"get a webhook": {
 			call: func(c *client.Client) (results, error) {

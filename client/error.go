@@ -17,6 +17,9 @@ const (
 	CodeLogNotRetriable      = "LOG_NOT_RETRIABLE"
 	CodeIdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED"
 	CodeStoreUnavailable     = "STORE_UNAVAILABLE"
+	CodeBulkRetryOpen        = "BULK_RETRY_OPEN"
+	CodeBulkRetryEnded       = "BULK_RETRY_ENDED"
+	CodeWebhookDisabled      = "WEBHOOK_DISABLED"
 )
 
 // Reasons of an [Error] whose code is [CodeLogNotRetriable].

@@ -47,9 +47,12 @@ type LogFilter struct {
 	Event    string    // type
 	EventID  string    // only attempts to deliver this event
 	From, To time.Time // created in between, both included
-	PerPage  int       // 1–100; 0 for the server's default of 25
-	Page     int       // from 1; 0 for the first
-	Cursor   string    // [Pagination.NextCursor] of the page before; takes the place of Page
+	// HTTPStatus is that of the answer, as "503" or "5xx"; "none": those that got none.
+	HTTPStatus string
+	Search     string // an entry's or its event's id, or the first 8 or more digits of one
+	PerPage    int    // 1–100; 0 for the server's default of 25
+	Page       int    // from 1; 0 for the first
+	Cursor     string // [Pagination.NextCursor] of the page before; takes the place of Page
 }
 
 func (f LogFilter) query() url.Values {
@@ -59,6 +62,8 @@ func (f LogFilter) query() url.Values {
 	setText(q, "event_id", f.EventID)
 	setTime(q, "from", f.From)
 	setTime(q, "to", f.To)
+	setText(q, "http_status", f.HTTPStatus)
+	setText(q, "search", f.Search)
 	setNumber(q, "per_page", f.PerPage)
 	setNumber(q, "page", f.Page)
 	setText(q, "cursor", f.Cursor)

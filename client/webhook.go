@@ -21,7 +21,8 @@ type Webhook struct {
 	Timeout             int                        `json:"timeout"`             // seconds
 	MaxRetries          int                        `json:"max_retries"`
 	Enabled             bool                       `json:"enabled"`
-	Status              string                     `json:"status"` // active, disabled or error
+	Status              string                     `json:"status"`        // active, disabled or error
+	StatusReason        *StatusReason              `json:"status_reason"` // when Status is error
 	HTTPMethod          string                     `json:"http_method"`
 	AuthorizationScheme string                     `json:"authorization_scheme"`
 	CustomHeaders       []Header                   `json:"custom_headers"` // secret-looking values masked
@@ -29,6 +30,15 @@ type Webhook struct {
 	HasSecret           bool                       `json:"has_secret"`
 	CreatedAt           time.Time                  `json:"created_at"`
 	UpdatedAt           time.Time                  `json:"updated_at"`
+}
+
+// StatusReason says why a webhook's status is error.
+type StatusReason struct {
+	Rule      string    `json:"rule"`     // failures_in_a_row
+	Failures  int       `json:"failures"` // since the last success
+	Threshold int       `json:"threshold"`
+	LastError string    `json:"last_error"`
+	Since     time.Time `json:"since"`
 }
 
 // Owner names the agent or campaign that the webhook belongs to.

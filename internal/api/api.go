@@ -6,12 +6,14 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"carteiro"
 	"carteiro/internal/directory"
 	"carteiro/internal/egress"
 	"carteiro/internal/publish"
 	"carteiro/internal/store"
+	"carteiro/internal/tail"
 )
 
 // Bounds of request bodies, in bytes.
@@ -30,6 +32,10 @@ type Store interface {
 	GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error)
 	ListOwners(ctx context.Context, p store.ListOwners) (owners []carteiro.Owner, total int, err error)
 	ListWebhooks(ctx context.Context, ref store.OwnerRef) ([]*carteiro.Webhook, error)
+	FindWebhooks(ctx context.Context, p store.FindWebhooks) (found []store.FoundWebhook, total int, err error)
+	ListEnvironments(ctx context.Context) ([]carteiro.Environment, error)
+	GetBulkRetry(ctx context.Context, ref store.BulkRef) (carteiro.BulkRetry, error)
+	ListBulkRetries(ctx context.Context, p store.ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error)
 	Ping(ctx context.Context) error
 }
 
@@ -39,6 +45,12 @@ type Publisher interface {
 	Test(ctx context.Context, w *carteiro.Webhook, sample publish.Event, names publish.Names) (*carteiro.Outcome, error)
 	TestLater(ctx context.Context, w *carteiro.Webhook, sample publish.Event, names publish.Names) error
 	Retry(ctx context.Context, log store.LogRef, key *publish.Key) (publish.Retried, error)
+	PreviewRetry(ctx context.Context, log store.LogRef) (store.RetryPreview, error)
+}
+
+// Previewer builds the request that would be sent now; see send.Sender.
+type Previewer interface {
+	Preview(w *carteiro.Webhook, d *carteiro.Delivery, now time.Time) *carteiro.Outcome
 }
 
 // Config is what the API is made of.
@@ -46,6 +58,9 @@ type Config struct {
 	Directory *directory.Directory
 	Store     Store
 	Publisher Publisher
+	Previewer Previewer
+	Bulk      Bulk
+	Tail      *tail.Hub
 	Catalogue *carteiro.Catalogue
 	IDs       *carteiro.IDSource
 	Logger    *slog.Logger
@@ -54,17 +69,24 @@ type Config struct {
 	RateLimit int
 	// MaxPayload is how large an event's payload may be, in bytes; 0: [carteiro.DefaultMaxPayload].
 	MaxPayload int
+	// Sessions lets people sign in, for the dashboard.
+	Sessions bool
+	// Version is the server's, for people.
+	Version string
 }
 
 // server is the API at work.
 type server struct {
 	Config
-	mux       *http.ServeMux
-	limiter   *limiter
-	readiness readiness
-	guard     *egress.Guard
-	agents    *kind
-	campaigns *kind
+	mux     *http.ServeMux
+	limiter *limiter
+	signIns *limiter
+	// crossOrigin tells requests that a page of another origin has a browser make.
+	crossOrigin *http.CrossOriginProtection
+	readiness   readiness
+	guard       *egress.Guard
+	agents      *kind
+	campaigns   *kind
 }
 
 // New makes the handler of /api/v1, /readyz and /openapi.yaml. It answers every other path with 404.
@@ -79,6 +101,9 @@ func New(c Config) http.Handler {
 		Config:  c,
 		mux:     http.NewServeMux(),
 		limiter: newLimiter(c.RateLimit),
+		signIns: newLimiter(signInsAMinute),
+
+		crossOrigin: http.NewCrossOriginProtection(),
 		// Where a URL may lead is decided when it is dialled; here only its form counts.
 		guard:     egress.New(true),
 		agents:    newKind(carteiro.OwnerAgent, c.Catalogue),

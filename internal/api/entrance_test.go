@@ -25,6 +25,7 @@ const (
 	invalidJSON  = `{"success":false,"message":"The request body is not valid JSON."}`
 	noWebhook    = `{"success":false,"message":"Webhook not found."}`
 	noLog        = `{"success":false,"message":"Log not found."}`
+	noBulk       = `{"success":false,"message":"Bulk retry not found."}`
 )
 
 var noOwner = map[string]string{

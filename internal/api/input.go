@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"carteiro"
@@ -178,6 +179,24 @@ func choice[T ~string](in *input, into *T, name string, byDefault T, choices ...
 		in.fault(name, isNotAmongTheSelection)
 	default:
 		*into = T(text(raw))
+	}
+}
+
+// time reads an optional time in any offset; null sets it back to none.
+func (in *input) time(into *time.Time, name string) {
+	raw, ok := in.sent(name)
+	switch {
+	case !ok:
+	case isNull(raw):
+		*into = time.Time{}
+	case !isString(raw):
+		in.fault(name, mustBeString)
+	default:
+		t, ok := parseTime(text(raw))
+		if !ok {
+			in.fault(name, mustBeTime)
+		}
+		*into = t
 	}
 }
 

@@ -22,14 +22,16 @@ func routesOf(o *owner, log string) map[string][]struct {
 	}{
 		"GET": {
 			call{o.path, nil}, call{o.hooks, nil}, call{o.hook, nil}, call{o.hook + "/logs", nil}, call{o.hook + "/logs?per_page=no", nil},
-			call{log, nil},
+			call{log, nil}, call{log + "/preview", nil}, call{o.hook + "/logs/stream", nil}, call{o.hook + "/logs/stream?status=no", nil},
+			call{o.hook + "/retries", nil}, call{o.job, nil},
 		},
 		"POST": {
-			call{o.hooks, settings}, call{o.hooks, "{"}, call{o.hook + "/test", nil}, call{log + "/retry", nil}, call{o.events, event}, call{o.events, "{"},
+			call{o.hooks, settings}, call{o.hooks, "{"}, call{o.hook + "/test", nil}, call{log + "/retry", nil}, call{o.hook + "/logs/retry", map[string]any{}},
+			call{o.hook + "/logs/retry", "{"}, call{o.events, event}, call{o.events, "{"},
 		},
 		"PUT":    {call{o.hook, settings}, call{o.hook, "{"}},
-		"PATCH":  {call{o.hook + "/toggle", nil}},
-		"DELETE": {call{o.hook, nil}, call{o.path, nil}},
+		"PATCH":  {call{o.hook + "/toggle", nil}, call{o.job, map[string]any{"paused": true}}, call{o.job, "{"}},
+		"DELETE": {call{o.job, nil}, call{o.hook, nil}, call{o.path, nil}},
 	}
 }
 
@@ -39,6 +41,7 @@ func TestNothingOfAnotherEnvironmentIsThere(t *testing.T) {
 			w := newWorld(t)
 			o := w.newOwner(w.home, plural)
 			log := w.failedLog(o)
+			w.beginBulk(o)
 			before := w.call("GET", o.hooks, nil).body
 			for method, calls := range routesOf(o, log) {
 				for _, c := range calls {
@@ -60,6 +63,10 @@ func TestNothingOfAnotherEnvironmentIsThere(t *testing.T) {
 				t.Errorf("changed from outside:\n%s\n%s", before, after)
 			}
 			w.callAs(w.other, "GET", "/"+plural, nil).has(200, `"name":"twin"`).lacks("Front desk")
+			w.callAs(w.other, "GET", "/webhooks", nil).has(200, `"data":[]`, `"total":0`)
+			w.callAs(w.other, "GET", "/overview", nil).has(200, `"totals":{"success":0,"failed":0}`, `"failing":[]`, `"open":0`)
+			w.call("GET", "/overview", nil).has(200, `"totals":{"success":0,"failed":1,`, `"failing":[{"webhook_id":"`+o.webhook)
+			w.call("GET", o.job, nil).has(200, `"status":"queued"`)
 		})
 	}
 }
@@ -70,6 +77,7 @@ func TestIDsThatNameNothingAreNotFound(t *testing.T) {
 			w := newWorld(t)
 			o := w.newOwner(w.home, plural)
 			log := w.failedLog(o)
+			w.beginBulk(o)
 			sibling := w.newOwner(w.home, plural)
 			logID := log[strings.LastIndexByte(log, '/')+1:]
 			for _, bad := range []string{
@@ -81,6 +89,9 @@ func TestIDsThatNameNothingAreNotFound(t *testing.T) {
 						w.call(method, strings.Replace(c.path, o.id, bad, 1), c.body).is(404, noOwner[plural])
 						if strings.Contains(c.path, o.webhook) {
 							w.call(method, strings.Replace(c.path, o.webhook, bad, 1), c.body).is(404, noWebhook)
+						}
+						if c.path == o.job {
+							w.call(method, o.hook+"/retries/"+bad, c.body).is(404, noBulk)
 						}
 						if strings.Contains(c.path, logID) {
 							w.call(method, strings.Replace(c.path, logID, bad, 1), c.body).is(404, noLog)
@@ -96,6 +107,9 @@ func TestIDsThatNameNothingAreNotFound(t *testing.T) {
 				for _, c := range calls {
 					if strings.HasPrefix(c.path, o.hook) {
 						w.call(method, strings.Replace(c.path, o.id, sibling.id, 1), c.body).is(404, noWebhook)
+					}
+					if c.path == o.job {
+						w.call(method, sibling.hook+strings.TrimPrefix(o.job, o.hook), c.body).is(404, noBulk)
 					}
 					if strings.HasPrefix(c.path, log) {
 						w.call(method, strings.Replace(strings.Replace(c.path, o.id, sibling.id, 1), o.webhook, sibling.webhook, 1), c.body).is(404, noLog)

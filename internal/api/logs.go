@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
@@ -67,6 +66,14 @@ func showLog(a *carteiro.Attempt) logShown {
 	return shown
 }
 
+func showLogs(attempts []*carteiro.Attempt) []logShown {
+	shown := make([]logShown, len(attempts))
+	for i, a := range attempts {
+		shown[i] = showLog(a)
+	}
+	return shown
+}
+
 // showHeader gives headers as an object of strings.
 func showHeader(h http.Header) map[string]string {
 	shown := make(map[string]string, len(h))
@@ -91,22 +98,12 @@ func (s *server) listLogs(r *request, k *kind) error {
 	}
 	q := r.query()
 	p := q.page(defaultLogs)
-	list := store.ListLogs{
-		WebhookID: at.webhook.ID,
-		Status:    q.status(),
-		EventType: q.text(fieldEvent),
-		EventID:   q.id(fieldEventID),
-		From:      q.time(fieldFrom),
-		To:        q.time(fieldTo),
-		Before:    q.cursor(),
-		Limit:     p.PerPage,
-		Offset:    p.offset(),
-	}
+	list := q.logFilter(at.webhook.ID)
+	list.From, list.To = q.time(fieldFrom), includeTo(q.time(fieldTo))
+	list.IDs, list.Before = q.idRange(), q.cursor()
+	list.Limit, list.Offset = p.PerPage, p.offset()
 	if err := q.faults.err(); err != nil {
 		return err
-	}
-	if !list.To.IsZero() {
-		list.To = list.To.Add(time.Microsecond) // the store's bound is exclusive
 	}
 	if !list.Before.IsZero() {
 		p.CurrentPage, list.Offset = 1, 0
@@ -116,14 +113,11 @@ func (s *server) listLogs(r *request, k *kind) error {
 		return err
 	}
 	p.setTotal(logs.Total)
-	shown := make([]logShown, len(logs.Attempts))
-	for i, a := range logs.Attempts {
-		shown[i] = showLog(a)
-	}
+	p.TotalIsLowerBound = logs.TotalIsLowerBound
 	if logs.More && len(logs.Attempts) > 0 {
 		p.NextCursor = encodeCursor(logs.Attempts[len(logs.Attempts)-1].ID)
 	}
-	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+	return r.answer(http.StatusOK, answer{Data: showLogs(logs.Attempts), Pagination: p})
 }
 
 func (s *server) getLog(r *request, k *kind) error {
@@ -140,17 +134,6 @@ func (s *server) getLog(r *request, k *kind) error {
 		return missing(err, errLogNotFound)
 	}
 	return r.answer(http.StatusOK, answer{Data: showLog(log)})
-}
-
-// status reads the filter by status.
-func (q *query) status() carteiro.Status {
-	status := carteiro.Status(q.values.Get(fieldStatus))
-	switch status {
-	case "", carteiro.StatusPending, carteiro.StatusSuccess, carteiro.StatusRetrying, carteiro.StatusFailed:
-		return status
-	}
-	q.faults.add(fieldStatus, isNotAmongTheSelection)
-	return ""
 }
 
 // cursor reads where the page before ended.

@@ -22,11 +22,13 @@ const (
 
 // page says where a page stands in its list.
 type page struct {
-	CurrentPage int    `json:"current_page"`
-	PerPage     int    `json:"per_page"`
-	Total       int    `json:"total"`
-	LastPage    int    `json:"last_page"`
-	NextCursor  string `json:"next_cursor,omitempty"`
+	CurrentPage int `json:"current_page"`
+	PerPage     int `json:"per_page"`
+	Total       int `json:"total"`
+	// TotalIsLowerBound says that there are more.
+	TotalIsLowerBound bool   `json:"total_is_lower_bound,omitempty"`
+	LastPage          int    `json:"last_page"`
+	NextCursor        string `json:"next_cursor,omitempty"`
 }
 
 func (p *page) offset() int { return (p.CurrentPage - 1) * p.PerPage }

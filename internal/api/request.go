@@ -21,8 +21,10 @@ type request struct {
 	w           http.ResponseWriter
 	id          string
 	begun       time.Time
-	status      int         // of the answer, once written
+	status      int // of the answer, once written
+	token       carteiro.Token
 	environment carteiro.ID // that the token opens
+	denied      error       // why it opens none, where that is no reason not to let the request in
 }
 
 // route is one method of one path.
@@ -70,10 +72,10 @@ func (r *request) enter(a access) error {
 	if a == open {
 		return nil
 	}
-	environment, err := r.identify(r.begun)
-	who := caller{environment: environment}
+	token, err := r.identify()
+	who := caller{environment: token.EnvironmentID}
 	if err != nil {
-		who.address = addressOf(r.RemoteAddr)
+		who = caller{address: addressOf(r.RemoteAddr)}
 	}
 	spend := a != publishing || err != nil
 	wait := r.s.limiter.admit(r.w.Header(), who, spend, r.begun)
@@ -83,7 +85,11 @@ func (r *request) enter(a access) error {
 	case wait > 0:
 		return rateLimited(wait)
 	}
-	r.environment = environment
+	r.token, r.environment = token, token.EnvironmentID
+	if a == signing {
+		r.denied = err
+		return nil
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -12,6 +13,7 @@ const (
 	pathOwner   = "owner_id"
 	pathWebhook = "webhook_id"
 	pathLog     = "log_id"
+	pathBulk    = "retry_id"
 )
 
 // methods are the handlers of one path. GET also answers HEAD.
@@ -28,6 +30,7 @@ const (
 	anyone                   // anyone; counted all the same, as what there is no route for
 	token                    // whoever has a token
 	publishing               // whoever has a token; not counted
+	signing                  // anyone, within the limit: with a session, for one, or to end one
 )
 
 // base is what the paths of the API begin with.
@@ -46,6 +49,9 @@ func (s *server) routes() {
 	s.handle("/openapi.yaml", open, methods{"GET": s.document})
 	s.handle(base+"/", anyone, nil)
 	s.handle(base+"/health", open, methods{"GET": s.health})
+	s.handle(base+"/overview", token, methods{"GET": s.overview})
+	s.handle(base+"/webhooks", token, methods{"GET": s.findWebhooks})
+	s.handle(base+"/session", signing, methods{"GET": s.getSession, "POST": s.signIn, "DELETE": s.signOut})
 	s.handle(base+"/events/batch", publishing, methods{"POST": s.publishBatch})
 	for _, k := range []*kind{s.agents, s.campaigns} {
 		on := func(do func(*request, *kind) error) handler {
@@ -70,6 +76,13 @@ func (s *server) routes() {
 		s.handle(webhook+"/test", token, methods{"POST": test})
 		s.handle(webhook+"/logs", token, methods{"GET": on(s.listLogs)})
 		s.handle(log, token, methods{"GET": on(s.getLog)})
+		s.handle(webhook+"/logs/retry", token, methods{"POST": on(s.retryLogs)})
+		s.handle(webhook+"/logs/stream", token, methods{"GET": on(s.streamLogs)})
+		s.handle(webhook+"/retries", token, methods{"GET": on(s.listBulk)})
+		s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
+			"GET": on(s.getBulk), "PATCH": on(s.pauseBulk), "DELETE": on(s.cancelBulk),
+		})
+		s.handle(log+"/preview", token, methods{"GET": on(s.previewRetry)})
 		s.handle(log+"/retry", token, methods{"POST": on(s.retryLog)})
 	}
 }
@@ -80,20 +93,35 @@ func (s *server) handle(path string, a access, m methods) {
 		s.mux.Handle(path, &route{s, a, func(*request) error { return errNoRoute }})
 		return
 	}
-	var allow []string
+	p := &resource{routes: make(map[string]*route, len(m)+1)}
 	for method, do := range m {
-		s.mux.Handle(method+" "+path, &route{s, a, do})
-		allow = append(allow, method)
+		p.routes[method] = &route{s, a, do}
 		if method == http.MethodGet {
-			allow = append(allow, http.MethodHead)
+			p.routes[http.MethodHead] = p.routes[method]
 		}
 	}
-	slices.Sort(allow)
-	wrongMethod := methodNotAllowed(strings.Join(allow, ", "))
+	wrongMethod := methodNotAllowed(strings.Join(slices.Sorted(maps.Keys(p.routes)), ", "))
 	if a != open {
 		a = anyone
 	}
-	s.mux.Handle(path, &route{s, a, func(*request) error { return wrongMethod }})
+	p.others = &route{s, a, func(*request) error { return wrongMethod }}
+	s.mux.Handle(path, p)
+}
+
+// resource is one path with its methods. The mux could tell methods apart as well, but then takes a path with a name in
+// it and one with a wildcard in the same place, such as logs/retry and logs/{log_id}, for a conflict.
+type resource struct {
+	routes map[string]*route
+	others *route
+}
+
+// ServeHTTP implements http.Handler.
+func (p *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rt := p.routes[r.Method]
+	if rt == nil {
+		rt = p.others
+	}
+	rt.ServeHTTP(w, r)
 }
 
 // ServeHTTP implements http.Handler.

@@ -24,6 +24,7 @@ type webhookShown struct {
 	UpdatedAt           timestamp                    `json:"updated_at"`
 	EventsCount         int                          `json:"events_count"`
 	Status              carteiro.WebhookStatus       `json:"status"`
+	StatusReason        *statusReason                `json:"status_reason,omitempty"`
 	HTTPMethod          string                       `json:"http_method"`
 	AuthorizationScheme carteiro.AuthorizationScheme `json:"authorization_scheme"`
 	CustomHeaders       []carteiro.Header            `json:"custom_headers"`
@@ -44,6 +45,7 @@ func showWebhook(w *carteiro.Webhook) webhookShown {
 		UpdatedAt:           timestamp(w.UpdatedAt),
 		EventsCount:         len(w.Events),
 		Status:              w.Status(),
+		StatusReason:        showStatusReason(w),
 		HTTPMethod:          w.HTTPMethod,
 		AuthorizationScheme: w.AuthorizationScheme,
 		CustomHeaders:       maskHeaders(w.CustomHeaders),

@@ -37,6 +37,11 @@ const (
 	fieldFrom               = "from"
 	fieldTo                 = "to"
 	fieldCursor             = "cursor"
+	fieldToken              = "token"
+	fieldPeriod             = "period"
+	fieldHTTPStatus         = "http_status"
+	fieldDryRun             = "dry_run"
+	fieldPaused             = "paused"
 )
 
 // What may be wrong with a field. The first %s is the field's name in words.
@@ -59,6 +64,7 @@ const (
 	mustContainAtMost      = "The %s field must contain at most %d items."
 	mustNotBeLonger        = "The %s must not be greater than %d characters."
 	isNotAmongTheSelection = "The selected %s is invalid."
+	mustBeginAnID          = "The %s must be a UUID or its first %d or more hexadecimal digits."
 	hasInvalidFormat       = "The %s format is invalid."
 )
 
@@ -85,6 +91,12 @@ const (
 	msgNotRetriable     = "Log cannot be retried"
 	msgTestFailed       = "Webhook test failed: "
 	msgTestDisabled     = "Webhook is disabled"
+	msgWebhookOff       = "The webhook is disabled. Enable it first."
+	msgBulkNotFound     = "Bulk retry not found."
+	msgBulkOpen         = "This webhook has an open bulk retry already."
+	msgBulkEnded        = "This bulk retry has ended."
+	msgTooManyStreams   = "Too many streams are open in this environment."
+	msgCrossOrigin      = "Requests from other origins are refused."
 )
 
 // Codes of failures.
@@ -95,6 +107,11 @@ const (
 	codeUnavailable  = "STORE_UNAVAILABLE"
 	codeKeyReused    = "IDEMPOTENCY_KEY_REUSED"
 	codeNotRetriable = "LOG_NOT_RETRIABLE"
+	codeWebhookOff   = "WEBHOOK_DISABLED"
+	codeBulkOpen     = "BULK_RETRY_OPEN"
+	codeBulkEnded    = "BULK_RETRY_ENDED"
+	codeTooMany      = "STREAM_LIMIT_EXCEEDED"
+	codeCrossOrigin  = "CROSS_ORIGIN"
 )
 
 // Messages of success that agents and campaigns share.
@@ -105,6 +122,8 @@ const (
 	msgTestDispatched  = "Test payload dispatched"
 	msgEventAccepted   = "Event accepted"
 	msgBatchAccepted   = "Batch accepted"
+	msgBulkQueued      = "Bulk retry queued"
+	msgSignedOut       = "Signed out"
 )
 
 // messages are those that differ between agents and campaigns. An empty one is left out of the answer.

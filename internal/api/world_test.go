@@ -19,19 +19,27 @@ import (
 	"carteiro"
 	"carteiro/api/apitest"
 	"carteiro/internal/api"
+	"carteiro/internal/bulk"
 	"carteiro/internal/directory"
+	"carteiro/internal/egress"
 	"carteiro/internal/publish"
+	"carteiro/internal/send"
 	"carteiro/internal/store"
 	"carteiro/internal/store/sqlite"
+	"carteiro/internal/tail"
 )
 
 // world is an API on a real store, asked over HTTP. Nothing is sent to receivers: tests say what came of an attempt.
 type world struct {
 	t         *testing.T
 	store     *faultyStore
+	elsewhere store.Store // as another node has it: what it changes is not heard of here
+	hub       *tail.Hub
+	bulk      *bulk.Runner
 	lanes     *lanes
 	directory *directory.Directory
 	ids       *carteiro.IDSource
+	handler   http.Handler
 	url       string
 	validator *apitest.Validator
 	log       *syncBuffer
@@ -50,27 +58,36 @@ func newWorld(t *testing.T, change ...func(*api.Config)) *world {
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "carteiro.db"), sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
+	hub := tail.NewHub()
+	t.Cleanup(hub.Close)
 	w := &world{
-		t: t, store: &faultyStore{Store: s}, ids: new(carteiro.IDSource), validator: apitest.New(t), log: new(syncBuffer),
+		t: t, store: &faultyStore{Store: hub.Watch(s)}, elsewhere: s, hub: hub, ids: new(carteiro.IDSource), validator: apitest.New(t), log: new(syncBuffer),
 	}
 	w.directory = directory.New(w.store, false)
 	session, err := s.Join(t.Context(), store.Join{Node: "test", Now: time.Now(), Until: time.Now().Add(time.Hour)})
 	must(t, err)
-	w.lanes = &lanes{store: s, session: session}
+	w.lanes = &lanes{store: w.store, session: session}
 	c := api.Config{
 		Directory: w.directory,
 		Store:     w.store,
 		Publisher: &publish.Publisher{
 			Store: w.store, Directory: w.directory, Lanes: w.lanes, IDs: w.ids, Retention: 30 * 24 * time.Hour,
 		},
+		Previewer: send.New(egress.New(false), "test"),
+		Tail:      hub,
+		Sessions:  true,
+		Version:   "v1.2.3",
 		Catalogue: carteiro.NewCatalogue([]carteiro.EventType{{Name: "event_own", Description: "The operator's own"}}, nil),
 		IDs:       w.ids,
 		Logger:    slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	w.bulk = bulk.New(bulk.Config{Store: w.store, Lanes: w.lanes, IDs: w.ids, Logger: c.Logger, Retention: 30 * 24 * time.Hour})
+	c.Bulk = w.bulk
 	for _, f := range change {
 		f(&c)
 	}
-	server := httptest.NewServer(api.New(c))
+	w.handler = api.New(c)
+	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	w.home, w.other = w.tenant(), w.tenant()
@@ -263,6 +280,7 @@ type owner struct {
 	event   string // a type of its events
 	webhook string // id
 	hook    string // path
+	job     string // path of a bulk retry, once begun
 }
 
 var plurals = []string{"agents", "campaigns"}
@@ -311,6 +329,14 @@ func (w *world) failedLog(o *owner) string {
 		w.t.Fatalf("%d attempts were open, want 1", len(done))
 	}
 	return o.hook + "/logs/" + done[0].ID.String()
+}
+
+// beginBulk begins a bulk retry of all that has failed at the owner's webhook. Nobody takes it on.
+func (w *world) beginBulk(o *owner) *reply {
+	w.t.Helper()
+	r := w.call("POST", o.hook+"/logs/retry", map[string]any{}).has(202, `"message":"Bulk retry queued"`)
+	o.job = o.hook + "/retries/" + r.text("data.id")
+	return r
 }
 
 func failedWith(status int) carteiro.Outcome {

@@ -13,7 +13,9 @@ import (
 
 	"carteiro"
 	"carteiro/internal/api"
+	"carteiro/internal/bulk"
 	"carteiro/internal/config"
+	"carteiro/internal/dashboard"
 	"carteiro/internal/directory"
 	"carteiro/internal/dispatch"
 	"carteiro/internal/egress"
@@ -24,6 +26,8 @@ import (
 	"carteiro/internal/store"
 	"carteiro/internal/store/postgres"
 	"carteiro/internal/store/sqlite"
+	"carteiro/internal/tail"
+	"carteiro/web"
 )
 
 // Bounds on clients' connections. Whoever reads or writes slower is cut off; the longest honest call is the test of a
@@ -41,10 +45,12 @@ type App struct {
 	config     *config.Server
 	logger     *slog.Logger
 	store      store.Store
+	shared     store.Shared // the same, where other nodes work on it too; otherwise nil
 	directory  *directory.Directory
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
+	bulk       *bulk.Runner
 	http       *http.Server
 	front      *front.Listener // before http; nil until Start
 
@@ -60,15 +66,18 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	s, err := OpenStore(ctx, c.Database, Exclusive)
+	opened, err := OpenStore(ctx, c.Database, Exclusive)
 	if err != nil {
 		return nil, err
 	}
+	hub := tail.NewHub()
+	s := hub.Watch(opened)
 	a := &App{config: c, logger: logger, store: s, failed: make(chan error, 1)}
+	a.shared, _ = opened.(store.Shared)
+	shared := a.shared != nil
 	a.background, a.end = context.WithCancel(context.Background())
 
 	ids := new(carteiro.IDSource)
-	_, shared := s.(store.Shared)
 	registry := directory.New(s, shared)
 	a.directory = registry
 	a.sender = send.New(egress.New(c.AllowPrivateNetworks), version)
@@ -83,19 +92,39 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Shared:   shared,
 	})
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, Logger: logger}
-	a.http = &http.Server{
-		Handler: api.New(api.Config{
-			Store:     s,
-			Directory: registry,
-			Publisher: &publish.Publisher{
-				Store: s, Directory: registry, Lanes: a.dispatcher, IDs: ids, Retention: c.Retention,
-			},
-			Catalogue:  catalogue,
-			IDs:        ids,
-			Logger:     logger,
-			RateLimit:  c.RateLimit,
-			MaxPayload: c.MaxPayload,
-		}),
+	a.bulk = bulk.New(bulk.Config{
+		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
+	})
+	handler := api.New(api.Config{
+		Store:     s,
+		Directory: registry,
+		Publisher: &publish.Publisher{
+			Store: s, Directory: registry, Lanes: a.dispatcher, IDs: ids, Retention: c.Retention,
+		},
+		Previewer:  a.sender,
+		Bulk:       a.bulk,
+		Tail:       hub,
+		Catalogue:  catalogue,
+		IDs:        ids,
+		Logger:     logger,
+		RateLimit:  c.RateLimit,
+		MaxPayload: c.MaxPayload,
+		Sessions:   c.Dashboard,
+		Version:    version,
+	})
+	if c.Dashboard {
+		if handler, err = dashboard.New(web.Page(), handler); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	a.http = newServer(handler, logger)
+	a.http.RegisterOnShutdown(hub.Close)
+	return a, nil
+}
+
+func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -103,7 +132,6 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
-	return a, nil
 }
 
 // How a database is opened.
@@ -161,8 +189,9 @@ func (a *App) Start(ctx context.Context) (err error) {
 		return fmt.Errorf("cannot join the database: %w", err)
 	}
 	a.running.Go(func() { a.purger.Run(a.background) })
-	if shared, ok := a.store.(store.Shared); ok {
-		a.running.Go(func() { shared.Listen(a.background, a.hear) })
+	a.running.Go(func() { a.bulk.Run(a.background) })
+	if a.shared != nil {
+		a.running.Go(func() { a.shared.Listen(a.background, a.hear) })
 	}
 	a.running.Go(func() {
 		if err := a.http.Serve(a.front); !errors.Is(err, http.ErrServerClosed) {

@@ -79,12 +79,15 @@ type Server struct {
 	Takeover     time.Duration `help:"How soon others take over what a server holds that is not heard of any more." default:"15s"`
 
 	RetrySchedule        RetrySchedule `group:"Deliveries" help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
+	BulkRetryRate        int           `group:"Deliveries" help:"How many deliveries a second each bulk retry sends again, 1 to 1000." default:"50"`
 	Retention            time.Duration `group:"Deliveries" help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
 	AllowPrivateNetworks bool          `group:"Deliveries" help:"Deliver to private, loopback and link-local addresses too. For development: with it, whoever may register a webhook can reach into your network."`
 
 	RateLimit  int    `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
 	MaxPayload int    `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
 	EventsFile string `group:"API" help:"JSON file with more event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path" placeholder:"FILE"`
+
+	Dashboard bool `group:"Dashboard" help:"Serve the dashboard at / and let people sign in to it." default:"true" negatable:""`
 
 	Log `group:"Logging"`
 }
@@ -109,6 +112,7 @@ func (s *Server) Validate() error {
 	}
 	s.faults(check)
 	check(s.Retention >= time.Second, "--retention must be at least 1s")
+	check(s.BulkRetryRate >= 1 && s.BulkRetryRate <= 1000, "--bulk-retry-rate must be between 1 and 1000")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
 	check(s.Takeover == 0 || s.Takeover >= 2*time.Second && s.Takeover <= time.Hour, "--takeover must be between 2s and 1h")

@@ -30,13 +30,13 @@ func TestADatabaseIsNamedByItsFile(t *testing.T) {
 }
 
 func TestAllFaultsOfTheSettingsAreToldTogether(t *testing.T) {
-	good := config.Server{Retention: time.Hour, MaxPayload: 1 << 18}
+	good := config.Server{Retention: time.Hour, MaxPayload: 1 << 18, BulkRetryRate: 50}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
 	bad := config.Server{RateLimit: -1, DrainTimeout: -1}
 	err := bad.Validate()
-	for _, flag := range []string{"--retention", "--rate-limit", "--max-payload", "--drain-timeout"} {
+	for _, flag := range []string{"--retention", "--rate-limit", "--max-payload", "--drain-timeout", "--bulk-retry-rate"} {
 		if err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s is not told: %v", flag, err)
 		}

@@ -110,6 +110,7 @@ func (d *demo) introduce() {
 		"",
 		"  API      "+d.BaseURL+"/api/v1",
 		"  token    "+d.Token,
+		"  page     "+d.BaseURL+"/  (sign in with the token)",
 		"  agent    "+d.agent.ID+"  "+d.agent.Name,
 		"  webhook  "+d.webhook.ID+"  -> "+d.webhook.URL,
 		"  secret   "+d.secret,

@@ -108,6 +108,15 @@ func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key) (Retr
 	return answer, nil
 }
 
+// PreviewRetry says what [Publisher.Retry] would come to, and changes nothing. It fails with store.ErrNotFound, and when
+// the store fails.
+func (p *Publisher) PreviewRetry(ctx context.Context, log store.LogRef) (store.RetryPreview, error) {
+	now := time.Now()
+	return p.Store.PreviewRetry(ctx, store.PreviewRetry{
+		LogRef: log, Now: now, NotBefore: now.Add(-p.Retention), NewID: p.IDs.New(now),
+	})
+}
+
 // retry runs the verb under the session that the lanes hold by now, and hands the new attempt on.
 func (p *Publisher) retry(ctx context.Context, params *store.Retry, places []carteiro.Place) (store.RetryResult, error) {
 	for {

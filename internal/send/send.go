@@ -46,18 +46,37 @@ func (s *Sender) Send(ctx context.Context, t *Target, d *carteiro.Delivery) *car
 	return o
 }
 
-func (s *Sender) attempt(ctx context.Context, t *Target, d *carteiro.Delivery, o *carteiro.Outcome, now time.Time) {
+// Preview builds what [Sender.Send] would send now, and sends nothing: of the outcome only what tells of the request is
+// set, and the reason and its words when none can be built.
+func (s *Sender) Preview(w *carteiro.Webhook, d *carteiro.Delivery, now time.Time) *carteiro.Outcome {
+	o := &carteiro.Outcome{RequestURL: w.URL, RequestMethod: w.HTTPMethod}
+	if request, ok := s.build(Compile(w), d, o, now); ok {
+		request.release()
+	}
+	return o
+}
+
+// build makes the request, and notes it in the outcome; or notes why there is none.
+func (s *Sender) build(t *Target, d *carteiro.Delivery, o *carteiro.Outcome, now time.Time) (_ request, ok bool) {
 	fault := t.fault
 	if fault == nil {
 		o.RequestBody, o.SharedTail, fault = t.body(d)
 	}
 	if fault != nil {
 		o.Reason, o.Error, o.Detail = carteiro.ReasonInvalidRequest, "Invalid request", fault.Error()
+		return request{}, false
+	}
+	r := s.request(t, d, o.RequestBody, now)
+	o.RequestHeaders = r.shown
+	return r, true
+}
+
+func (s *Sender) attempt(ctx context.Context, t *Target, d *carteiro.Delivery, o *carteiro.Outcome, now time.Time) {
+	request, ok := s.build(t, d, o, now)
+	if !ok {
 		return
 	}
 	deadline := now.Add(t.webhook.Timeout)
-	request := s.request(t, d, o.RequestBody, now)
-	o.RequestHeaders = request.shown
 	c, err := s.pool.get(ctx, t.origin, deadline)
 	if err != nil {
 		fail(o, err)

@@ -1,10 +1,11 @@
-// Package store is the port to the database: some 25 verbs, each one transaction, each with one parameter struct and
+// Package store is the port to the database: some 35 verbs, each one transaction, each with one parameter struct and
 // with the time as an argument. A database keeps these guarantees with its own SQL; the rules of the business live
 // above. The suite in storetest says what each verb promises, and every database passes it.
 //
 // Three tables matter to the rest of the house. "open" holds the attempts that are queued, scheduled or in flight: it
 // is the queue and stays small. "attempts" is the history: appended to when an attempt is finished, never changed.
 // "counts" is kept in the transactions that change those two, and always equals what counting their rows gives.
+// "activity" counts what was recorded by environment and time, and is kept for a time of its own.
 package store
 
 import (
@@ -35,6 +36,7 @@ type Store interface {
 	Registry
 	Queue
 	Logs
+	BulkRetries
 
 	// Ping says whether the store answers and can be written to.
 	Ping(ctx context.Context) error
@@ -69,6 +71,19 @@ type Environments interface {
 	RotateToken(ctx context.Context, p RotateToken) error
 	// FindToken looks a token up by its hash, expired ones included. It fails with ErrNotFound.
 	FindToken(ctx context.Context, hash carteiro.TokenHash) (carteiro.Token, error)
+	// DeriveToken adds a token to the environment of another that has not ended, and gives it back as stored: it ends
+	// when the other does, if not before, and shares its fate when RotateToken ends that. It fails with ErrNotFound
+	// when the other is not there or has ended by p.Now.
+	DeriveToken(ctx context.Context, p DeriveToken) (carteiro.Token, error)
+	// ForgetToken removes a token that is a session's. Of any other, or none, nothing is changed.
+	ForgetToken(ctx context.Context, hash carteiro.TokenHash) error
+}
+
+// DeriveToken is the parameter of [Environments.DeriveToken].
+type DeriveToken struct {
+	Token carteiro.Token // new; its EnvironmentID is that of From
+	From  carteiro.TokenHash
+	Now   time.Time
 }
 
 // CreateEnvironment is the parameter of [Environments.CreateEnvironment].
@@ -106,6 +121,22 @@ type Registry interface {
 	GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error)
 	// ListWebhooks gives the webhooks of an owner that are not deleted, oldest first.
 	ListWebhooks(ctx context.Context, ref OwnerRef) ([]*carteiro.Webhook, error)
+	// FindWebhooks gives a page of the webhooks of an environment that are not deleted, by name in any case and then by
+	// id, and how many there are in all.
+	FindWebhooks(ctx context.Context, p FindWebhooks) (found []FoundWebhook, total int, err error)
+}
+
+// FindWebhooks is the parameter of [Registry.FindWebhooks].
+type FindWebhooks struct {
+	EnvironmentID carteiro.ID
+	Search        string // part of the name, in any case; empty: all
+	Limit, Offset int
+}
+
+// FoundWebhook is a webhook with the name of its owner.
+type FoundWebhook struct {
+	*carteiro.Webhook
+	OwnerName string
 }
 
 // OwnerRef names an agent or campaign. Ids are the callers' own, so that one id may stand in several environments.
@@ -172,8 +203,10 @@ type Queue interface {
 	Held(ctx context.Context, p Held) ([]AttemptRef, error)
 	// Record finishes attempts: each is taken out of the open ones, appended to the history and followed by its
 	// successor if there is one. Those that p.Session does not hold (any more) are left alone and told in the answer.
-	// A success sets the webhook's FailuresInARow to zero. A failure adds one, unless nothing was sent because the webhook
-	// was disabled or deleted, or the event is a test's.
+	// A success sets the webhook's FailuresInARow, FailingSince and LastError to zero. A failure adds one, sets LastError and
+	// LastFailedAt, and FailingSince if it is the first, unless nothing was sent because the webhook was disabled or
+	// deleted, or the event is a test's.
+	// Every result that counts is counted in the activity of its event's environment, at Outcome.FinishedAt.
 	Record(ctx context.Context, p Record) ([]Recorded, error)
 	// Retry opens a new attempt from a log entry, or says why not. Of any number of calls at once, for logs of one
 	// event at one webhook, one gets the attempt. Of several reasons to refuse the first holds: the event was delivered
@@ -182,11 +215,15 @@ type Queue interface {
 	// above the highest so far, and begins a chain. It fails with ErrNotFound when there is no such webhook (deleted ones
 	// included) or log, and with ErrLeaseLost when it is to be held by a session that has ended.
 	Retry(ctx context.Context, p Retry) (RetryResult, error)
+	// PreviewRetry says what [Queue.Retry] would answer to the same parameters, without a key and with nothing changed:
+	// the reason to refuse, and in any case the delivery that would be made. It fails with ErrNotFound as Retry does.
+	PreviewRetry(ctx context.Context, p PreviewRetry) (RetryPreview, error)
 
-	// Purge deletes finished attempts and events from before p.Before, and idempotency keys that have expired: at most
-	// p.Limit of each, or a day of attempts and events where days are kept apart. Of the day (UTC) that p.Before lies in a
-	// database may keep what it likes; older days go as a whole. An event stays as long as an attempt of it.
-	// More says that there is more to delete.
+	// Purge deletes finished attempts and events from before p.Before, bulk retries that have ended before it, and
+	// idempotency keys that have expired: at most p.Limit of each, or a day of attempts and events where days are kept
+	// apart. Of the attempts and events of the day (UTC) that p.Before lies in a database may keep what it likes; older
+	// days go as a whole. An event stays as long as an attempt of it. Sessions' tokens go once they have ended, and
+	// activity when it is older than [MinutesKept] and [HoursKept]. More says that there is more to delete.
 	Purge(ctx context.Context, p Purge) (more bool, err error)
 }
 
@@ -348,6 +385,21 @@ type RetryResult struct {
 	Replay   *Replay
 }
 
+// PreviewRetry is the parameter of [Queue.PreviewRetry].
+type PreviewRetry struct {
+	LogRef
+	Now       time.Time
+	NotBefore time.Time // a log entry created before is too old
+	NewID     carteiro.ID
+}
+
+// RetryPreview is what a retry would come to.
+type RetryPreview struct {
+	Log      *carteiro.Attempt  // the entry as it is
+	Delivery *carteiro.Delivery // what a retry would make if it was granted
+	Refused  carteiro.NotRetriable
+}
+
 // Purge is the parameter of [Queue.Purge].
 type Purge struct {
 	Now    time.Time // idempotency keys that expired before are deleted
@@ -361,6 +413,9 @@ type Logs interface {
 	GetLog(ctx context.Context, ref AttemptRef) (*carteiro.Attempt, error)
 	// ListLogs gives a page of a webhook's entries, newest first, and how many match in all.
 	ListLogs(ctx context.Context, p ListLogs) (LogPage, error)
+	// Overview says how an environment's deliveries are doing. It reads counts and bounded ranges: its cost does not
+	// grow with the log, nor with the number of webhooks.
+	Overview(ctx context.Context, p Overview) (OverviewResult, error)
 }
 
 // ListLogs is the parameter of [Logs.ListLogs]. A zero field does not filter.
@@ -369,15 +424,27 @@ type ListLogs struct {
 	Status    carteiro.Status
 	EventType string
 	EventID   carteiro.ID
-	From, To  time.Time   // created at or after From, and before To, as carteiro.MinID tells them apart
-	Before    carteiro.ID // the cursor: only entries older than this one; does not change the total
-	Limit     int
-	Offset    int
+	From, To  time.Time // created at or after From, and before To, as carteiro.MinID tells them apart
+	// HTTP is for the receiver's status; attempts that are open have none and do not match.
+	HTTP *carteiro.StatusRange
+	// IDs is for entries whose own id or whose event's id is in the range. At most [MaxFound] entries and events of it
+	// are looked at, from its beginning; TotalIsLowerBound says when there are more.
+	IDs    *IDRange
+	Before carteiro.ID // the cursor: only entries older than this one; does not change the total
+	Limit  int
+	Offset int
 }
+
+// IDRange is a range of ids, both ends included.
+type IDRange struct{ First, Last carteiro.ID }
+
+// MaxFound bounds how many entries, and how many events, are looked at for [ListLogs.IDs].
+const MaxFound = 1000
 
 // LogPage is a page of the delivery log.
 type LogPage struct {
-	Attempts []*carteiro.Attempt
-	Total    int
-	More     bool // older entries match
+	Attempts          []*carteiro.Attempt
+	Total             int
+	TotalIsLowerBound bool
+	More              bool // older entries match
 }

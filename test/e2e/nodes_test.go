@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -253,8 +254,56 @@ func TestServersShareTheWorkTheRetriesAndTheChanges(t *testing.T) {
 	pause(t.Context(), time.Second) // which is how long it may take
 	b.publish(agent)
 	next(t, moved.got, "a delivery to where the webhook points by now")
+
+	// A session that is begun at one holds at the other, and ends there with it.
+	cookie := a.signIn()
+	if status := b.session(http.MethodGet, cookie); status != http.StatusOK {
+		t.Errorf("the other answers %d to a session", status)
+	}
+	if status := a.session(http.MethodDelete, cookie); status != http.StatusOK {
+		t.Errorf("signing out is answered %d", status)
+	}
+	pause(t.Context(), time.Second)
+	if status := b.session(http.MethodGet, cookie); status != http.StatusUnauthorized {
+		t.Errorf("the other answers %d to a session that has ended", status)
+	}
 	a.stop()
 	b.stop()
+}
+
+// signIn begins a session and gives its cookie.
+func (h *house) signIn() *http.Cookie {
+	h.t.Helper()
+	status, cookies := h.ask(http.MethodPost, strings.NewReader(`{"token":"`+h.token+`"}`), nil)
+	if status != http.StatusCreated || len(cookies) != 1 {
+		h.t.Fatalf("signing in is answered %d with %v", status, cookies)
+	}
+	return cookies[0]
+}
+
+// session asks for the session of a cookie, or ends it.
+func (h *house) session(method string, cookie *http.Cookie) (status int) {
+	h.t.Helper()
+	status, _ = h.ask(method, nil, cookie)
+	return status
+}
+
+func (h *house) ask(method string, body io.Reader, cookie *http.Cookie) (status int, cookies []*http.Cookie) {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(within(h.t), method, h.url+"/api/v1/session", body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if cookie != nil {
+		req.AddCookie(cookie)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode, resp.Cookies()
 }
 
 // proxy is the way to a database, which can be cut.

@@ -51,7 +51,7 @@ func (c *acceptOp) holding() bool {
 func (s *Store) commitAccepts(ops []*op[acceptOp]) error {
 	s.makeDaysOf(ops)
 	var waiting []carteiro.ID
-	err := s.inGroup(func(g *group) error {
+	err := s.inGroup(s.shards.accepts, func(g *group) error {
 		live, keys, err := g.beginAccepts(ops)
 		if err != nil {
 			return err
@@ -150,11 +150,11 @@ func (a *acceptance) add(item *store.AcceptItem, session store.Session) error {
 		err := a.open.add(&carteiro.Attempt{
 			ID: first.ID, WebhookID: first.WebhookID, EventID: e.ID, EventType: e.Type,
 			Number: 1, ChainStart: 1, Trigger: first.Trigger, DueAt: e.AcceptedAt(),
-		}, lease)
+		}, e.EnvironmentID, lease)
 		if err != nil {
 			return err
 		}
-		a.tally.open(first.WebhookID, e.Type, 1)
+		a.tally.open(e.EnvironmentID, first.WebhookID, e.Type, 1)
 	}
 	return nil
 }

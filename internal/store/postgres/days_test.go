@@ -73,6 +73,9 @@ func TestDaysAreMadeAheadAndDroppedAsAWhole(t *testing.T) {
 	if left := l.rows(`SELECT count(*) FROM attempts`); left != 0 {
 		t.Errorf("%d attempts left", left)
 	}
+	if spent := l.rows(`SELECT count(*) FROM (SELECT FROM totals GROUP BY webhook_id, event_type HAVING sum(open) = 0) spent`); spent != 0 {
+		t.Errorf("%d totals of nothing left", spent)
+	}
 	wantConsistent(t, s)
 }
 

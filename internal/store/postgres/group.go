@@ -18,12 +18,13 @@ type group struct {
 	tally tally
 }
 
-// inGroup runs do in a group's transaction, and again when it got into another's way. do ends with [group.commit].
-func (s *Store) inGroup(do func(*group) error) error {
+// inGroup runs do in a group's transaction, and again when it got into another's way. It counts in the writer's shard.
+// do ends with [group.commit].
+func (s *Store) inGroup(shard shard, do func(*group) error) error {
 	return bounded(context.Background(), s.timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
 			return s.withConn(ctx, s.commits, func(c *pgx.Conn) error {
-				g := &group{tx: tx{querier: c, ctx: ctx}, conn: c, tally: newTally()}
+				g := &group{tx: tx{querier: c, ctx: ctx}, conn: c, tally: newTally(shard)}
 				err := do(g)
 				if err != nil && g.begun && !c.IsClosed() {
 					_, _ = c.Exec(ctx, "ROLLBACK") // if that fails, too, the connection is thrown away as it is
@@ -78,24 +79,25 @@ func keep(b *pgx.Batch, sessions map[int64]bool, live map[int64]bool) {
 
 // openRows are rows of the table open on their way there.
 type openRows struct {
-	webhooks, ids, events                  ids
+	webhooks, ids, events, environments    ids
 	previous                               maybeIDs
 	types                                  texts
 	numbers, chainStarts, triggers, leases ints
 	due                                    times
 }
 
-const insertOpen = `INSERT INTO open (webhook_id, id, event_id, event_type, number, chain_start, trigger, previous_id, due_at, lease)
+const insertOpen = `INSERT INTO open (webhook_id, id, event_id, event_type, number, chain_start, trigger, previous_id, due_at, environment_id, lease)
 	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[],
-		$9::timestamptz[], $10::bigint[])`
+		$9::timestamptz[], $10::uuid[], $11::bigint[])`
 
-// add takes an attempt in; a lease of 0 is nobody's.
-func (o *openRows) add(a *carteiro.Attempt, lease int64) error {
+// add takes an attempt in, with the environment of its event; a lease of 0 is nobody's.
+func (o *openRows) add(a *carteiro.Attempt, environment carteiro.ID, lease int64) error {
 	trigger, err := triggerNumber(a.Trigger)
 	if err != nil {
 		return err
 	}
 	o.webhooks, o.ids, o.events = append(o.webhooks, a.WebhookID), append(o.ids, a.ID), append(o.events, a.EventID)
+	o.environments = append(o.environments, environment)
 	o.previous, o.types, o.due = append(o.previous, a.PreviousID), append(o.types, a.EventType), append(o.due, a.DueAt)
 	o.numbers, o.chainStarts = append(o.numbers, int64(a.Number)), append(o.chainStarts, int64(a.ChainStart))
 	o.triggers, o.leases = append(o.triggers, trigger), append(o.leases, lease)
@@ -104,7 +106,8 @@ func (o *openRows) add(a *carteiro.Attempt, lease int64) error {
 
 func (o *openRows) queue(b *pgx.Batch) {
 	if len(o.ids) > 0 {
-		b.Queue(insertOpen, o.webhooks, o.ids, o.events, o.types, o.numbers, o.chainStarts, o.triggers, o.previous, o.due, leases(o.leases))
+		b.Queue(insertOpen, o.webhooks, o.ids, o.events, o.types, o.numbers, o.chainStarts, o.triggers, o.previous, o.due,
+			o.environments, leases(o.leases))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -43,8 +44,8 @@ func startOfHour(hour int64) carteiro.ID { return carteiro.MinID(time.UnixMilli(
 
 // ListLogs implements [store.Logs].
 func (s *Store) ListLogs(ctx context.Context, p store.ListLogs) (page store.LogPage, err error) {
-	if !utf8.ValidString(p.EventType) || bytes.IndexByte([]byte(p.EventType), 0) >= 0 {
-		return page, nil // no event has a type that the database cannot hold
+	if !canBeText(p.EventType) {
+		return page, nil // no event has such a type
 	}
 	err = s.inSnapshot(ctx, func(t *tx) error {
 		page, err = newListing(t, &p).page(&p)
@@ -53,11 +54,15 @@ func (s *Store) ListLogs(ctx context.Context, p store.ListLogs) (page store.LogP
 	return page, err
 }
 
+// canBeText says whether the database can hold a string as text.
+func canBeText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
 // listing is one call of ListLogs.
 type listing struct {
 	*tx
 	webhook   carteiro.ID
 	eventType string
+	http      *carteiro.StatusRange
 	all       span // between From and To
 	open      bool // whether open attempts may match
 	finished  bool // whether finished ones may
@@ -67,9 +72,9 @@ type listing struct {
 
 func newListing(t *tx, p *store.ListLogs) *listing {
 	l := &listing{
-		tx: t, webhook: p.WebhookID, eventType: p.EventType,
+		tx: t, webhook: p.WebhookID, eventType: p.EventType, http: p.HTTP,
 		all:      span{to: endOfTime},
-		open:     p.Status == "" || p.Status == carteiro.StatusPending,
+		open:     (p.Status == "" || p.Status == carteiro.StatusPending) && p.HTTP == nil,
 		finished: p.Status != carteiro.StatusPending,
 		kind:     listKind{status: statusIndex(p.Status)},
 	}
@@ -82,14 +87,23 @@ func newListing(t *tx, p *store.ListLogs) *listing {
 	if p.EventType != "" {
 		l.kind.typed = 1
 	}
+	if p.HTTP != nil {
+		l.kind.http = 1
+		if onlyFailures(*p.HTTP) && p.Status == "" {
+			l.kind.status = wantFailures
+		}
+	}
 	return l
 }
 
 func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	var found []carteiro.ID
-	if p.EventID.IsZero() {
+	switch {
+	case p.IDs != nil:
+		found, err = l.findInRange(p, &page)
+	case p.EventID.IsZero():
 		found, page.Total, err = l.find(p)
-	} else {
+	default:
 		found, page.Total, err = l.findOfEvent(p)
 	}
 	if err != nil {
@@ -141,7 +155,7 @@ func (l *listing) take(in span, skip, n int) (found []carteiro.ID, err error) {
 		if err != nil || in.empty() {
 			return nil, err
 		}
-		return l.ids(l.kind.list(), in, n, skip)
+		return l.ids(listFinished.of(l.kind), in, n, skip)
 	case l.openTotal > manyOpen:
 		return l.ids(listBoth[l.kind.typed], in, n, skip)
 	}
@@ -154,7 +168,7 @@ func (l *listing) take(in span, skip, n int) (found []carteiro.ID, err error) {
 		return nil, err
 	}
 	if !narrow.empty() {
-		if found, err = l.ids(l.kind.list(), narrow, skip+n, 0); err != nil {
+		if found, err = l.ids(listFinished.of(l.kind), narrow, skip+n, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -223,40 +237,16 @@ func (l *listing) ids(sql string, in span, limit, offset int) (found []carteiro.
 
 // args are the parameters with which queries of a span begin.
 func (l *listing) args(in span) []any {
-	args := []any{[16]byte(l.webhook), [16]byte(in.from), [16]byte(in.to)}
-	return l.ofType(args)
+	return l.filtered([]any{[16]byte(l.webhook), [16]byte(in.from), [16]byte(in.to)})
 }
 
-func (l *listing) ofType(args []any) []any {
+// filtered adds the parameters that listKind.filter asks for.
+func (l *listing) filtered(args []any) []any {
 	if l.eventType != "" {
 		args = append(args, l.eventType)
 	}
-	return args
-}
-
-// findOfEvent is find for the attempts of one event, which are few.
-func (l *listing) findOfEvent(p *store.ListLogs) (found []carteiro.ID, total int, err error) {
-	event := p.EventID
-	err = l.each(func(scan func(...any) error) error {
-		var entry carteiro.ID
-		var status, eventType string
-		if err := scan(toID(&entry), &status, &eventType); err != nil {
-			return err
-		}
-		switch {
-		case p.Status != "" && carteiro.Status(status) != p.Status, p.EventType != "" && eventType != p.EventType,
-			lessID(entry, l.all.from), !lessID(entry, l.all.to):
-			return nil
-		}
-		total++
-		if p.Before.IsZero() || lessID(entry, p.Before) {
-			found = append(found, entry)
-		}
-		return nil
-	}, listEvent, id(l.webhook), id(event), [16]byte(event.MinSibling()), [16]byte(event.MaxSibling()), [16]byte(beforeRetries(event)))
-	if err != nil {
-		return nil, 0, err
+	if l.http != nil {
+		args = append(args, l.http.Min, l.http.Max)
 	}
-	found = found[min(p.Offset, len(found)):]
-	return found[:min(p.Limit+1, len(found))], total, nil
+	return args
 }

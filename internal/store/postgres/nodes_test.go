@@ -374,6 +374,47 @@ func TestANodeFindsOutHowFarTheDatabasesClockIsAhead(t *testing.T) {
 	}
 }
 
+// Of a rotation and people who sign in on other nodes meanwhile: no session outlives the token that it is of.
+func TestNoSessionSlipsThroughARotation(t *testing.T) {
+	c := newCluster(t)
+	environment := carteiro.Environment{ID: c.ids.New(c.now), Name: "production", CreatedAt: c.now}
+	token := func() carteiro.Token {
+		id := c.ids.New(c.now)
+		return carteiro.Token{ID: id, EnvironmentID: environment.ID, Hash: carteiro.HashToken(id.String()), CreatedAt: c.now}
+	}
+	current := token()
+	c.ok(c.a.CreateEnvironment(t.Context(), store.CreateEnvironment{Environment: environment, Token: current}))
+	for range 20 {
+		next := token()
+		derived := make([]carteiro.Token, 6)
+		var all sync.WaitGroup
+		for i := range derived {
+			session := token()
+			session.Session, session.ExpiresAt = true, c.now.Add(12*time.Hour)
+			all.Go(func() {
+				var err error
+				derived[i], err = []*Store{c.a, c.b}[i%2].DeriveToken(t.Context(), store.DeriveToken{Token: session, From: current.Hash, Now: c.now})
+				if err != nil && !errors.Is(err, store.ErrNotFound) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Go(func() { c.wantNil(c.b.RotateToken(t.Context(), store.RotateToken{Token: next, OldEndsAt: c.now})) })
+		all.Wait()
+		for _, session := range derived {
+			if session.ID.IsZero() {
+				continue // it came too late
+			}
+			found, err := c.a.FindToken(t.Context(), session.Hash)
+			c.ok(err)
+			if !found.Expired(c.now) {
+				t.Fatalf("the session ends at %s", found.ExpiresAt)
+			}
+		}
+		current = next
+	}
+}
+
 func TestNodesHearOfEachOther(t *testing.T) {
 	c := newCluster(t)
 	heard := make(chan store.Hint, 100)

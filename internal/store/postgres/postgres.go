@@ -39,6 +39,7 @@ type Store struct {
 	timeout time.Duration
 	accepts *writer[acceptOp]
 	records *writer[recordOp]
+	shards  shards
 	days    days
 	hints   *teller
 	// ahead is how far the database's clock is ahead of this node's, in nanoseconds; see keepTime.
@@ -62,7 +63,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if opts.Timeout == 0 {
 		opts.Timeout = DefaultTimeout
 	}
-	s := &Store{timeout: opts.Timeout}
+	s := &Store{timeout: opts.Timeout, shards: newShards()}
 	if err := s.open(ctx, url, opts); err != nil {
 		s.closePools()
 		return nil, openError(url, err)

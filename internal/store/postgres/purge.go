@@ -14,6 +14,21 @@ import (
 const (
 	purgeKeys = `DELETE FROM idempotency WHERE (environment_id, key) IN
 		(SELECT environment_id, key FROM idempotency WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`
+	purgeSessions = `DELETE FROM tokens WHERE id IN
+		(SELECT id FROM tokens WHERE session AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`
+	// dropTotals deletes rows that count nothing any more: all of a count that are there, and come to nothing together. Those
+	// that come meanwhile stay, and what is left is right either way.
+	dropTotals = `WITH spent AS (
+			SELECT webhook_id, event_type FROM totals GROUP BY webhook_id, event_type
+			HAVING sum(open) = 0 AND sum(success) = 0 AND sum(failed) = 0 AND sum(retrying) = 0),
+		locked AS MATERIALIZED (
+			SELECT t.* FROM totals t JOIN spent s ON t.webhook_id = s.webhook_id AND t.event_type = s.event_type
+			ORDER BY t.webhook_id, t.event_type, t.shard FOR UPDATE OF t),
+		still AS (
+			SELECT webhook_id, event_type FROM locked GROUP BY webhook_id, event_type
+			HAVING sum(open) = 0 AND sum(success) = 0 AND sum(failed) = 0 AND sum(retrying) = 0)
+		DELETE FROM totals t USING locked l JOIN still s ON l.webhook_id = s.webhook_id AND l.event_type = s.event_type
+		WHERE t.webhook_id = l.webhook_id AND t.event_type = l.event_type AND t.shard = l.shard`
 )
 
 // purgeWithin is how long the dropping of a day may take, at most.
@@ -24,9 +39,9 @@ func (s *Store) Purge(ctx context.Context, p store.Purge) (more bool, err error)
 	for ahead := range time.Duration(daysAhead + 1) {
 		s.makeDay(carteiro.MinID(p.Now.Add(ahead*day)), p.Now)
 	}
-	var keys int
+	var most int
 	err = s.inTx(ctx, func(t *tx) error {
-		keys, err = t.run(purgeKeys, micros(p.Now), p.Limit)
+		most, err = t.purgeOthers(&p)
 		return err
 	})
 	if err != nil {
@@ -34,7 +49,25 @@ func (s *Store) Purge(ctx context.Context, p store.Purge) (more bool, err error)
 	}
 	// Today and the days ahead stay, whatever is asked for: they would only be made again.
 	more, err = s.purgeDay(ctx, min(dayAt(p.Before), dayAt(p.Now)))
-	return more || keys >= p.Limit, err
+	return more || most >= p.Limit, err
+}
+
+// purgeOthers deletes what has no day. It says how many there were of the most numerous.
+func (t *tx) purgeOthers(p *store.Purge) (most int, err error) {
+	if most, err = t.purgeActivity(p.Now, p.Limit); err != nil {
+		return 0, err
+	}
+	for _, purge := range []struct {
+		sql    string
+		before time.Time
+	}{{purgeKeys, p.Now}, {purgeSessions, p.Now}, {purgeBulk, p.Before}} {
+		n, err := t.run(purge.sql, micros(purge.before), p.Limit)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
 }
 
 // purgeDay drops the oldest day before another, and says whether there may be more.
@@ -121,10 +154,10 @@ func (t *tx) dropDay(d int64) error {
 // uncount takes hours out of the counts.
 func uncount(from, to int64) string {
 	return fmt.Sprintf(`WITH gone AS (DELETE FROM counts WHERE hour >= %d AND hour < %d RETURNING *),
-		sums AS (SELECT webhook_id, event_type, sum(success) AS success, sum(failed) AS failed, sum(retrying) AS retrying
-			FROM gone GROUP BY webhook_id, event_type ORDER BY webhook_id, event_type)
+		sums AS (SELECT webhook_id, event_type, shard, sum(success) AS success, sum(failed) AS failed, sum(retrying) AS retrying
+			FROM gone GROUP BY webhook_id, event_type, shard ORDER BY webhook_id, event_type, shard)
 		UPDATE totals t SET success = t.success - s.success, failed = t.failed - s.failed, retrying = t.retrying - s.retrying
-		FROM sums s WHERE t.webhook_id = s.webhook_id AND t.event_type = s.event_type`, from, to)
+		FROM sums s WHERE t.webhook_id = s.webhook_id AND t.event_type = s.event_type AND t.shard = s.shard`, from, to)
 }
 
 // purgeRest deletes what is older than a day from the rest: events that nothing needs any more, and what has come late for
@@ -139,6 +172,6 @@ func (t *tx) purgeRest(before int64) error {
 		uncount(0, 24*before),
 		fmt.Sprintf(`DELETE FROM events_rest e WHERE id < '%s' AND NOT EXISTS (SELECT FROM open o WHERE o.event_id = e.id)
 			AND NOT EXISTS (SELECT FROM attempts a WHERE a.event_id = e.id AND number > 1)`, end),
-		`DELETE FROM totals WHERE open = 0 AND success = 0 AND failed = 0`,
+		dropTotals,
 	)
 }

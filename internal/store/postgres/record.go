@@ -16,9 +16,10 @@ const (
 	// takeHeld takes attempts out of the open ones, if the session that presents them holds them.
 	takeHeld = `DELETE FROM open o USING unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS u (webhook_id, id, lease, n)
 		WHERE o.webhook_id = u.webhook_id AND o.id = u.id AND o.lease = u.lease
-		RETURNING u.n, o.event_id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at`
-	// findFailed gives those of attempts that are in the history as failed.
-	findFailed = `SELECT a.id FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
+		RETURNING u.n, o.event_id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at,
+			o.environment_id`
+	// findFailed gives those of attempts that are in the history as failed, with what their receivers answered.
+	findFailed = `SELECT a.id, a.http_status FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
 		JOIN attempts a ON a.webhook_id = u.webhook_id AND a.id = u.id WHERE a.status = 2`
 	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now
 		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, now) WHERE w.id = u.id AND w.enabled
@@ -57,7 +58,7 @@ func (s *Store) commitRecords(ops []*op[recordOp]) error {
 			s.makeDay(o.call.Results[i].Delivery.ID, o.call.Now)
 		}
 	}
-	return s.inGroup(func(g *group) error {
+	return s.inGroup(s.shards.records, func(g *group) error {
 		r := recording{group: g}
 		if err := r.take(ops); err != nil {
 			return err
@@ -85,8 +86,8 @@ type recording struct {
 		ids ids
 		now times
 	}
-	// predecessors are the failed attempts in the history whose retries are done.
-	predecessors map[carteiro.ID]bool
+	// predecessors are the failed attempts in the history whose retries are done, with their HTTP status.
+	predecessors map[carteiro.ID]int
 
 	webhooks, ids, events                    ids
 	previous                                 maybeIDs
@@ -104,9 +105,10 @@ type recording struct {
 // taken is an attempt that its session held, taken out of the open ones.
 type taken struct {
 	carteiro.Attempt
-	result   *store.Result
-	exchange *exchange
-	now      time.Time
+	environment carteiro.ID
+	result      *store.Result
+	exchange    *exchange
+	now         time.Time
 }
 
 // take begins the transaction and takes the attempts out of the open ones that their sessions hold. The others are told
@@ -147,13 +149,16 @@ func (r *recording) take(ops []*op[recordOp]) error {
 		for rows.Next() {
 			var n, trigger int64
 			var a carteiro.Attempt
-			if err := rows.Scan(&n, toID(&a.EventID), &a.EventType, &a.Number, &a.ChainStart, &trigger, toID(&a.PreviousID), toTime(&a.DueAt)); err != nil {
+			var environment carteiro.ID
+			err := rows.Scan(&n, toID(&a.EventID), &a.EventType, &a.Number, &a.ChainStart, &trigger, toID(&a.PreviousID), toTime(&a.DueAt),
+				toID(&environment))
+			if err != nil {
 				return err
 			}
 			p := all[n-1]
 			a.WebhookID, a.ID, a.Trigger = webhooks[n-1], ids[n-1], triggerOf(trigger)
 			p.op.recorded[p.result].Lost = false
-			r.taken = append(r.taken, taken{a, &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now})
+			r.taken = append(r.taken, taken{a, environment, &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now})
 		}
 		return rows.Err()
 	})
@@ -172,11 +177,12 @@ func (r *recording) findPredecessors() error {
 	if len(previous) == 0 {
 		return nil
 	}
-	r.predecessors = make(map[carteiro.ID]bool)
+	r.predecessors = make(map[carteiro.ID]int)
 	return r.each(func(scan func(...any) error) error {
 		var failed carteiro.ID
-		err := scan(toID(&failed))
-		r.predecessors[failed] = true
+		var httpStatus int
+		err := scan(toID(&failed), &httpStatus)
+		r.predecessors[failed] = httpStatus
 		return err
 	}, findFailed, webhooks, previous)
 }
@@ -185,8 +191,8 @@ func (r *recording) record(t *taken) error {
 	if err := r.append(t); err != nil {
 		return err
 	}
-	if t.IsRetry() && r.predecessors[t.PreviousID] {
-		r.tally.retrying(t.WebhookID, t.PreviousID, t.EventType, -1)
+	if httpStatus, failed := r.predecessors[t.PreviousID]; failed && t.IsRetry() {
+		r.tally.retrying(t.WebhookID, t.PreviousID, t.EventType, httpStatus, -1)
 	}
 	if err := r.succeed(t); err != nil {
 		return err
@@ -195,6 +201,7 @@ func (r *recording) record(t *taken) error {
 		r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
 	}
 	r.noteHealth(t)
+	r.tally.recorded(t.environment, t.result.Outcome, t.now)
 	return nil
 }
 
@@ -209,8 +216,8 @@ func (r *recording) append(t *taken) error {
 		due = time.Time{}
 	}
 	o, x := t.result.Outcome, t.exchange
-	r.tally.open(t.WebhookID, t.EventType, -1)
-	r.tally.finished(t.WebhookID, t.ID, t.EventType, x.status, 1)
+	r.tally.open(t.environment, t.WebhookID, t.EventType, -1)
+	r.tally.finished(t.WebhookID, t.ID, t.EventType, o.HTTPStatus, x.status)
 	r.webhooks, r.ids, r.events = append(r.webhooks, t.WebhookID), append(r.ids, t.ID), append(r.events, t.EventID)
 	r.previous, r.types, r.due = append(r.previous, t.PreviousID), append(r.types, t.EventType), append(r.due, due)
 	r.statuses, r.triggers = append(r.statuses, x.status), append(r.triggers, trigger)
@@ -232,10 +239,10 @@ func (r *recording) succeed(t *taken) error {
 	next := *t.result.Next
 	next.WebhookID, next.EventID, next.EventType, next.PreviousID = t.WebhookID, t.EventID, t.EventType, t.ID
 	if !t.result.Outcome.Success && next.IsRetry() {
-		r.tally.retrying(t.WebhookID, t.ID, t.EventType, 1)
+		r.tally.retrying(t.WebhookID, t.ID, t.EventType, t.result.Outcome.HTTPStatus, 1)
 	}
-	r.tally.open(t.WebhookID, t.EventType, 1)
-	return r.open.add(&next, 0)
+	r.tally.open(t.environment, t.WebhookID, t.EventType, 1)
+	return r.open.add(&next, t.environment, 0)
 }
 
 // noteHealth notes how the receiver did, where it was asked. A failing test says nothing of it that its operator did
@@ -246,7 +253,7 @@ func (r *recording) noteHealth(t *taken) {
 		return
 	}
 	if test := t.result.Delivery.Event != nil && t.result.Delivery.Event.Test; t.result.Outcome.Success || !test {
-		r.tally.sent(t.WebhookID, t.result.Outcome.Success)
+		r.tally.sent(t.WebhookID, t.result.Outcome)
 	}
 }
 

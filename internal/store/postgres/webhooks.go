@@ -10,7 +10,8 @@ import (
 	"carteiro/internal/store"
 )
 
-const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings`
+const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at,
+	failing_since, last_failed_at, last_error, settings`
 
 const (
 	getWebhook   = `SELECT ` + webhookColumns + ` FROM webhooks WHERE id = $1`
@@ -18,8 +19,9 @@ const (
 		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL ORDER BY created_at, id`
 	// The owner must not go while a webhook comes.
 	keepOwner     = `SELECT 1 FROM owners WHERE environment_id = $1 AND kind = $2 AND id = $3 FOR KEY SHARE`
-	insertWebhook = `INSERT INTO webhooks (` + webhookColumns + `) VALUES ($1, $2, $3, $4, $5, 1, 0, $6, $7, $8, $9)`
-	updateWebhook = `UPDATE webhooks SET enabled = $3, version = version + 1, updated_at = $4, deleted_at = $5, settings = $6
+	insertWebhook = `INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, last_error,
+		created_at, updated_at, deleted_at, settings, folded) VALUES ($1, $2, $3, $4, $5, 1, 0, '', $6, $7, $8, $9, $10)`
+	updateWebhook = `UPDATE webhooks SET enabled = $3, version = version + 1, updated_at = $4, deleted_at = $5, settings = $6, folded = $7
 		WHERE id = $1 AND version = $2 AND deleted_at IS NULL RETURNING owner_kind, owner_id, environment_id`
 	webhookThere   = `SELECT EXISTS (SELECT FROM webhooks WHERE id = $1 AND deleted_at IS NULL)`
 	deleteWebhooks = `UPDATE webhooks SET version = version + 1, updated_at = $4, deleted_at = $4
@@ -70,12 +72,15 @@ func (s *settings) decodeInto(w *carteiro.Webhook) {
 	}
 }
 
-// readWebhook reads webhookColumns.
-func readWebhook(scan func(...any) error) (*carteiro.Webhook, error) {
+// readWebhook reads webhookColumns, and into more what comes behind them.
+func readWebhook(scan func(...any) error, more ...any) (*carteiro.Webhook, error) {
 	w := new(carteiro.Webhook)
 	var encoded []byte
-	err := scan(toID(&w.ID), toID(&w.EnvironmentID), &w.OwnerKind, toID(&w.OwnerID), &w.Enabled, &w.Version, &w.FailuresInARow,
-		toTime(&w.CreatedAt), toTime(&w.UpdatedAt), toTime(&w.DeletedAt), &encoded)
+	err := scan(append([]any{
+		toID(&w.ID), toID(&w.EnvironmentID), &w.OwnerKind, toID(&w.OwnerID), &w.Enabled, &w.Version, &w.FailuresInARow,
+		toTime(&w.CreatedAt), toTime(&w.UpdatedAt), toTime(&w.DeletedAt), toTime(&w.FailingSince), toTime(&w.LastFailedAt),
+		octet{&w.LastError}, &encoded,
+	}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 			return store.ErrNotFound
 		}
 		_, err = t.run(insertWebhook, id(w.ID), id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID), w.Enabled,
-			moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt), encoded)
+			moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name))
 		if err != nil {
 			return conflict(err)
 		}
@@ -123,7 +128,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 	}
 	w := *webhook
 	err = s.inTx(ctx, func(t *tx) error {
-		found, err := t.found(updateWebhook, id(w.ID), w.Version, w.Enabled, moment(w.UpdatedAt), moment(w.DeletedAt), encoded)(
+		found, err := t.found(updateWebhook, id(w.ID), w.Version, w.Enabled, moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name))(
 			&w.OwnerKind, toID(&w.OwnerID), toID(&w.EnvironmentID))
 		if err != nil {
 			return err

@@ -15,8 +15,8 @@ var (
 
 	insertEvent = newQuery(`INSERT INTO events (id, attempts, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name,
 		type, occurred_at, test, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	insertOpen = newQuery(`INSERT INTO open (webhook_id, id, event, event_type, number, chain_start, trigger, previous_id, due_at, lease)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	insertOpen = newQuery(`INSERT INTO open (webhook_id, id, event, event_type, number, chain_start, trigger, previous_id, due_at, environment_id, lease)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 )
 
 // Accept implements [store.Queue].
@@ -114,8 +114,9 @@ func (a *acceptance) add(item *store.AcceptItem) error {
 				ID: first.ID, WebhookID: first.WebhookID, EventType: e.Type,
 				Number: 1, ChainStart: 1, Trigger: first.Trigger, DueAt: e.AcceptedAt(),
 			},
-			event: number,
-			lease: lease,
+			event:       number,
+			environment: e.EnvironmentID,
+			lease:       lease,
 		})
 		if err != nil {
 			return fmt.Errorf("open attempt %s: %w", first.ID, err)
@@ -140,7 +141,9 @@ func (t *tx) insertEvent(e *carteiro.Event, attempts int) (int64, error) {
 type openRow struct {
 	attempt carteiro.Attempt
 	event   int64
-	lease   int64 // 0: nobody holds it
+	// environment is the event's; zero when it was not asked for.
+	environment carteiro.ID
+	lease       int64 // 0: nobody holds it
 }
 
 func (t *tx) insertOpen(o *openRow) error {
@@ -150,13 +153,13 @@ func (t *tx) insertOpen(o *openRow) error {
 		return err
 	}
 	row := t.write(insertOpen).id(a.WebhookID).id(a.ID).int(o.event).text(a.EventType).
-		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).maybeID(a.PreviousID).time(a.DueAt)
+		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).maybeID(a.PreviousID).time(a.DueAt).id(o.environment)
 	if o.lease == 0 {
 		row.null()
 	} else {
 		row.int(o.lease)
 	}
-	t.tally.open(a.WebhookID, a.EventType, 1)
+	t.tally.open(o, 1)
 	return row.run()
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,7 +183,7 @@ func (l *load) result(e *carteiro.Event, a store.AcceptAttempt) store.Result {
 // failed makes a success a failure that is followed by a retry.
 func (l *load) failed(r store.Result) store.Result {
 	d := r.Delivery
-	r.Outcome.Success = false
+	r.Outcome.Success, r.Outcome.HTTPStatus = false, 503
 	r.Next = &carteiro.Attempt{
 		ID: l.ids.New(l.now), WebhookID: d.WebhookID, EventID: d.EventID, EventType: d.EventType, Number: 2, ChainStart: 1,
 		Trigger: carteiro.TriggerAutomatic, PreviousID: d.ID, DueAt: l.now.Add(time.Hour), Status: carteiro.StatusPending,
@@ -214,10 +215,68 @@ func (l *load) questions() map[string]store.ListLogs {
 		"some hours":           {From: l.now.Add(-10 * day), To: l.now.Add(-10*day + 90*time.Minute)},
 		"days, one type":       {From: l.now.Add(-20*day - 7*time.Minute), To: l.now.Add(-10*day + 7*time.Minute), EventType: "event_action"},
 		"pending":              {Status: carteiro.StatusPending},
+		"server errors":        {HTTP: &carteiro.StatusRange{Min: 500, Max: 599}},
+		"a status of none":     {HTTP: &carteiro.StatusRange{Min: 201, Max: 201}},
+		"begins with":          {IDs: &store.IDRange{First: carteiro.MinID(l.now.Add(-15 * day)), Last: carteiro.MinID(l.now.Add(-15*day + 65*time.Second))}},
 	}
 	for name, p := range questions {
 		p.WebhookID, p.Limit = l.webhooks[0], 25
 		questions[name] = p
 	}
 	return questions
+}
+
+// The overview of an environment with 5,000 webhooks that fail, a month of activity, and 200,000 attempts that wait.
+func BenchmarkOverview(b *testing.B) {
+	s := openTemp(b)
+	l := newLoad(b, s, 5000)
+	register(b, s, l.webhooks)
+	for range 60 {
+		l.history(2000, 12*time.Hour)
+	}
+	var items []store.AcceptItem
+	for i := range 200_000 {
+		item := newItem(&l.ids, l.webhooks[i%len(l.webhooks)])
+		item.Attempts[0].Held = i%10 == 0
+		if items = append(items, item); len(items) == 2000 {
+			if _, err := s.Accept(b.Context(), store.Accept{Now: l.now, Session: l.session, Items: items}); err != nil {
+				b.Fatal(err)
+			}
+			items = nil
+		}
+	}
+	for name, p := range map[string]store.Overview{
+		"hour": {From: l.now.Add(-time.Hour), ByMinute: true}, "day": {From: l.now.Add(-24 * time.Hour), ByMinute: true},
+		"month": {From: l.now.Add(-30 * 24 * time.Hour)},
+	} {
+		p.Now, p.Failing = l.now, 10
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if o, err := s.Overview(b.Context(), p); err != nil || len(o.Failing) == 0 && name == "month" {
+					b.Fatal(o, err)
+				}
+			}
+		})
+	}
+}
+
+// register makes webhooks of these ids, many at once so that they share commits.
+func register(b *testing.B, s *Store, ids []carteiro.ID) {
+	b.Helper()
+	owner := carteiro.Owner{Kind: carteiro.OwnerAgent, Name: "Reception", CreatedAt: start, UpdatedAt: start}
+	if _, _, err := s.PutOwner(b.Context(), store.PutOwner{Owner: owner}); err != nil {
+		b.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 100 {
+		all.Go(func() {
+			for n := i; n < len(ids); n += 100 {
+				w := &carteiro.Webhook{ID: ids[n], OwnerKind: owner.Kind, Name: "Hook", Enabled: true, CreatedAt: start, UpdatedAt: start}
+				if err := s.CreateWebhook(b.Context(), w); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -5,7 +5,12 @@ import (
 )
 
 // listKind is a combination of filters that has queries of its own.
-type listKind struct{ status, typed int }
+type listKind struct{ status, typed, http int }
+
+// listQueries holds the query of each combination.
+type listQueries [wantKinds][2][2]*query
+
+func (q *listQueries) of(k listKind) *query { return q[k.status][k.typed][k.http] }
 
 // statuses of finished attempts that can be asked for; 0 stands for all.
 const (
@@ -13,6 +18,7 @@ const (
 	wantSuccess
 	wantFailed
 	wantRetrying
+	wantFailures // failed or retrying: what a range of HTTP statuses comes to that holds no success
 	wantKinds
 )
 
@@ -29,20 +35,25 @@ func statusIndex(status carteiro.Status) int {
 	}
 }
 
-// The queries of each combination of status and event type.
+// The queries of each combination of status, event type and range of HTTP statuses, whose parameters come in this order.
 var (
 	listFinished  = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + " ORDER BY id DESC LIMIT ? OFFSET ?" })
 	countFinished = kindQueries(func(k listKind) string { return "SELECT count(*) FROM" + k.source() })
 	// Hours are read from the newest, those with a match only.
 	matchingHours = kindQueries(func(k listKind) string {
-		return "SELECT hour, sum(" + k.sum() + ") AS n FROM counts WHERE webhook_id = ? AND hour >= ? AND hour <= ?" + k.ofType() +
+		return "SELECT hour, sum(" + k.sum() + ") AS n FROM counts WHERE webhook_id = ? AND hour >= ? AND hour <= ?" + k.filter() +
 			" GROUP BY hour HAVING n > 0 ORDER BY hour DESC"
 	})
 	sumHours = kindQueries(func(k listKind) string {
-		return "SELECT sum(" + k.sum() + ") FROM counts WHERE webhook_id = ? AND hour >= ? AND hour < ?" + k.ofType()
+		return "SELECT sum(" + k.sum() + ") FROM counts WHERE webhook_id = ? AND hour >= ? AND hour < ?" + k.filter()
 	})
+	// Totals are not kept by HTTP status: there are few enough hours.
 	sumTotals = kindQueries(func(k listKind) string {
-		return "SELECT sum(" + k.sum() + ") FROM totals WHERE webhook_id = ?" + k.ofType()
+		table := "totals"
+		if k.http == 1 {
+			table = "counts"
+		}
+		return "SELECT sum(" + k.sum() + ") FROM " + table + " WHERE webhook_id = ?" + k.filter()
 	})
 
 	listOpen = [2]*query{
@@ -57,27 +68,19 @@ var (
 		newQuery(`SELECT sum(open) FROM totals WHERE webhook_id = ?`),
 		newQuery(`SELECT sum(open) FROM totals WHERE webhook_id = ? AND event_type = ?`),
 	}
-
-	eventNumber = newQuery(`SELECT number FROM events WHERE id = ?`)
-	// The attempts of an event at a webhook: the open one, the first, and the later ones.
-	listEvent = newQuery(`SELECT id, 'pending', event_type FROM open INDEXED BY open_once WHERE webhook_id = ?1 AND event = ?2
-		UNION ALL SELECT id, ` + readStatus + `, event_type FROM attempts a
-			WHERE webhook_id = ?1 AND id BETWEEN ?3 AND ?4 AND event = ?2 AND number = 1
-		UNION ALL SELECT id, ` + readStatus + `, event_type FROM attempts a INDEXED BY attempts_later
-			WHERE webhook_id = ?1 AND event = ?2 AND number > 1
-		ORDER BY 1 DESC`)
 )
 
 const (
 	retryOf = `(SELECT 1 FROM open o INDEXED BY open_retries
 		WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start)`
-	readStatus = `CASE WHEN status = 1 THEN 'success' WHEN EXISTS ` + retryOf + ` THEN 'retrying' ELSE 'failed' END`
 )
 
-func kindQueries(sql func(listKind) string) (all [wantKinds][2]*query) {
+func kindQueries(sql func(listKind) string) (all listQueries) {
 	for status := range all {
 		for typed := range all[status] {
-			all[status][typed] = newQuery(sql(listKind{status, typed}))
+			for http := range all[status][typed] {
+				all[status][typed][http] = newQuery(sql(listKind{status, typed, http}))
+			}
 		}
 	}
 	return all
@@ -88,34 +91,37 @@ func (k listKind) source() string {
 	const in = " WHERE a.webhook_id = ? AND a.id >= ? AND a.id < ?"
 	switch k.status {
 	case wantSuccess:
-		return " attempts a" + in + k.ofType() + " AND a.status = 1"
+		return " attempts a" + in + k.filter() + " AND a.status = 1"
 	case wantFailed:
-		return " attempts a INDEXED BY attempts_failed" + in + k.ofType() + " AND a.status = 2 AND NOT EXISTS " + retryOf
+		return " attempts a INDEXED BY attempts_failed" + in + k.filter() + " AND a.status = 2 AND NOT EXISTS " + retryOf
+	case wantFailures:
+		return " attempts a INDEXED BY attempts_failed" + in + k.filter() + " AND a.status = 2"
 	case wantRetrying:
 		// From the retries to what they retry, if that is still there.
 		return ` (SELECT o.previous_id AS id FROM open o INDEXED BY open_retries CROSS JOIN attempts a ON a.webhook_id = o.webhook_id AND a.id = o.previous_id
 			WHERE o.webhook_id = ? AND o.previous_id >= ? AND o.previous_id < ? AND o.number > o.chain_start` +
-			k.ofTypeIn("a.") + ` AND a.status = 2)`
+			k.filterIn("a.") + ` AND a.status = 2)`
 	default:
-		return " attempts a" + in + k.ofType()
+		return " attempts a" + in + k.filter()
 	}
 }
 
 // sum is the columns of counts and totals that count what matches.
 func (k listKind) sum() string {
-	return [...]string{"success + failed", "success", "failed - retrying", "retrying"}[k.status]
+	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.status]
 }
 
-func (k listKind) ofType() string { return k.ofTypeIn("") }
+func (k listKind) filter() string { return k.filterIn("") }
 
-func (k listKind) ofTypeIn(table string) string {
-	if k.typed == 0 {
-		return ""
+func (k listKind) filterIn(table string) (sql string) {
+	if k.typed == 1 {
+		sql = " AND " + table + "event_type = ?"
 	}
-	return " AND " + table + "event_type = ?"
+	if k.http == 1 {
+		sql += " AND " + table + "http_status BETWEEN ? AND ?"
+	}
+	return sql
 }
-
-func (k listKind) list() *query { return listFinished[k.status][k.typed] }
 
 // total says how many entries match between From and To.
 func (l *listing) total() (total int, err error) {
@@ -143,7 +149,7 @@ func (l *listing) totalFinished() (int, error) {
 		return 0, nil
 	}
 	if l.all == (span{to: endOfTime}) {
-		n, err := l.ofType(l.query(sumTotals[l.kind.status][l.kind.typed]).id(l.webhook)).number()
+		n, err := l.filter(l.query(sumTotals.of(l.kind)).id(l.webhook)).number()
 		return int(n), err
 	}
 	// The whole hours of the span are those from first up to, but without, last.
@@ -154,7 +160,7 @@ func (l *listing) totalFinished() (int, error) {
 	if first >= last {
 		return l.count(l.all)
 	}
-	n, err := l.ofType(l.query(sumHours[l.kind.status][l.kind.typed]).id(l.webhook).int(first).int(last)).number()
+	n, err := l.filter(l.query(sumHours.of(l.kind)).id(l.webhook).int(first).int(last)).number()
 	if err != nil {
 		return 0, err
 	}
@@ -173,12 +179,21 @@ func (l *listing) ofType(rows *stmt) *stmt {
 	return rows
 }
 
+// filter binds what listKind.filter asks for.
+func (l *listing) filter(rows *stmt) *stmt {
+	l.ofType(rows)
+	if l.http != nil {
+		rows.int(int64(l.http.Min)).int(int64(l.http.Max))
+	}
+	return rows
+}
+
 // count says how many finished attempts match in a span, one by one.
 func (l *listing) count(in span) (int, error) {
 	if in.empty() {
 		return 0, nil
 	}
-	n, err := l.bind(l.query(countFinished[l.kind.status][l.kind.typed]), in).number()
+	n, err := l.filter(l.in(l.query(countFinished.of(l.kind)), in)).number()
 	return int(n), err
 }
 
@@ -186,14 +201,14 @@ func (l *listing) countOpen(in span) (int, error) {
 	if in.empty() {
 		return 0, nil
 	}
-	n, err := l.bind(l.query(countOpen[l.openKind]), in).number()
+	n, err := l.ofType(l.in(l.query(countOpen[l.openKind]), in)).number()
 	return int(n), err
 }
 
 // eachHour calls do with each hour of a span in which finished attempts match, the newest first, and with how many
 // match in the whole of it, until do says to stop.
 func (l *listing) eachHour(in span, do func(hour int64, count int) (more bool, err error)) error {
-	rows := l.ofType(l.query(matchingHours[l.kind.status][l.kind.typed]).id(l.webhook).int(hourOf(in.from)).int(hourOf(in.to)))
+	rows := l.filter(l.query(matchingHours.of(l.kind)).id(l.webhook).int(hourOf(in.from)).int(hourOf(in.to)))
 	for rows.next() {
 		if more, err := do(rows.colInt(0), int(rows.colInt(1))); err != nil || !more {
 			_ = rows.end() // stopped half way

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"encoding/binary"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 )
@@ -17,14 +16,18 @@ func encodeHeaders(h http.Header) []byte {
 		return nil
 	}
 	size := binary.MaxVarintLen16
+	var some [24]string // as many as a usual delivery has, without going to the heap
+	names := some[:0]
 	for name, values := range h {
+		names = append(names, name)
 		size += len(name) + 2*binary.MaxVarintLen16
 		for _, value := range values {
 			size += len(value) + binary.MaxVarintLen32
 		}
 	}
 	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(h)))
-	for _, name := range slices.Sorted(maps.Keys(h)) {
+	slices.Sort(names)
+	for _, name := range names {
 		b = appendString(b, name)
 		values := h[name]
 		if values == nil {

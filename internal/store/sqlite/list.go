@@ -53,6 +53,7 @@ type listing struct {
 	*conn
 	webhook   carteiro.ID
 	eventType string
+	http      *carteiro.StatusRange
 	all       span // between From and To
 	open      bool // whether open attempts may match
 	finished  bool // whether finished ones may
@@ -63,9 +64,9 @@ type listing struct {
 
 func newListing(c *conn, p *store.ListLogs) *listing {
 	l := &listing{
-		conn: c, webhook: p.WebhookID, eventType: p.EventType,
+		conn: c, webhook: p.WebhookID, eventType: p.EventType, http: p.HTTP,
 		all:      span{to: endOfTime},
-		open:     p.Status == "" || p.Status == carteiro.StatusPending,
+		open:     (p.Status == "" || p.Status == carteiro.StatusPending) && p.HTTP == nil,
 		finished: p.Status != carteiro.StatusPending,
 		kind:     listKind{status: statusIndex(p.Status)},
 	}
@@ -78,14 +79,23 @@ func newListing(c *conn, p *store.ListLogs) *listing {
 	if p.EventType != "" {
 		l.kind.typed, l.openKind = 1, 1
 	}
+	if p.HTTP != nil {
+		l.kind.http = 1
+		if onlyFailures(*p.HTTP) && p.Status == "" {
+			l.kind.status = wantFailures
+		}
+	}
 	return l
 }
 
 func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	var ids []carteiro.ID
-	if p.EventID.IsZero() {
+	switch {
+	case p.IDs != nil:
+		ids, err = l.findInRange(p, &page)
+	case p.EventID.IsZero():
 		ids, page.Total, err = l.find(p)
-	} else {
+	default:
 		ids, page.Total, err = l.findOfEvent(p)
 	}
 	if err != nil {
@@ -130,7 +140,7 @@ func (l *listing) take(in span, skip, n int) (ids []carteiro.ID, err error) {
 	var open []carteiro.ID
 	if l.open && l.openTotal > 0 {
 		// It ends with the last that matches: there may be very many others behind it.
-		if open, err = l.ids(l.query(listOpen[l.openKind]), in, min(skip+n, l.openTotal), 0); err != nil {
+		if open, err = l.ids(l.ofType(l.in(l.query(listOpen[l.openKind]), in)), min(skip+n, l.openTotal), 0); err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +172,7 @@ func (l *listing) takeFinished(in span, skip, n int) (ids []carteiro.ID, err err
 			skip -= count
 			return true, nil
 		}
-		found, err := l.ids(l.query(l.kind.list()), part, n-len(ids), skip)
+		found, err := l.ids(l.filter(l.in(l.query(listFinished.of(l.kind)), part)), n-len(ids), skip)
 		ids, skip = append(ids, found...), 0
 		return len(ids) < n, err
 	})
@@ -197,42 +207,14 @@ func (l *listing) skipHours(in span, skip int) (rest span, left int, err error) 
 	return rest, left, err
 }
 
-// ids reads the ids that a query gives for a span.
-func (l *listing) ids(rows *stmt, in span, limit, offset int) (ids []carteiro.ID, err error) {
-	rows = l.bind(rows, in).int(int64(limit)).int(int64(offset))
+// ids reads the ids that a query gives.
+func (l *listing) ids(rows *stmt, limit, offset int) (ids []carteiro.ID, err error) {
+	rows.int(int64(limit)).int(int64(offset))
 	for rows.next() {
 		ids = append(ids, rows.colID(0))
 	}
 	return ids, rows.end()
 }
 
-func (l *listing) bind(rows *stmt, in span) *stmt {
-	rows.id(l.webhook).id(in.from).id(in.to)
-	if l.eventType != "" {
-		rows.text(l.eventType)
-	}
-	return rows
-}
-
-// findOfEvent is find for the attempts of one event, which are few.
-func (l *listing) findOfEvent(p *store.ListLogs) (ids []carteiro.ID, total int, err error) {
-	number, err := l.query(eventNumber).id(p.EventID).number()
-	if err != nil || number == 0 {
-		return nil, 0, err
-	}
-	rows := l.query(listEvent).id(l.webhook).int(number).id(p.EventID.MinSibling()).id(p.EventID.MaxSibling())
-	for rows.next() {
-		id, status := rows.colID(0), carteiro.Status(rows.colText(1))
-		switch {
-		case p.Status != "" && status != p.Status, p.EventType != "" && rows.colText(2) != p.EventType,
-			lessID(id, l.all.from), !lessID(id, l.all.to):
-			continue
-		}
-		total++
-		if p.Before.IsZero() || lessID(id, p.Before) {
-			ids = append(ids, id)
-		}
-	}
-	ids = ids[min(p.Offset, len(ids)):]
-	return ids[:min(p.Limit+1, len(ids))], total, rows.end()
-}
+// in binds the webhook and a span.
+func (l *listing) in(rows *stmt, in span) *stmt { return rows.id(l.webhook).id(in.from).id(in.to) }

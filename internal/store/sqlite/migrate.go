@@ -7,6 +7,10 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"zombiezen.com/go/sqlite"
+
+	"carteiro"
 )
 
 // applicationID marks a file as Carteiro's; it spells "Crto".
@@ -41,6 +45,9 @@ func migrations() ([]string, error) {
 func (c *conn) migrate(path string, shared bool) error {
 	steps, err := migrations()
 	if err != nil {
+		return err
+	}
+	if err := c.defineFunctions(); err != nil {
 		return err
 	}
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
@@ -82,6 +89,25 @@ func (c *conn) migrateInside(path string, steps []string, shared bool) error {
 		return err
 	}
 	return c.exec(fmt.Sprintf("PRAGMA user_version = %d", len(steps)))
+}
+
+// defineFunctions makes known to SQL what migrations need of this package: hourOf and fold.
+func (c *conn) defineFunctions() error {
+	err := c.db.CreateFunction("hour", &sqlite.FunctionImpl{
+		NArgs: 1, Deterministic: true,
+		Scalar: func(_ sqlite.Context, args []sqlite.Value) (sqlite.Value, error) {
+			return sqlite.IntegerValue(hourOf(carteiro.ID(args[0].Blob()))), nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.db.CreateFunction("fold", &sqlite.FunctionImpl{
+		NArgs: 1, Deterministic: true,
+		Scalar: func(_ sqlite.Context, args []sqlite.Value) (sqlite.Value, error) {
+			return sqlite.TextValue(fold(args[0].Text())), nil
+		},
+	})
 }
 
 // script runs the statements of a text, one after the other.

@@ -13,16 +13,20 @@ var (
 		(SELECT environment_id, key FROM idempotency INDEXED BY idempotency_by_end WHERE expires_at <= ? LIMIT ?)`)
 	oldHours = newQuery(`SELECT DISTINCT hour, webhook_id FROM counts INDEXED BY counts_by_hour
 		WHERE hour <= ?1 AND (hour, webhook_id) > (?2, ?3) ORDER BY hour, webhook_id LIMIT 1`)
-	oldAttempts = newQuery(`SELECT id, status, event, exchange, event_type FROM attempts
+	oldAttempts = newQuery(`SELECT id, status, event, exchange, event_type, http_status FROM attempts
 		WHERE webhook_id = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?`)
 	deleteAttempt  = newQuery(`DELETE FROM attempts WHERE webhook_id = ? AND id = ?`)
 	deleteExchange = newQuery(`DELETE FROM exchanges WHERE id = ?`)
 	hasOpenRetry   = newQuery(`SELECT 1 FROM open INDEXED BY open_retries
 		WHERE webhook_id = ? AND previous_id = ? AND number > chain_start`)
-	attemptsOf   = newQuery(`SELECT attempts FROM events WHERE number = ?`)
-	lessAttempts = newQuery(`UPDATE events SET attempts = attempts - 1 WHERE number = ?`)
-	deleteEvent  = newQuery(`DELETE FROM events WHERE number = ?`)
-	purgeEvents  = newQuery(`DELETE FROM events WHERE number IN
+	attemptsOf    = newQuery(`SELECT attempts FROM events WHERE number = ?`)
+	lessAttempts  = newQuery(`UPDATE events SET attempts = attempts - 1 WHERE number = ?`)
+	deleteEvent   = newQuery(`DELETE FROM events WHERE number = ?`)
+	purgeSessions = newQuery(`DELETE FROM tokens WHERE id IN
+		(SELECT id FROM tokens INDEXED BY tokens_of_sessions WHERE session = 1 AND expires_at <= ? LIMIT ?)`)
+	purgeBulkRetries = newQuery(`DELETE FROM bulk_retries WHERE (webhook_id, id) IN
+		(SELECT webhook_id, id FROM bulk_retries INDEXED BY bulk_retries_ended WHERE ended_at < ? LIMIT ?)`)
+	purgeEvents = newQuery(`DELETE FROM events WHERE number IN
 		(SELECT number FROM events INDEXED BY events_unwanted WHERE attempts = 0 AND id < ? LIMIT ?)`)
 )
 
@@ -47,7 +51,30 @@ func (t *tx) purge(p *store.Purge) (more bool, err error) {
 	}
 	// Events go with their last attempt; these never had one.
 	events, err := t.changed(t.write(purgeEvents).id(carteiro.MinID(p.Before)).int(limit))
-	return max(keys, attempts, events) >= p.Limit, err
+	if err != nil {
+		return false, err
+	}
+	others, err := t.purgeOthers(p)
+	return max(keys, attempts, events, others) >= p.Limit, err
+}
+
+// purgeOthers deletes what has a life of its own. It says how many there were of the most numerous.
+func (t *tx) purgeOthers(p *store.Purge) (deleted int, err error) {
+	limit := int64(p.Limit)
+	if deleted, err = t.purgeActivity(p.Now, p.Limit); err != nil {
+		return 0, err
+	}
+	for _, purge := range []*stmt{
+		t.write(purgeSessions).time(p.Now).int(limit),
+		t.write(purgeBulkRetries).time(p.Before).int(limit),
+	} {
+		n, err := t.changed(purge)
+		if err != nil {
+			return 0, err
+		}
+		deleted = max(deleted, n)
+	}
+	return deleted, nil
 }
 
 // purgeAttempts deletes attempts that are older than before, the oldest hours first.
@@ -88,6 +115,7 @@ type oldAttempt struct {
 	id                      carteiro.ID
 	status, event, exchange int64
 	eventType               string
+	httpStatus              int
 }
 
 func (t *tx) purgeHour(place purgePlace, before carteiro.ID, limit int) (deleted int, err error) {
@@ -100,6 +128,7 @@ func (t *tx) purgeHour(place purgePlace, before carteiro.ID, limit int) (deleted
 	for rows.next() {
 		old = append(old, oldAttempt{
 			id: rows.colID(0), status: rows.colInt(1), event: rows.colInt(2), exchange: rows.colInt(3), eventType: rows.colText(4),
+			httpStatus: int(rows.colInt(5)),
 		})
 	}
 	if err := rows.end(); err != nil {
@@ -121,14 +150,14 @@ func (t *tx) purgeAttempt(webhook carteiro.ID, a *oldAttempt) error {
 	if err := t.write(deleteExchange).int(a.exchange).run(); err != nil {
 		return err
 	}
-	t.tally.finished(webhook, a.id, a.eventType, a.status, -1)
+	t.tally.finished(webhook, a.id, a.eventType, a.httpStatus, a.status, -1)
 	if a.status == statusFailed {
 		retrying, err := t.query(hasOpenRetry).id(webhook).id(a.id).exists()
 		if err != nil {
 			return err
 		}
 		if retrying {
-			t.tally.retrying(webhook, a.id, a.eventType, -1)
+			t.tally.retrying(webhook, a.id, a.eventType, a.httpStatus, -1)
 		}
 	}
 	attempts, err := t.query(attemptsOf).int(a.event).number()

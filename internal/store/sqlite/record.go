@@ -11,16 +11,16 @@ import (
 )
 
 var (
-	heldOpen = newQuery(`SELECT event, event_type, number, chain_start, trigger, previous_id, due_at FROM open
+	heldOpen = newQuery(`SELECT event, event_type, number, chain_start, trigger, previous_id, due_at, environment_id FROM open
 		WHERE webhook_id = ? AND id = ? AND lease = ?`)
 	deleteOpen     = newQuery(`DELETE FROM open WHERE webhook_id = ? AND id = ?`)
 	insertExchange = newQuery(`INSERT INTO exchanges (finished_at, duration, reason, error, detail, http_status, retry_after, response_truncated,
 		request_method, request_url, request_headers, response_headers, shared_tail, request_head, response_body)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	insertAttempt = newQuery(`INSERT INTO attempts (webhook_id, id, status, event, exchange, number, chain_start, trigger, due_at, previous_id, event_type)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	insertAttempt = newQuery(`INSERT INTO attempts (webhook_id, id, status, event, exchange, number, chain_start, trigger, due_at, previous_id, event_type, http_status)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	moreAttempts  = newQuery(`UPDATE events SET attempts = attempts + 1 WHERE number = ?`)
-	attemptStatus = newQuery(`SELECT status FROM attempts WHERE webhook_id = ? AND id = ?`)
+	attemptStatus = newQuery(`SELECT status, http_status FROM attempts WHERE webhook_id = ? AND id = ?`)
 )
 
 // Record implements [store.Queue].
@@ -62,7 +62,7 @@ func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, e
 	if err := t.write(deleteOpen).id(o.attempt.WebhookID).id(o.attempt.ID).run(); err != nil {
 		return false, err
 	}
-	t.tally.open(o.attempt.WebhookID, o.attempt.EventType, -1)
+	t.tally.open(o, -1)
 	if err := t.append(o, r.Outcome, x); err != nil {
 		return false, err
 	}
@@ -76,6 +76,7 @@ func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, e
 		err = t.write(switchOff).time(p.Now).id(o.attempt.WebhookID).run()
 	}
 	t.noteHealth(&o.attempt, r)
+	t.tally.recorded(o.environment, r.Outcome, p.Now)
 	return false, err
 }
 
@@ -84,7 +85,7 @@ func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, f
 	if found, err = row.one(); !found {
 		return nil, false, err
 	}
-	o = &openRow{event: row.colInt(0), attempt: carteiro.Attempt{
+	o = &openRow{event: row.colInt(0), environment: row.colID(7), attempt: carteiro.Attempt{
 		ID: id, WebhookID: webhook, EventType: row.colText(1), Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)),
 		Trigger: triggerOf(row.colInt(4)), PreviousID: row.colID(5), DueAt: row.colTime(6),
 	}}
@@ -110,9 +111,9 @@ func (t *tx) append(o *openRow, outcome *carteiro.Outcome, x *exchange) error {
 	if due.Equal(a.ID.Time()) {
 		due = time.Time{}
 	}
-	t.tally.finished(a.WebhookID, a.ID, a.EventType, x.status, 1)
+	t.tally.finished(a.WebhookID, a.ID, a.EventType, outcome.HTTPStatus, x.status, 1)
 	return t.write(insertAttempt).id(a.WebhookID).id(a.ID).int(x.status).int(o.event).int(t.db.LastInsertRowID()).
-		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).time(due).maybeID(a.PreviousID).text(a.EventType).run()
+		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).time(due).maybeID(a.PreviousID).text(a.EventType).int(int64(outcome.HTTPStatus)).run()
 }
 
 // settleRetrying takes an automatic retry that is done into account: its predecessor reads "failed" from now on.
@@ -120,11 +121,14 @@ func (t *tx) settleRetrying(a *carteiro.Attempt) error {
 	if !a.IsRetry() {
 		return nil
 	}
-	status, err := t.query(attemptStatus).id(a.WebhookID).id(a.PreviousID).number()
-	if status == statusFailed {
-		t.tally.retrying(a.WebhookID, a.PreviousID, a.EventType, -1)
+	row := t.query(attemptStatus).id(a.WebhookID).id(a.PreviousID)
+	if found, err := row.one(); !found {
+		return err
 	}
-	return err
+	if row.colInt(0) == statusFailed {
+		t.tally.retrying(a.WebhookID, a.PreviousID, a.EventType, int(row.colInt(1)), -1)
+	}
+	return row.end()
 }
 
 // succeed opens the successor, if there is one.
@@ -132,15 +136,12 @@ func (t *tx) succeed(o *openRow, r *store.Result) error {
 	if r.Next == nil {
 		return nil
 	}
-	next := openRow{attempt: *r.Next, event: o.event}
+	next := openRow{attempt: *r.Next, event: o.event, environment: o.environment}
 	next.attempt.WebhookID, next.attempt.EventType, next.attempt.PreviousID = o.attempt.WebhookID, o.attempt.EventType, o.attempt.ID
-	if err := t.write(moreAttempts).int(o.event).run(); err != nil {
-		return err
-	}
 	if !r.Outcome.Success && next.attempt.IsRetry() {
-		t.tally.retrying(o.attempt.WebhookID, o.attempt.ID, o.attempt.EventType, 1)
+		t.tally.retrying(o.attempt.WebhookID, o.attempt.ID, o.attempt.EventType, r.Outcome.HTTPStatus, 1)
 	}
-	return t.insertOpen(&next)
+	return t.open(&next)
 }
 
 // noteHealth notes how the receiver did, where it was asked. A failing test says nothing of it that its operator did
@@ -151,7 +152,7 @@ func (t *tx) noteHealth(a *carteiro.Attempt, r *store.Result) {
 		return
 	}
 	if test := r.Delivery.Event != nil && r.Delivery.Event.Test; r.Outcome.Success || !test {
-		t.tally.sent(a.WebhookID, r.Outcome.Success)
+		t.tally.sent(a.WebhookID, r.Outcome)
 	}
 }
 

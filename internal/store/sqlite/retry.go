@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 
 	"carteiro"
 	"carteiro/internal/store"
@@ -9,14 +10,15 @@ import (
 
 var (
 	webhookState = newQuery(`SELECT environment_id, owner_kind, owner_id, enabled FROM webhooks WHERE id = ? AND deleted_at IS NULL`)
-	openEvent    = newQuery(`SELECT event FROM open WHERE webhook_id = ? AND id = ?`)
-	logState     = newQuery(`SELECT event, status, number, event_type FROM attempts WHERE webhook_id = ? AND id = ?`)
-	isOpen       = newQuery(`SELECT 1 FROM open INDEXED BY open_once WHERE event = ? AND webhook_id = ?`)
+	openEvent    = newQuery(`SELECT event, number FROM open WHERE webhook_id = ? AND id = ?`)
+	logState     = newQuery(`SELECT event, status, number FROM attempts WHERE webhook_id = ? AND id = ?`)
+	openNumber   = newQuery(`SELECT number FROM open INDEXED BY open_once WHERE event = ? AND webhook_id = ?`)
+	eventHead    = newQuery(`SELECT id, environment_id, type FROM events WHERE number = ?`)
 	getEvent     = newQuery(`SELECT ` + eventColumns + ` FROM events e WHERE e.number = ?`)
 
 	// First attempts are found by their ids, which are siblings of the event's.
 	firstStatus = newQuery(`SELECT status FROM attempts WHERE webhook_id = ? AND id BETWEEN ? AND ? AND event = ? AND number = 1`)
-	laterState  = newQuery(`SELECT max(number), min(a.status) FROM attempts a INDEXED BY attempts_later
+	laterState  = newQuery(`SELECT max(number), min(a.status), max(id) FROM attempts a INDEXED BY attempts_later
 		WHERE event = ? AND webhook_id = ? AND number > 1`)
 )
 
@@ -40,28 +42,50 @@ func (t *tx) retry(p *store.Retry) (result store.RetryResult, err error) {
 	if err != nil {
 		return result, err
 	}
-	log, err := t.logEntry(&p.LogRef)
+	log, err := t.logEntry(p.WebhookID, p.LogID)
 	if err != nil {
 		return result, err
 	}
-	switch {
-	case log.delivered:
-		result.Refused = carteiro.AlreadySucceeded
-	case log.open:
-		result.Refused = carteiro.InProgress
-	case lessID(p.LogID, carteiro.MinID(p.NotBefore)):
-		result.Refused = carteiro.TooOld
-	case !enabled:
-		result.Refused = carteiro.WebhookOff
-	default:
-		result.Delivery, err = t.reopen(p, log)
+	if result.Refused = log.refused(carteiro.MinID(p.NotBefore), enabled); result.Refused != "" {
+		return result, nil
 	}
-	return result, err
+	d, err := t.delivery(p, &log)
+	if err != nil {
+		return result, err
+	}
+	if err := t.reopen(p, d, &log); err != nil {
+		return result, err
+	}
+	return store.RetryResult{Delivery: d}, nil
+}
+
+// PreviewRetry implements [store.Queue].
+func (s *Store) PreviewRetry(ctx context.Context, p store.PreviewRetry) (preview store.RetryPreview, err error) {
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		enabled, err := c.ownWebhook(&p.LogRef)
+		if err != nil {
+			return err
+		}
+		log, err := c.logEntry(p.WebhookID, p.LogID)
+		if err != nil {
+			return err
+		}
+		preview.Refused = log.refused(carteiro.MinID(p.NotBefore), enabled)
+		preview.Delivery, err = c.delivery(&store.Retry{
+			LogRef: p.LogRef, Now: p.Now, NewID: p.NewID, Trigger: carteiro.TriggerManual,
+		}, &log)
+		if err != nil {
+			return err
+		}
+		preview.Log, err = c.log(p.WebhookID, p.LogID)
+		return err
+	})
+	return preview, err
 }
 
 // ownWebhook says whether the webhook is enabled. It fails with store.ErrNotFound when its owner has no such webhook.
-func (t *tx) ownWebhook(ref *store.LogRef) (enabled bool, err error) {
-	row := t.query(webhookState).id(ref.WebhookID)
+func (c *conn) ownWebhook(ref *store.LogRef) (enabled bool, err error) {
+	row := c.query(webhookState).id(ref.WebhookID)
 	found, err := row.one()
 	if !found {
 		return false, orNotFound(err)
@@ -83,86 +107,142 @@ func (t *tx) ownWebhook(ref *store.LogRef) (enabled bool, err error) {
 
 // logEntry is how a log entry stands, with the other attempts of its event at its webhook.
 type logEntry struct {
-	event     *carteiro.Event
-	number    int64 // of the event's row
-	open      bool  // one of the attempts is
-	delivered bool  // one of the attempts has succeeded
-	highest   int   // number of an attempt
+	id          carteiro.ID
+	number      int64 // of the event's row
+	event       carteiro.ID
+	eventType   string
+	environment carteiro.ID
+	open        bool // one of the attempts is
+	delivered   bool // one of the attempts has succeeded
+	highest     int  // number of an attempt
+	latest      carteiro.ID
+}
+
+// refused says why the entry cannot be retried, if it cannot.
+func (log *logEntry) refused(notBefore carteiro.ID, enabled bool) carteiro.NotRetriable {
+	switch {
+	case log.delivered:
+		return carteiro.AlreadySucceeded
+	case log.open:
+		return carteiro.InProgress
+	case lessID(log.id, notBefore):
+		return carteiro.TooOld
+	case !enabled:
+		return carteiro.WebhookOff
+	default:
+		return ""
+	}
 }
 
 // logEntry fails with store.ErrNotFound.
-func (t *tx) logEntry(ref *store.LogRef) (log logEntry, err error) {
-	if log.number, err = t.query(openEvent).id(ref.WebhookID).id(ref.LogID).number(); err != nil {
+func (c *conn) logEntry(webhook, id carteiro.ID) (log logEntry, err error) {
+	log.id = id
+	row := c.query(openEvent).id(webhook).id(id)
+	if log.open, err = row.one(); err != nil {
 		return log, err
 	}
-	log.open = log.number != 0
+	if log.open {
+		log.number, log.highest = row.colInt(0), int(row.colInt(1))
+	}
+	if err := row.end(); err != nil {
+		return log, err
+	}
 	if !log.open {
-		row := t.query(logState).id(ref.WebhookID).id(ref.LogID)
-		found, err := row.one()
-		if !found {
-			return log, orNotFound(err)
-		}
-		log.number, log.delivered, log.highest = row.colInt(0), row.colInt(1) == statusSuccess, int(row.colInt(2))
-		if err := row.end(); err != nil {
-			return log, err
-		}
-		if log.open, err = t.query(isOpen).int(log.number).id(ref.WebhookID).exists(); err != nil {
+		if err := c.finishedEntry(webhook, &log); err != nil {
 			return log, err
 		}
 	}
-	if log.event, err = t.event(log.number); err != nil {
+	row = c.query(eventHead).int(log.number)
+	if found, err := row.one(); !found {
+		return log, eventGone(err)
+	}
+	log.event, log.environment, log.eventType = row.colID(0), row.colID(1), row.colText(2)
+	if err := row.end(); err != nil {
 		return log, err
 	}
-	err = t.lookAtOthers(ref.WebhookID, &log)
+	err = c.lookAtOthers(webhook, &log)
 	return log, err
 }
 
-func (t *tx) event(number int64) (*carteiro.Event, error) {
-	row := t.query(getEvent).int(number)
+// finishedEntry is logEntry for one that is not open itself.
+func (c *conn) finishedEntry(webhook carteiro.ID, log *logEntry) error {
+	row := c.query(logState).id(webhook).id(log.id)
 	found, err := row.one()
 	if !found {
-		return nil, orNotFound(err)
+		return orNotFound(err)
 	}
-	event := readEvent(row, 0)
-	return event, row.end()
+	log.number, log.delivered, log.highest = row.colInt(0), row.colInt(1) == statusSuccess, int(row.colInt(2))
+	if err := row.end(); err != nil {
+		return err
+	}
+	number, err := c.query(openNumber).int(log.number).id(webhook).number()
+	log.open, log.highest = number != 0, max(log.highest, int(number))
+	return err
+}
+
+// eventGone is the fault of an attempt without its event, which is not that there is no such entry.
+func eventGone(err error) error {
+	if err == nil {
+		err = errors.New("an attempt's event is gone")
+	}
+	return err
 }
 
 // lookAtOthers takes the event's other finished attempts at the webhook into account.
-func (t *tx) lookAtOthers(webhook carteiro.ID, log *logEntry) error {
-	id := log.event.ID
-	first, err := t.query(firstStatus).id(webhook).id(id.MinSibling()).id(id.MaxSibling()).int(log.number).number()
+func (c *conn) lookAtOthers(webhook carteiro.ID, log *logEntry) error {
+	first, err := c.query(firstStatus).id(webhook).id(log.event.MinSibling()).id(log.event.MaxSibling()).int(log.number).number()
 	if err != nil {
 		return err
 	}
-	row := t.query(laterState).int(log.number).id(webhook)
+	row := c.query(laterState).int(log.number).id(webhook)
 	if _, err := row.one(); err != nil {
 		return err
 	}
 	highest, best := int(row.colInt(0)), row.colInt(1) // statusSuccess is the least; 0 is none
 	log.highest = max(log.highest, highest)
+	log.latest = row.colID(2)
 	log.delivered = log.delivered || first == statusSuccess || best == statusSuccess
 	return row.end()
 }
 
-// reopen makes the new attempt.
-func (t *tx) reopen(p *store.Retry, log logEntry) (*carteiro.Delivery, error) {
-	if _, err := t.claimKey(p.Key, p.Now); err != nil {
-		return nil, err
+// delivery gives what a retry makes.
+func (c *conn) delivery(p *store.Retry, log *logEntry) (*carteiro.Delivery, error) {
+	row := c.query(getEvent).int(log.number)
+	if found, err := row.one(); !found {
+		return nil, eventGone(err)
 	}
-	d := &carteiro.Delivery{Event: log.event, Attempt: carteiro.Attempt{
-		ID: p.NewID, WebhookID: p.WebhookID, EventID: log.event.ID, EventType: log.event.Type,
-		Number: log.highest + 1, ChainStart: log.highest + 1, Trigger: p.Trigger, PreviousID: p.LogID,
+	event := readEvent(row, 0)
+	return &carteiro.Delivery{Event: event, Attempt: log.next(p)}, row.end()
+}
+
+// next is the attempt that a retry makes.
+func (log *logEntry) next(p *store.Retry) carteiro.Attempt {
+	return carteiro.Attempt{
+		ID: p.NewID, WebhookID: p.WebhookID, EventID: log.event, EventType: log.eventType,
+		Number: log.highest + 1, ChainStart: log.highest + 1, Trigger: p.Trigger, PreviousID: log.id,
 		DueAt: micros(p.Now), Status: carteiro.StatusPending,
-	}}
-	o := openRow{attempt: d.Attempt, event: log.number}
+	}
+}
+
+// reopen stores the new attempt.
+func (t *tx) reopen(p *store.Retry, d *carteiro.Delivery, log *logEntry) error {
+	if _, err := t.claimKey(p.Key, p.Now); err != nil {
+		return err
+	}
+	o := openRow{attempt: d.Attempt, event: log.number, environment: log.environment}
 	if p.Held {
 		if err := t.mustLive(p.Session); err != nil {
-			return nil, err
+			return err
 		}
 		o.lease = p.Session.ID
 	}
-	if err := t.write(moreAttempts).int(log.number).run(); err != nil {
-		return nil, err
+	return t.open(&o)
+}
+
+// open opens one more attempt of an event that is there.
+func (t *tx) open(o *openRow) error {
+	if err := t.write(moreAttempts).int(o.event).run(); err != nil {
+		return err
 	}
-	return d, t.insertOpen(&o)
+	return t.insertOpen(o)
 }

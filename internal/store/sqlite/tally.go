@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"carteiro"
 )
@@ -24,12 +25,14 @@ func hourOf(id carteiro.ID) int64 {
 	return milli / 3_600_000
 }
 
-// tally gathers what a batch changes of counts and totals and of the webhooks' failures in a row, so that each row is
+// tally gathers what a batch changes of counts, totals and activity and of the webhooks' failures, so that each row is
 // written once a batch however many attempts it counts. It is flushed in the batch's own transaction.
 type tally struct {
 	totals map[totalKey]total
 	hours  map[hourKey]hour
 	health map[carteiro.ID]health
+	queues map[carteiro.ID]int64 // by environment
+	activity
 	// emptied says that rows may have come to count nothing, and are to be deleted then.
 	emptied bool
 }
@@ -41,7 +44,8 @@ type totalKey struct {
 
 type hourKey struct {
 	totalKey
-	hour int64
+	hour       int64
+	httpStatus int
 }
 
 // hour is a change of a row of counts.
@@ -53,10 +57,13 @@ type total struct {
 	open int64
 }
 
-// health is what a batch has learnt of a webhook's receiver: whether it has succeeded, and how often it failed since.
+// health is what a batch has learnt of a webhook's receiver: whether it has succeeded, and of its failures since. failedAt
+// is that of the last failure, whether it has succeeded since or not.
 type health struct {
-	succeeded bool
-	failures  int64
+	succeeded       bool
+	failures        int64
+	since, failedAt time.Time
+	lastError       string
 }
 
 func newTally() tally {
@@ -64,6 +71,9 @@ func newTally() tally {
 		totals: make(map[totalKey]total),
 		hours:  make(map[hourKey]hour),
 		health: make(map[carteiro.ID]health),
+		queues: make(map[carteiro.ID]int64),
+
+		activity: newActivity(),
 	}
 }
 
@@ -71,34 +81,37 @@ func (t *tally) clear() {
 	clear(t.totals)
 	clear(t.hours)
 	clear(t.health)
+	clear(t.queues)
+	t.activity.clear()
 	t.emptied = false
 }
 
-// open counts n open attempts more.
-func (t *tally) open(webhook carteiro.ID, eventType string, n int64) {
-	key := totalKey{webhook, eventType}
+// open counts n open attempts more that are as this one.
+func (t *tally) open(o *openRow, n int64) {
+	t.queues[o.environment] += n
+	key := totalKey{o.attempt.WebhookID, o.attempt.EventType}
 	sum := t.totals[key]
 	sum.open += n
 	t.totals[key] = sum
 }
 
 // finished counts n finished attempts more that were created when id was.
-func (t *tally) finished(webhook, id carteiro.ID, eventType string, status, n int64) {
+func (t *tally) finished(webhook, id carteiro.ID, eventType string, httpStatus int, status, n int64) {
 	if status == statusSuccess {
-		t.add(webhook, id, eventType, hour{success: n})
+		t.add(webhook, id, eventType, httpStatus, hour{success: n})
 	} else {
-		t.add(webhook, id, eventType, hour{failed: n})
+		t.add(webhook, id, eventType, httpStatus, hour{failed: n})
 	}
 	t.emptied = t.emptied || n < 0
 }
 
 // retrying counts n failed attempts more, created when id was, that have an open retry.
-func (t *tally) retrying(webhook, id carteiro.ID, eventType string, n int64) {
-	t.add(webhook, id, eventType, hour{retrying: n})
+func (t *tally) retrying(webhook, id carteiro.ID, eventType string, httpStatus int, n int64) {
+	t.add(webhook, id, eventType, httpStatus, hour{retrying: n})
 }
 
-func (t *tally) add(webhook, id carteiro.ID, eventType string, by hour) {
-	key := hourKey{totalKey{webhook, eventType}, hourOf(id)}
+func (t *tally) add(webhook, id carteiro.ID, eventType string, httpStatus int, by hour) {
+	key := hourKey{totalKey{webhook, eventType}, hourOf(id), httpStatus}
 	t.hours[key] = t.hours[key].plus(by)
 	sum := t.totals[key.totalKey]
 	sum.hour = sum.plus(by)
@@ -110,12 +123,15 @@ func (h hour) plus(by hour) hour {
 }
 
 // sent notes how a receiver did.
-func (t *tally) sent(webhook carteiro.ID, success bool) {
+func (t *tally) sent(webhook carteiro.ID, o *carteiro.Outcome) {
 	h := t.health[webhook]
-	if success {
-		h = health{succeeded: true}
+	if o.Success {
+		h = health{succeeded: true, failedAt: h.failedAt}
 	} else {
-		h.failures++
+		if h.failures++; h.failures == 1 {
+			h.since = o.FinishedAt
+		}
+		h.failedAt, h.lastError = o.FinishedAt, o.Error
 	}
 	t.health[webhook] = h
 }
@@ -123,13 +139,17 @@ func (t *tally) sent(webhook carteiro.ID, success bool) {
 var (
 	addTotal = newQuery(`INSERT INTO totals (webhook_id, event_type, open, success, failed, retrying) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT DO UPDATE SET open = open + ?3, success = success + ?4, failed = failed + ?5, retrying = retrying + ?6`)
+	addQueue  = newQuery(`INSERT INTO queues (environment_id, open) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET open = open + ?2`)
 	dropTotal = newQuery(`DELETE FROM totals WHERE webhook_id = ? AND event_type = ? AND open = 0 AND success = 0 AND failed = 0`)
-	addCount  = newQuery(`INSERT INTO counts (webhook_id, event_type, hour, success, failed, retrying) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-		ON CONFLICT DO UPDATE SET success = success + ?4, failed = failed + ?5, retrying = retrying + ?6`)
-	dropCount = newQuery(`DELETE FROM counts WHERE webhook_id = ? AND event_type = ? AND hour = ? AND success = 0 AND failed = 0`)
+	addCount  = newQuery(`INSERT INTO counts (webhook_id, event_type, hour, http_status, success, failed, retrying) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+		ON CONFLICT DO UPDATE SET success = success + ?5, failed = failed + ?6, retrying = retrying + ?7`)
+	dropCount = newQuery(`DELETE FROM counts WHERE webhook_id = ? AND event_type = ? AND hour = ? AND http_status = ? AND success = 0 AND failed = 0`)
 
-	setFailures   = newQuery(`UPDATE webhooks SET failures_in_a_row = ?2 WHERE id = ?1 AND failures_in_a_row <> ?2`)
-	raiseFailures = newQuery(`UPDATE webhooks SET failures_in_a_row = failures_in_a_row + ?2 WHERE id = ?1`)
+	// After a success what went before counts for nothing but last_failed_at; a webhook that is well is not written.
+	setFailures = newQuery(`UPDATE webhooks SET failures_in_a_row = ?2, failing_since = ?3, last_failed_at = coalesce(?4, last_failed_at), last_error = ?5
+		WHERE id = ?1 AND (failures_in_a_row <> ?2 OR ?4 IS NOT NULL)`)
+	raiseFailures = newQuery(`UPDATE webhooks SET failing_since = CASE failures_in_a_row WHEN 0 THEN ?3 ELSE failing_since END,
+		failures_in_a_row = failures_in_a_row + ?2, last_failed_at = ?4, last_error = ?5 WHERE id = ?1`)
 )
 
 // flush writes what was gathered, in the order of the rows.
@@ -145,11 +165,19 @@ func (t *tally) flush(c *conn) error {
 		if h.succeeded {
 			change = setFailures
 		}
-		if err := c.write(change).id(webhook).int(h.failures).run(); err != nil {
+		if err := c.write(change).id(webhook).int(h.failures).time(h.since).time(h.failedAt).text(h.lastError).run(); err != nil {
 			return err
 		}
 	}
-	return nil
+	for environment, n := range t.queues {
+		if n == 0 {
+			continue
+		}
+		if err := c.write(addQueue).id(environment).int(n).run(); err != nil {
+			return err
+		}
+	}
+	return t.activity.flush(c)
 }
 
 func (t *tally) flushTotals(c *conn) error {
@@ -184,10 +212,10 @@ func (t *tally) flushHours(c *conn) error {
 	slices.SortFunc(keys, hourKey.compare)
 	for _, key := range keys {
 		sum := t.hours[key]
-		err := c.write(addCount).id(key.webhook).text(key.eventType).int(key.hour).
+		err := c.write(addCount).id(key.webhook).text(key.eventType).int(key.hour).int(int64(key.httpStatus)).
 			int(sum.success).int(sum.failed).int(sum.retrying).run()
 		if err == nil && t.emptied {
-			err = c.write(dropCount).id(key.webhook).text(key.eventType).int(key.hour).run()
+			err = c.write(dropCount).id(key.webhook).text(key.eventType).int(key.hour).int(int64(key.httpStatus)).run()
 		}
 		if err != nil {
 			return err
@@ -201,5 +229,5 @@ func (k totalKey) compare(other totalKey) int {
 }
 
 func (k hourKey) compare(other hourKey) int {
-	return cmp.Or(k.totalKey.compare(other.totalKey), cmp.Compare(k.hour, other.hour))
+	return cmp.Or(k.totalKey.compare(other.totalKey), cmp.Compare(k.hour, other.hour), cmp.Compare(k.httpStatus, other.httpStatus))
 }

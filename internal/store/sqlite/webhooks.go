@@ -10,14 +10,20 @@ import (
 	"carteiro/internal/store"
 )
 
-const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings`
+const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings,
+	failing_since, last_failed_at, last_error`
+
+// webhookWidth is how many columns that are.
+const webhookWidth = 14
 
 var (
 	getWebhook   = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks WHERE id = ?`)
 	listWebhooks = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_of
 		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? AND deleted_at IS NULL ORDER BY created_at, id`)
-	insertWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`)
-	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6 WHERE id = ?1`)
+	insertWebhook = newQuery(`INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row,
+		created_at, updated_at, deleted_at, settings, folded) VALUES (?, ?, ?, ?, ?, 1, 0, ?, ?, ?, ?, ?)`)
+	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6, folded = ?7
+		WHERE id = ?1`)
 	deleteWebhook = newQuery(`UPDATE webhooks SET version = version + 1, updated_at = ?2, deleted_at = ?2 WHERE id = ?1`)
 	switchOff     = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ? WHERE id = ? AND enabled = 1`)
 )
@@ -78,6 +84,9 @@ func readWebhook(row *stmt) (*carteiro.Webhook, error) {
 		CreatedAt:      row.colTime(7),
 		UpdatedAt:      row.colTime(8),
 		DeletedAt:      row.colTime(9),
+		FailingSince:   row.colTime(11),
+		LastFailedAt:   row.colTime(12),
+		LastError:      row.colText(13),
 	}
 	var s settings
 	if err := json.Unmarshal(row.colBlob(10), &s); err != nil {
@@ -113,7 +122,7 @@ func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 			return orNotFound(err)
 		}
 		return conflict(t.write(insertWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).
-			bool(w.Enabled).int(1).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).run())
+			bool(w.Enabled).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).run())
 	})
 	if err == nil {
 		webhook.Version = 1
@@ -139,7 +148,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 			return store.ErrConflict
 		}
 		return t.write(updateWebhook).id(w.ID).bool(w.Enabled).int(w.Version + 1).
-			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).run()
+			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).run()
 	})
 	if err == nil {
 		webhook.Version++

@@ -67,6 +67,45 @@ var environments = []story{
 		_, err := w.FindToken(w.t.Context(), token.Hash)
 		w.wantErr(err, store.ErrNotFound)
 	}},
+	{"a derived token ends with the one it comes from, and is forgotten when it is a session's", func(w *world) {
+		e, first := w.environment("one")
+		session := w.token(carteiro.ID{}, "session")
+		session.Session, session.ExpiresAt = true, w.now.Add(12*time.Hour)
+		p := store.DeriveToken{Token: session, From: first.Hash, Now: w.now}
+		got, err := w.DeriveToken(w.t.Context(), p)
+		w.ok(err)
+		session.EnvironmentID = e.ID
+		equal(w.t, "derived", got, session)
+		w.wantToken(session)
+
+		second := w.token(e.ID, "second")
+		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: second, OldEndsAt: w.now.Add(time.Hour)}))
+		session.ExpiresAt = w.now.Add(time.Hour)
+		w.wantToken(session)
+		late := w.token(carteiro.ID{}, "late")
+		late.Session, late.ExpiresAt = true, w.now.Add(12*time.Hour)
+		got, err = w.DeriveToken(w.t.Context(), store.DeriveToken{Token: late, From: first.Hash, Now: w.now})
+		w.ok(err)
+		equal(w.t, "end of one derived later", got.ExpiresAt, w.now.Add(time.Hour))
+
+		w.pass(time.Hour)
+		for name, from := range map[string]carteiro.TokenHash{"ended": first.Hash, "unknown": carteiro.HashToken("unknown")} {
+			_, err := w.DeriveToken(w.t.Context(), store.DeriveToken{Token: w.token(carteiro.ID{}, name), From: from, Now: w.now})
+			w.wantErr(err, store.ErrNotFound)
+		}
+		for _, hash := range []carteiro.TokenHash{session.Hash, session.Hash, second.Hash, carteiro.HashToken("unknown")} {
+			w.ok(w.ForgetToken(w.t.Context(), hash))
+		}
+		_, err = w.FindToken(w.t.Context(), session.Hash)
+		w.wantErr(err, store.ErrNotFound)
+		w.wantToken(second)
+
+		w.purgeAll(w.now)
+		_, err = w.FindToken(w.t.Context(), late.Hash)
+		w.wantErr(err, store.ErrNotFound)
+		first.ExpiresAt = w.now
+		w.wantToken(first) // no session: it is told apart from one that never was
+	}},
 	{"the store answers", func(w *world) { w.ok(w.Ping(w.t.Context())) }},
 }
 

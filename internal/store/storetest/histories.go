@@ -37,6 +37,7 @@ type history struct {
 	deliveries []*carteiro.Delivery
 	logs       []store.AttemptRef
 	events     []carteiro.ID
+	bulk       []store.BulkRef
 }
 
 // Same tells one random history to two databases, which must answer alike.
@@ -48,7 +49,7 @@ func Same(t *testing.T, seed uint64, one, other store.Store) {
 func (w *world) tellHistory(seed uint64, steps int, model store.Store) {
 	h := &history{world: w, random: rand.New(rand.NewPCG(seed, 0)), model: model}
 	_, _, err := h.model.PutOwner(w.t.Context(), store.PutOwner{Owner: carteiro.Owner{
-		EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, ID: w.owner.ID, CreatedAt: w.now, UpdatedAt: w.now,
+		EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, ID: w.owner.ID, Name: "Reception", CreatedAt: w.now, UpdatedAt: w.now,
 	}})
 	w.ok(err)
 	for range 3 {
@@ -63,7 +64,8 @@ func (w *world) tellHistory(seed uint64, steps int, model store.Store) {
 		{20, "accept", h.accept}, {10, "claim", h.claim}, {25, "record", h.record}, {4, "release", h.release},
 		{15, "retry", h.retry}, {2, "join", h.addSession}, {2, "renew", h.renew}, {2, "end", h.end},
 		{3, "update", h.update}, {1, "add webhook", h.addWebhook}, {12, "list", h.list}, {2, "backlog", h.askBacklog}, {2, "held", h.askHeld},
-		{1, "purge", h.purge},
+		{1, "purge", h.purge}, {3, "overview", h.askOverview}, {2, "begin bulk retry", h.beginBulk}, {8, "step bulk retry", h.stepBulk},
+		{3, "change bulk retry", h.changeBulk},
 	}
 	total := 0
 	for _, c := range calls {
@@ -259,6 +261,7 @@ func (h *history) retry() {
 	if h.random.IntN(5) == 0 {
 		p.Key = h.someKey()
 	}
+	h.preview(p)
 	p.Session = s[0]
 	got, err := h.Retry(h.t.Context(), p)
 	p.Session = s[1]
@@ -267,6 +270,80 @@ func (h *history) retry() {
 	if got.Delivery != nil {
 		h.remember(got.Delivery)
 	}
+}
+
+func (h *history) preview(retry store.Retry) {
+	h.t.Helper()
+	p := store.PreviewRetry{LogRef: retry.LogRef, Now: retry.Now, NotBefore: retry.NotBefore, NewID: retry.NewID}
+	got, err := h.PreviewRetry(h.t.Context(), p)
+	want, wantErr := h.model.PreviewRetry(h.t.Context(), p)
+	h.both(got, want, err, wantErr)
+}
+
+func (h *history) askOverview() {
+	p := store.Overview{EnvironmentID: h.owner.EnvironmentID, Now: h.now, Failing: 1 + h.random.IntN(3), ByMinute: h.random.IntN(2) == 0}
+	p.From = h.now.Add(-h.pick(time.Minute, time.Hour, 24*time.Hour))
+	if !p.ByMinute {
+		p.From = h.now.Add(-h.pick(time.Hour, 24*time.Hour, 30*24*time.Hour))
+	}
+	got, err := h.Overview(h.t.Context(), p)
+	want, wantErr := h.model.Overview(h.t.Context(), p)
+	h.both(got, want, err, wantErr)
+}
+
+func (h *history) beginBulk() {
+	p := store.CreateBulkRetry{OwnerRef: h.owner, ID: h.newID(), WebhookID: one(h, h.webhooks), Matched: h.random.IntN(100), Now: h.now}
+	if h.random.IntN(3) == 0 {
+		p.Filter.EventType = one(h, []string{"event_action", "event_rare"})
+	}
+	if h.random.IntN(4) == 0 {
+		p.Filter.From = h.now.Add(-h.pick(time.Hour, 50*time.Hour))
+	}
+	if h.random.IntN(4) == 0 {
+		p.Filter.To = h.now.Add(-h.pick(time.Second, time.Hour))
+	}
+	if h.random.IntN(4) == 0 {
+		p.Filter.HTTP = &carteiro.StatusRange{Min: 500, Max: 599}
+	}
+	if h.random.IntN(6) == 0 {
+		p.Filter.EventID = one(h, h.events)
+	}
+	got, err := h.CreateBulkRetry(h.t.Context(), p)
+	want, wantErr := h.model.CreateBulkRetry(h.t.Context(), p)
+	h.both(got, want, err, wantErr)
+	h.bulk = append(h.bulk, store.BulkRef{WebhookID: p.WebhookID, ID: p.ID})
+}
+
+func (h *history) stepBulk() {
+	p := store.StepBulkRetry{
+		Now: h.now, DueAt: h.now.Add(h.pick(time.Millisecond, time.Minute)), NotBefore: h.now.Add(-h.pick(10*time.Hour, 1000*time.Hour)),
+		Look: 1 + h.random.IntN(8),
+	}
+	for range h.random.IntN(5) {
+		p.NewIDs = append(p.NewIDs, h.newID())
+	}
+	got, err := h.StepBulkRetry(h.t.Context(), p)
+	want, wantErr := h.model.StepBulkRetry(h.t.Context(), p)
+	h.both(got, want, err, wantErr)
+	for _, id := range p.NewIDs[:got.Retried] {
+		h.logs = append(h.logs, store.AttemptRef{WebhookID: got.Job.WebhookID, ID: id})
+	}
+}
+
+func (h *history) changeBulk() {
+	p := store.ChangeBulkRetry{BulkRef: one(h, h.bulk), Now: h.now, Status: one(h, []carteiro.BulkStatus{
+		carteiro.BulkPaused, carteiro.BulkRunning, carteiro.BulkRunning, carteiro.BulkCancelled,
+	})}
+	got, err := h.ChangeBulkRetry(h.t.Context(), p)
+	want, wantErr := h.model.ChangeBulkRetry(h.t.Context(), p)
+	h.both(got, want, err, wantErr)
+	list := store.ListBulkRetries{WebhookID: one(h, h.webhooks), Limit: 1 + h.random.IntN(5), Offset: h.random.IntN(3)}
+	jobs, total, err := h.ListBulkRetries(h.t.Context(), list)
+	wantJobs, wantTotal, wantErr := h.model.ListBulkRetries(h.t.Context(), list)
+	if len(jobs)+len(wantJobs) == 0 {
+		jobs, wantJobs = nil, nil
+	}
+	h.both([]any{jobs, total}, []any{wantJobs, wantTotal}, err, wantErr)
 }
 
 func (h *history) update() {
@@ -305,6 +382,12 @@ func (h *history) list() {
 	}
 	if h.random.IntN(3) == 0 {
 		p.Before = one(h, h.logs).ID
+	}
+	if h.random.IntN(4) == 0 {
+		p.HTTP = one(h, []*carteiro.StatusRange{{Min: 204, Max: 204}, {Min: 200, Max: 299}, {Min: 500, Max: 599}, {}, {Max: 599}})
+	}
+	if h.random.IntN(6) == 0 {
+		p.IDs = &store.IDRange{First: one(h, h.events), Last: one(h, h.logs).ID}
 	}
 	h.askList(p)
 }
@@ -375,4 +458,10 @@ func (h *history) askEverything() {
 		h.both(got, want, err, wantErr)
 	}
 	h.askBacklog()
+	h.askOverview()
+	for _, ref := range h.bulk {
+		got, err := h.GetBulkRetry(h.t.Context(), ref)
+		want, wantErr := h.model.GetBulkRetry(h.t.Context(), ref)
+		h.both(got, want, err, wantErr)
+	}
 }

@@ -43,6 +43,24 @@ var logs = []story{
 			equal(w.t, "page", w.list(p), store.LogPage{Total: 3})
 		}
 	}},
+	{"of a range of ids that holds very many some are found, and it says so", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		first := w.publish(session, hook.ID)
+		w.succeed(session, first)
+		const more = store.MaxFound + 10
+		for range more / 10 {
+			var items []store.AcceptItem
+			for range 10 {
+				items = append(items, w.item(w.newEvent("event_action"), store.Session{}, hook.ID))
+			}
+			w.accept(store.Session{}, items...)
+		}
+		page := w.list(store.ListLogs{WebhookID: hook.ID, IDs: &store.IDRange{First: first.ID, Last: first.ID}})
+		equal(w.t, "one", []any{page.Total, page.TotalIsLowerBound}, []any{1, false})
+		page = w.list(store.ListLogs{WebhookID: hook.ID, IDs: &store.IDRange{Last: w.newID()}})
+		equal(w.t, "it says so", page.TotalIsLowerBound, true)
+		equal(w.t, "enough are found", page.Total >= store.MaxFound && page.Total <= more+1, true)
+	}},
 	{"the cursor goes through everything once", func(w *world) {
 		hook := w.busyWebhook()
 		all := w.list(store.ListLogs{WebhookID: hook})
@@ -120,9 +138,38 @@ func tellFilters(w *world) {
 					for _, p.EventID = range []carteiro.ID{middle.EventID, {1}} {
 						w.wantPages(all, p, [][2]int{{25, 0}, {1, 1}})
 					}
+					if p.EventID = (carteiro.ID{}); eventType == "" || eventType == "event_action" {
+						w.tellRarerFilters(all, p)
+					}
 				}
 			}
 		}
+	}
+}
+
+// tellRarerFilters adds those by HTTP status and by ids to others.
+func (w *world) tellRarerFilters(all []*carteiro.Attempt, p store.ListLogs) {
+	w.t.Helper()
+	for _, between := range [][2]int{{204, 204}, {200, 299}, {503, 503}, {400, 599}, {0, 0}, {0, 599}} {
+		p.HTTP = &carteiro.StatusRange{Min: between[0], Max: between[1]}
+		w.wantPages(all, p, [][2]int{{25, 0}, {7, 3}})
+	}
+	p.HTTP = nil
+	middle := all[len(all)/2]
+	begin := middle.ID
+	clear(begin[5:])
+	end := begin
+	for i := 5; i < len(end); i++ {
+		end[i] = 0xff
+	}
+	for _, ids := range [][2]carteiro.ID{{middle.ID, middle.ID}, {middle.EventID, middle.EventID}, {begin, end}, {{}, all[0].ID}} {
+		p.IDs = &store.IDRange{First: ids[0], Last: ids[1]}
+		w.wantPages(all, p, [][2]int{{25, 0}, {7, 3}})
+		p.HTTP = &carteiro.StatusRange{Min: 500, Max: 599}
+		w.wantPages(all, p, [][2]int{{25, 0}})
+		p.HTTP, p.EventID = nil, middle.EventID
+		w.wantPages(all, p, [][2]int{{25, 0}})
+		p.EventID = carteiro.ID{}
 	}
 }
 

@@ -28,6 +28,10 @@ type model struct {
 	events       map[carteiro.ID]carteiro.Event
 	attempts     map[store.AttemptRef]*modelAttempt
 	keys         map[modelKey]store.Key
+	recorded     []modelRecord
+	minutesFrom  time.Time // activity before is gone
+	hoursFrom    time.Time
+	jobs         []carteiro.BulkRetry
 }
 
 // modelAttempt is an attempt, open as long as it has no outcome.
@@ -113,6 +117,30 @@ func (m *model) FindToken(_ context.Context, hash carteiro.TokenHash) (carteiro.
 		}
 	}
 	return carteiro.Token{}, store.ErrNotFound
+}
+
+func (m *model) DeriveToken(_ context.Context, p store.DeriveToken) (carteiro.Token, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	token := p.Token
+	for _, from := range m.tokens {
+		if from.Hash != p.From || from.Expired(p.Now) {
+			continue
+		}
+		token.EnvironmentID = from.EnvironmentID
+		if !from.ExpiresAt.IsZero() && (token.ExpiresAt.IsZero() || token.ExpiresAt.After(from.ExpiresAt)) {
+			token.ExpiresAt = from.ExpiresAt
+		}
+		return token, m.addToken(token)
+	}
+	return carteiro.Token{}, store.ErrNotFound
+}
+
+func (m *model) ForgetToken(_ context.Context, hash carteiro.TokenHash) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tokens = slices.DeleteFunc(m.tokens, func(t carteiro.Token) bool { return t.Session && t.Hash == hash })
+	return nil
 }
 
 func (m *model) PutOwner(_ context.Context, p store.PutOwner) (carteiro.Owner, bool, error) {
@@ -202,7 +230,7 @@ func (m *model) CreateWebhook(_ context.Context, webhook *carteiro.Webhook) erro
 	}
 	webhook.Version = 1
 	stored := *webhook
-	stored.FailuresInARow = 0
+	stored.FailuresInARow, stored.FailingSince, stored.LastError, stored.LastFailedAt = 0, time.Time{}, "", time.Time{}
 	m.webhooks[webhook.ID] = stored
 	return nil
 }
@@ -221,6 +249,7 @@ func (m *model) UpdateWebhook(_ context.Context, webhook *carteiro.Webhook) erro
 	changed := *webhook
 	changed.EnvironmentID, changed.OwnerKind, changed.OwnerID = stored.EnvironmentID, stored.OwnerKind, stored.OwnerID
 	changed.CreatedAt, changed.FailuresInARow = stored.CreatedAt, stored.FailuresInARow
+	changed.FailingSince, changed.LastError, changed.LastFailedAt = stored.FailingSince, stored.LastError, stored.LastFailedAt
 	m.webhooks[webhook.ID] = changed
 	return nil
 }
@@ -322,8 +351,9 @@ func (m *model) acceptItem(session store.Session, item store.AcceptItem) error {
 		return errExists
 	}
 	m.events[e.ID] = *e
-	for _, first := range item.Attempts {
-		if _, open, _ := m.eventAt(e.ID, first.WebhookID); open {
+	for i, first := range item.Attempts {
+		// The event is new: only the item itself can hold another attempt of it.
+		if slices.ContainsFunc(item.Attempts[:i], func(a store.AcceptAttempt) bool { return a.WebhookID == first.WebhookID }) {
 			return errExists
 		}
 		a := &modelAttempt{Attempt: carteiro.Attempt{
@@ -450,6 +480,7 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 			recorded[i].Lost = true
 			continue
 		}
+		m.recorded = append(m.recorded, modelRecord{m.events[a.EventID].EnvironmentID, r.Outcome})
 		a.lease, a.Outcome = 0, r.Outcome
 		if r.Next != nil {
 			next := &modelAttempt{Attempt: *r.Next}
@@ -469,9 +500,12 @@ func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) {
 	sent := r.Outcome.Reason != carteiro.ReasonWebhookDisabled && r.Outcome.Reason != carteiro.ReasonWebhookDeleted
 	switch {
 	case r.Outcome.Success:
-		w.FailuresInARow = 0
+		w.FailuresInARow, w.FailingSince, w.LastError = 0, time.Time{}, ""
 	case sent && !m.events[a.EventID].Test:
-		w.FailuresInARow++
+		if w.FailuresInARow++; w.FailuresInARow == 1 {
+			w.FailingSince = r.Outcome.FinishedAt
+		}
+		w.LastError, w.LastFailedAt = r.Outcome.Error, r.Outcome.FinishedAt
 	}
 	if r.DisableWebhook && w.Enabled {
 		w.Enabled, w.UpdatedAt = false, now
@@ -486,38 +520,62 @@ func (m *model) Retry(_ context.Context, p store.Retry) (result store.RetryResul
 	if result.Replay = m.before(p.Key, p.Now); result.Replay != nil {
 		return result, nil
 	}
-	w, found := m.webhooks[p.WebhookID]
-	log := m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: p.LogID}]
-	if !found || w.Deleted() || ownerOf(&w) != p.OwnerRef || log == nil {
-		return result, store.ErrNotFound
-	}
-	delivered, open, highest := m.eventAt(log.EventID, p.WebhookID)
+	delivery, refused, err := m.wouldRetry(&p)
 	switch {
-	case delivered:
-		result.Refused = carteiro.AlreadySucceeded
-	case open:
-		result.Refused = carteiro.InProgress
-	case compareIDs(log.ID, carteiro.MinID(p.NotBefore)) < 0:
-		result.Refused = carteiro.TooOld
-	case !w.Enabled:
-		result.Refused = carteiro.WebhookOff
+	case err != nil:
+		return result, err
+	case refused != "":
+		result.Refused = refused
 	case p.Held && !m.live(p.Session):
 		return result, store.ErrLeaseLost
 	default:
 		m.keep(p.Key)
-		event := m.events[log.EventID]
-		a := &modelAttempt{Attempt: carteiro.Attempt{
-			ID: p.NewID, WebhookID: p.WebhookID, EventID: log.EventID, EventType: log.EventType,
-			Number: highest + 1, ChainStart: highest + 1, Trigger: p.Trigger, PreviousID: p.LogID,
-			DueAt: p.Now, Status: carteiro.StatusPending,
-		}}
+		a := &modelAttempt{Attempt: delivery.Attempt}
 		if p.Held {
 			a.lease = p.Session.ID
 		}
 		m.attempts[store.AttemptRef{WebhookID: a.WebhookID, ID: a.ID}] = a
-		result.Delivery = &carteiro.Delivery{Attempt: a.Attempt, Event: &event}
+		result.Delivery = delivery
 	}
 	return result, nil
+}
+
+// wouldRetry says what a retry would make, and why it is refused, if it is.
+func (m *model) wouldRetry(p *store.Retry) (d *carteiro.Delivery, refused carteiro.NotRetriable, err error) {
+	w, found := m.webhooks[p.WebhookID]
+	log := m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: p.LogID}]
+	if !found || w.Deleted() || ownerOf(&w) != p.OwnerRef || log == nil {
+		return nil, "", store.ErrNotFound
+	}
+	delivered, open, highest := m.eventAt(log.EventID, p.WebhookID)
+	switch {
+	case delivered:
+		refused = carteiro.AlreadySucceeded
+	case open:
+		refused = carteiro.InProgress
+	case compareIDs(log.ID, carteiro.MinID(p.NotBefore)) < 0:
+		refused = carteiro.TooOld
+	case !w.Enabled:
+		refused = carteiro.WebhookOff
+	}
+	event := m.events[log.EventID]
+	return &carteiro.Delivery{Event: &event, Attempt: carteiro.Attempt{
+		ID: p.NewID, WebhookID: p.WebhookID, EventID: log.EventID, EventType: log.EventType,
+		Number: highest + 1, ChainStart: highest + 1, Trigger: p.Trigger, PreviousID: p.LogID,
+		DueAt: p.Now, Status: carteiro.StatusPending,
+	}}, refused, nil
+}
+
+func (m *model) PreviewRetry(_ context.Context, p store.PreviewRetry) (preview store.RetryPreview, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	preview.Delivery, preview.Refused, err = m.wouldRetry(&store.Retry{
+		LogRef: p.LogRef, Now: p.Now, NotBefore: p.NotBefore, NewID: p.NewID, Trigger: carteiro.TriggerManual,
+	})
+	if err == nil {
+		preview.Log = m.read(m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: p.LogID}])
+	}
+	return preview, err
 }
 
 // eventAt says how an event stands at a webhook.
@@ -553,6 +611,9 @@ func (m *model) Purge(_ context.Context, p store.Purge) (more bool, err error) {
 		}
 		return compareIDs(id, carteiro.MinID(p.Before)) < 0
 	})
+	m.tokens = slices.DeleteFunc(m.tokens, func(t carteiro.Token) bool { return t.Session && t.Expired(p.Now) })
+	m.minutesFrom, m.hoursFrom = p.Now.Add(-store.MinutesKept).Truncate(time.Minute), p.Now.Add(-store.HoursKept).Truncate(time.Hour)
+	m.jobs = slices.DeleteFunc(m.jobs, func(j carteiro.BulkRetry) bool { return j.Status.Ended() && j.EndedAt.Before(p.Before) })
 	return len(old) > p.Limit, nil
 }
 
@@ -600,15 +661,38 @@ func (m *model) ListLogs(_ context.Context, p store.ListLogs) (page store.LogPag
 	slices.SortFunc(found, func(a, b *carteiro.Attempt) int { return compareIDs(b.ID, a.ID) })
 	page.Attempts = window(found, p.Offset, p.Limit)
 	page.More = len(found) > p.Offset+p.Limit
+	page.TotalIsLowerBound = p.IDs != nil && m.tooMany(p.WebhookID, *p.IDs)
 	return page, nil
+}
+
+// tooMany says whether more entries or events are in a range than are looked at.
+func (m *model) tooMany(webhook carteiro.ID, ids store.IDRange) bool {
+	entries, events := 0, 0
+	for ref := range m.attempts {
+		if ref.WebhookID == webhook && inRange(ref.ID, ids) {
+			entries++
+		}
+	}
+	for id := range m.events {
+		if inRange(id, ids) {
+			events++
+		}
+	}
+	return max(entries, events) > store.MaxFound
 }
 
 func matches(a *carteiro.Attempt, p *store.ListLogs) bool {
 	return (p.Status == "" || a.Status == p.Status) &&
 		(p.EventType == "" || a.EventType == p.EventType) &&
 		(p.EventID.IsZero() || a.EventID == p.EventID) &&
+		(p.HTTP == nil || a.Outcome != nil && p.HTTP.Has(a.Outcome.HTTPStatus)) &&
+		(p.IDs == nil || inRange(a.ID, *p.IDs) || inRange(a.EventID, *p.IDs)) &&
 		(p.From.IsZero() || compareIDs(a.ID, carteiro.MinID(p.From)) >= 0) &&
 		(p.To.IsZero() || compareIDs(a.ID, carteiro.MinID(p.To)) < 0)
+}
+
+func inRange(id carteiro.ID, r store.IDRange) bool {
+	return compareIDs(r.First, id) <= 0 && compareIDs(id, r.Last) <= 0
 }
 
 func compareIDs(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) }

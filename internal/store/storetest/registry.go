@@ -9,6 +9,45 @@ import (
 )
 
 var registry = []story{
+	{"webhooks are found by their names, in all of an environment and nowhere else", func(w *world) {
+		campaign := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.newID()}
+		stranger := store.OwnerRef{EnvironmentID: w.newID(), Kind: carteiro.OwnerAgent, ID: w.newID()}
+		w.putOwner(campaign, "Autumn")
+		w.putOwner(stranger, "Elsewhere")
+		want := make(map[string]store.FoundWebhook)
+		for name, ref := range map[string]store.OwnerRef{
+			"Ângela's CRM": w.owner, "crm of the house": campaign, "billing": w.owner, "CRM elsewhere": stranger, "CRM, gone": w.owner,
+		} {
+			webhook := w.newWebhook()
+			webhook.Name, webhook.EnvironmentID, webhook.OwnerKind, webhook.OwnerID = name, ref.EnvironmentID, ref.Kind, ref.ID
+			w.ok(w.CreateWebhook(w.t.Context(), webhook))
+			owner, err := w.GetOwner(w.t.Context(), ref)
+			w.ok(err)
+			want[name] = store.FoundWebhook{Webhook: webhook, OwnerName: owner.Name}
+		}
+		w.remove(want["CRM, gone"].ID)
+		billing := w.change(want["billing"].ID, func(webhook *carteiro.Webhook) { webhook.Name = "Accounts" })
+		for search, names := range map[string][]string{
+			"": {"Accounts", "crm of the house", "Ângela's CRM"}, "crm": {"crm of the house", "Ângela's CRM"}, "âNG": {"Ângela's CRM"},
+			"accounts": {"Accounts"}, "billing": nil, "%": nil, "'": {"Ângela's CRM"},
+		} {
+			var all []store.FoundWebhook
+			for _, name := range names {
+				found := want[name]
+				if name == "Accounts" {
+					found = store.FoundWebhook{Webhook: billing, OwnerName: "Reception"}
+				}
+				all = append(all, found)
+			}
+			got, total, err := w.FindWebhooks(w.t.Context(), store.FindWebhooks{EnvironmentID: w.owner.EnvironmentID, Search: search, Limit: 10})
+			w.ok(err)
+			equal(w.t, "total of "+search, total, len(all))
+			equal(w.t, "found by "+search, got, all)
+		}
+		got, total, err := w.FindWebhooks(w.t.Context(), store.FindWebhooks{EnvironmentID: w.owner.EnvironmentID, Limit: 1, Offset: 1})
+		w.ok(err)
+		equal(w.t, "a page", []any{got[0].Name, len(got), total}, []any{"crm of the house", 1, 3})
+	}},
 	{"an owner is created once and then changed, keeping its time", func(w *world) {
 		ref := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.newID()}
 		want := carteiro.Owner{

@@ -27,6 +27,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		{"retry", retrying},
 		{"many at once", together},
 		{"logs", logs},
+		{"overview", overviews},
+		{"bulk retries", bulks},
 		{"purge", purging},
 		{"histories", histories},
 	} {

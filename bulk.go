@@ -1,0 +1,76 @@
+package carteiro
+
+import "time"
+
+// BulkRetry is a job that retries many failed log entries of a webhook: it walks those that meet its filter, oldest
+// first, and comes to each at most once.
+type BulkRetry struct {
+	ID        ID // carries the time at which it was created: younger entries do not match
+	WebhookID ID
+	Filter    BulkFilter
+	Status    BulkStatus
+	// Matched is how many entries matched when it was created.
+	Matched int
+	Retried int
+	Skipped BulkSkips
+	// Cursor is the last entry that it has come to; zero at the beginning.
+	Cursor ID
+	// DueAt is when it goes on, while it is queued or running.
+	DueAt     time.Time
+	UpdatedAt time.Time
+	EndedAt   time.Time // zero while it is open
+}
+
+// CreatedAt is when the job was created.
+func (b *BulkRetry) CreatedAt() time.Time { return b.ID.Time() }
+
+// Remaining is how many of the entries that matched it has not come to. It may come to more than matched: entries that
+// were "retrying" then and have failed since.
+func (b *BulkRetry) Remaining() int {
+	if b.Status == BulkDone {
+		return 0
+	}
+	return max(0, b.Matched-b.Retried-b.Skipped.Total())
+}
+
+// BulkFilter says which failed entries a [BulkRetry] is for. A zero field does not filter.
+type BulkFilter struct {
+	EventType string
+	EventID   ID
+	From, To  time.Time // created at or after From, and before To
+	HTTP      *StatusRange
+}
+
+// StatusRange is a range of HTTP statuses, both ends included. 0 to 0 stands for attempts that got no answer.
+type StatusRange struct{ Min, Max int }
+
+// Has says whether the range holds a status.
+func (r StatusRange) Has(status int) bool { return r.Min <= status && status <= r.Max }
+
+// BulkSkips is how many entries a [BulkRetry] left alone, by reason.
+type BulkSkips struct {
+	AlreadySucceeded int
+	InProgress       int
+	TooOld           int
+	// RetriedSince: an attempt of the event at the webhook was created since the job was. So an event with several
+	// failed entries is retried once.
+	RetriedSince int
+}
+
+// Total is the sum.
+func (s BulkSkips) Total() int { return s.AlreadySucceeded + s.InProgress + s.TooOld + s.RetriedSince }
+
+// BulkStatus is how a [BulkRetry] stands.
+type BulkStatus string
+
+// The statuses of a bulk retry. The first three are open.
+const (
+	BulkQueued    BulkStatus = "queued"
+	BulkRunning   BulkStatus = "running"
+	BulkPaused    BulkStatus = "paused" // by someone, or since the webhook is disabled
+	BulkCancelled BulkStatus = "cancelled"
+	BulkDone      BulkStatus = "done"
+)
+
+// Ended says whether nothing more comes of the job.
+func (s BulkStatus) Ended() bool { return s == BulkCancelled || s == BulkDone }

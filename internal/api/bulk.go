@@ -1,0 +1,230 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// Bulk begins and changes jobs that retry many entries; see the methods of bulk.Runner.
+type Bulk interface {
+	Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error)
+	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter) (carteiro.BulkRetry, error)
+	Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus) (carteiro.BulkRetry, error)
+}
+
+// maxSample is how many of the entries that match are shown before a job is begun.
+const maxSample = 5
+
+// bulkShown is a job as it is shown.
+type bulkShown struct {
+	ID        carteiro.ID         `json:"id"`
+	WebhookID carteiro.ID         `json:"webhook_id"`
+	Status    carteiro.BulkStatus `json:"status"`
+	Filter    bulkFilterShown     `json:"filter"`
+	Matched   int                 `json:"matched"`
+	Retried   int                 `json:"retried"`
+	Skipped   skippedShown        `json:"skipped"`
+	Remaining int                 `json:"remaining"`
+	CreatedAt timestamp           `json:"created_at"`
+	UpdatedAt timestamp           `json:"updated_at"`
+	EndedAt   timestamp           `json:"ended_at,omitzero"`
+}
+
+type bulkFilterShown struct {
+	Status     carteiro.Status `json:"status"`
+	Event      string          `json:"event,omitempty"`
+	EventID    carteiro.ID     `json:"event_id,omitzero"`
+	From       timestamp       `json:"from,omitzero"`
+	To         timestamp       `json:"to,omitzero"`
+	HTTPStatus string          `json:"http_status,omitempty"`
+}
+
+type skippedShown struct {
+	Total            int `json:"total"`
+	AlreadySucceeded int `json:"already_succeeded"`
+	InProgress       int `json:"in_progress"`
+	TooOld           int `json:"too_old"`
+	RetriedSince     int `json:"retried_since"`
+}
+
+func showBulk(job *carteiro.BulkRetry) bulkShown {
+	f, skipped := &job.Filter, &job.Skipped
+	shown := bulkShown{
+		ID: job.ID, WebhookID: job.WebhookID, Status: job.Status,
+		Filter: bulkFilterShown{
+			Status: carteiro.StatusFailed, Event: f.EventType, EventID: f.EventID, From: timestamp(f.From), HTTPStatus: showStatusRange(f.HTTP),
+		},
+		Matched: job.Matched, Retried: job.Retried,
+		Skipped: skippedShown{
+			skipped.Total(), skipped.AlreadySucceeded, skipped.InProgress, skipped.TooOld, skipped.RetriedSince,
+		},
+		Remaining: job.Remaining(), CreatedAt: timestamp(job.CreatedAt()), UpdatedAt: timestamp(job.UpdatedAt), EndedAt: timestamp(job.EndedAt),
+	}
+	if !f.To.IsZero() {
+		shown.Filter.To = timestamp(f.To.Add(-time.Microsecond)) // as it was asked for; see includeTo
+	}
+	return shown
+}
+
+// matchedShown is the answer to a dry run.
+type matchedShown struct {
+	Matching int        `json:"matching"`
+	Sample   []logShown `json:"sample"`
+}
+
+func (s *server) retryLogs(r *request, k *kind) error {
+	at, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	filter, dryRun, err := r.bulkFilter()
+	if err != nil {
+		return err
+	}
+	if dryRun {
+		page, err := s.Bulk.Match(r.Context(), at.webhook.ID, filter, maxSample)
+		if err != nil {
+			return err
+		}
+		return r.answer(http.StatusOK, answer{Data: matchedShown{page.Total, showLogs(page.Attempts)}})
+	}
+	if !at.webhook.Enabled {
+		return errWebhookDisabled
+	}
+	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter)
+	if errors.Is(err, store.ErrConflict) {
+		return errBulkOpen
+	}
+	if err != nil {
+		return missing(err, errWebhookNotFound)
+	}
+	return r.answer(http.StatusAccepted, answer{Message: msgBulkQueued, Data: showBulk(&job)})
+}
+
+var bulkFields = []string{fieldStatus, fieldEvent, fieldEventID, fieldFrom, fieldTo, fieldHTTPStatus, fieldDryRun}
+
+// bulkFilter reads what is to be retried.
+func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, err error) {
+	var faults faults
+	in, err := r.input(bulkFields, false, &faults)
+	if err != nil {
+		return f, false, err
+	}
+	status := carteiro.StatusFailed
+	choice(&in, &status, fieldStatus, status, carteiro.StatusFailed)
+	in.optionalText(&f.EventType, fieldEvent, maxQueryText)
+	in.id(&f.EventID, fieldEventID)
+	in.time(&f.From, fieldFrom)
+	in.time(&f.To, fieldTo)
+	f.To = includeTo(f.To)
+	var httpStatus string
+	in.optionalText(&httpStatus, fieldHTTPStatus, maxQueryText)
+	f.HTTP = parseStatusRange(httpStatus, &faults)
+	in.boolean(&dryRun, fieldDryRun, false)
+	return f, dryRun, faults.err()
+}
+
+// bulkRef names the job of the path.
+func (r *request) bulkRef(webhook carteiro.ID) (store.BulkRef, error) {
+	id, err := r.pathID(pathBulk, errBulkNotFound)
+	return store.BulkRef{WebhookID: webhook, ID: id}, err
+}
+
+func (s *server) listBulk(r *request, k *kind) error {
+	at, err := r.webhookWithLogs(k)
+	if err != nil {
+		return err
+	}
+	q := r.query()
+	p := q.page(defaultLogs)
+	if err := q.faults.err(); err != nil {
+		return err
+	}
+	jobs, total, err := s.Store.ListBulkRetries(r.Context(), store.ListBulkRetries{WebhookID: at.webhook.ID, Limit: p.PerPage, Offset: p.offset()})
+	if err != nil {
+		return err
+	}
+	p.setTotal(total)
+	shown := make([]bulkShown, len(jobs))
+	for i := range jobs {
+		shown[i] = showBulk(&jobs[i])
+	}
+	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+}
+
+func (s *server) getBulk(r *request, k *kind) error {
+	at, err := r.webhookWithLogs(k)
+	if err != nil {
+		return err
+	}
+	ref, err := r.bulkRef(at.webhook.ID)
+	if err != nil {
+		return err
+	}
+	job, err := s.Store.GetBulkRetry(r.Context(), ref)
+	if err != nil {
+		return missing(err, errBulkNotFound)
+	}
+	return r.answer(http.StatusOK, answer{Data: showBulk(&job)})
+}
+
+var pauseFields = []string{fieldPaused}
+
+func (s *server) pauseBulk(r *request, k *kind) error {
+	at, err := r.webhookWithLogs(k)
+	if err != nil {
+		return err
+	}
+	ref, err := r.bulkRef(at.webhook.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Store.GetBulkRetry(r.Context(), ref); err != nil {
+		return missing(err, errBulkNotFound)
+	}
+	var f faults
+	in, err := r.input(pauseFields, true, &f)
+	if err != nil {
+		return err
+	}
+	paused := false
+	if _, ok := in.required(fieldPaused); ok {
+		in.boolean(&paused, fieldPaused, false)
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	to := carteiro.BulkRunning
+	if paused {
+		to = carteiro.BulkPaused
+	}
+	return s.changeBulk(r, ref, to)
+}
+
+func (s *server) cancelBulk(r *request, k *kind) error {
+	at, err := r.webhookWithLogs(k)
+	if err != nil {
+		return err
+	}
+	ref, err := r.bulkRef(at.webhook.ID)
+	if err != nil {
+		return err
+	}
+	return s.changeBulk(r, ref, carteiro.BulkCancelled)
+}
+
+func (s *server) changeBulk(r *request, ref store.BulkRef, to carteiro.BulkStatus) error {
+	job, err := s.Bulk.Change(r.Context(), ref, to)
+	if errors.Is(err, store.ErrConflict) {
+		return errBulkEnded
+	}
+	if err != nil {
+		return missing(err, errBulkNotFound)
+	}
+	return r.answer(http.StatusOK, answer{Data: showBulk(&job)})
+}

@@ -1,0 +1,160 @@
+// Package bulk retries many failed log entries of a webhook: jobs that the store keeps and that go on at a bounded rate,
+// over restarts and on whatever node is there. What it opens waits in the store and is claimed like any other attempt, so
+// that a long job fills neither memory nor lanes.
+package bulk
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// DefaultRate is how many entries a job retries a second.
+const DefaultRate = 50
+
+const (
+	// stepEvery is how often a job goes on, unless its rate is less than one a step.
+	stepEvery = 200 * time.Millisecond
+	// look is how many entries a step goes through at most: those that are left alone do not count against the rate.
+	look = 500
+	// askEvery is how often the store is asked for jobs that were begun elsewhere.
+	askEvery = 5 * time.Second
+)
+
+// Store is what the jobs need of the store.
+type Store interface {
+	store.BulkRetries
+	ListLogs(ctx context.Context, p store.ListLogs) (store.LogPage, error)
+}
+
+// Lanes is told of attempts that wait in the store; the dispatcher is it.
+type Lanes interface {
+	Notice(due time.Time, webhooks ...carteiro.ID)
+}
+
+// Config is what a [Runner] is made of.
+type Config struct {
+	Store  Store
+	Lanes  Lanes
+	IDs    *carteiro.IDSource
+	Logger *slog.Logger
+	// Retention is how old a log entry may be to be retried.
+	Retention time.Duration
+	// Rate is how many entries each job retries a second; 0: [DefaultRate].
+	Rate int
+}
+
+// Runner begins jobs and takes them on. It is safe for concurrent use.
+type Runner struct {
+	Config
+	wake chan struct{} // has room for one: a job was begun or resumed here
+}
+
+// New makes a runner.
+func New(c Config) *Runner {
+	if c.Rate == 0 {
+		c.Rate = DefaultRate
+	}
+	return &Runner{Config: c, wake: make(chan struct{}, 1)}
+}
+
+// Match lists the newest entries that a job with this filter would come to, at most sample, and says how many there are.
+func (r *Runner) Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error) {
+	return r.match(ctx, webhook, f, time.Time{}, sample)
+}
+
+func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, until time.Time, limit int) (store.LogPage, error) {
+	if f.To.IsZero() || !until.IsZero() && until.Before(f.To) {
+		f.To = until
+	}
+	return r.Store.ListLogs(ctx, store.ListLogs{
+		WebhookID: webhook, Status: carteiro.StatusFailed, EventType: f.EventType, EventID: f.EventID,
+		From: f.From, To: f.To, HTTP: f.HTTP, Limit: limit,
+	})
+}
+
+// Begin stores a job and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
+func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter) (carteiro.BulkRetry, error) {
+	now := time.Now()
+	id := r.IDs.New(now)
+	matching, err := r.match(ctx, webhook, f, id.Time(), 1)
+	if err != nil {
+		return carteiro.BulkRetry{}, err
+	}
+	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
+		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matching.Total, Now: now,
+	})
+	r.signal()
+	return job, err
+}
+
+// Change pauses, resumes or cancels a job. It fails as [store.BulkRetries.ChangeBulkRetry] does.
+func (r *Runner) Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus) (carteiro.BulkRetry, error) {
+	job, err := r.Store.ChangeBulkRetry(ctx, store.ChangeBulkRetry{BulkRef: ref, Status: to, Now: time.Now()})
+	r.signal()
+	return job, err
+}
+
+func (r *Runner) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run takes jobs on until ctx ends.
+func (r *Runner) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		timer := time.NewTimer(r.goOn(ctx))
+		select {
+		case <-timer.C:
+		case <-r.wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// goOn takes the steps that are due, and says how long to wait for the next one.
+func (r *Runner) goOn(ctx context.Context) time.Duration {
+	for {
+		now := time.Now()
+		step, err := r.Store.StepBulkRetry(ctx, r.step(now))
+		switch {
+		case err != nil:
+			if ctx.Err() == nil {
+				r.Logger.Warn("could not go on with a bulk retry; trying again later", "error", err)
+			}
+			return askEvery
+		case step.Job == nil && step.NextDue.IsZero():
+			return askEvery
+		case step.Job == nil:
+			// Of a step that was due by now another node has taken it: look again soon.
+			return min(askEvery, max(step.NextDue.Sub(now), stepEvery/10))
+		case step.Retried > 0:
+			r.Lanes.Notice(now, step.Job.WebhookID)
+		}
+		if step.Job.Status.Ended() {
+			r.Logger.Info("bulk retry has ended", "job", step.Job.ID, "webhook", step.Job.WebhookID, "status", step.Job.Status,
+				"retried", step.Job.Retried, "skipped", step.Job.Skipped.Total())
+		}
+	}
+}
+
+// step makes the parameter of a step at the rate that is set.
+func (r *Runner) step(now time.Time) store.StepBulkRetry {
+	every, retries := stepEvery, r.Rate*int(stepEvery/time.Millisecond)/1000
+	if retries == 0 {
+		every, retries = time.Second/time.Duration(r.Rate), 1
+	}
+	p := store.StepBulkRetry{
+		Now: now, DueAt: now.Add(every), NotBefore: now.Add(-r.Retention), Look: look, NewIDs: make([]carteiro.ID, retries),
+	}
+	for i := range p.NewIDs {
+		p.NewIDs[i] = r.IDs.New(now)
+	}
+	return p
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carteiro"
+)
+
+// BulkRetries are the verbs on jobs that retry many log entries of a webhook.
+type BulkRetries interface {
+	// CreateBulkRetry stores a job: queued, due at once, at the beginning of the log. It fails with ErrConflict when the
+	// webhook has one that is open, and with ErrNotFound when there is no such webhook (deleted ones included).
+	CreateBulkRetry(ctx context.Context, p CreateBulkRetry) (carteiro.BulkRetry, error)
+	// GetBulkRetry gives one. It fails with ErrNotFound.
+	GetBulkRetry(ctx context.Context, ref BulkRef) (carteiro.BulkRetry, error)
+	// ListBulkRetries gives a page of a webhook's, newest first, and how many there are in all.
+	ListBulkRetries(ctx context.Context, p ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error)
+	// ChangeBulkRetry pauses (BulkPaused), resumes (BulkRunning) or cancels (BulkCancelled) a job, and gives it back as it
+	// is then. To resume one that is queued or running, or to cancel one that is cancelled, changes nothing. It fails
+	// with ErrConflict when the job has ended in another way, and with ErrNotFound.
+	ChangeBulkRetry(ctx context.Context, p ChangeBulkRetry) (carteiro.BulkRetry, error)
+	// StepBulkRetry takes the job that is longest due by p.Now, if any, some way on, in one transaction: it goes through
+	// the next entries that match, at most p.Look of them, and opens a new attempt (trigger "bulk", due at once, held by
+	// nobody) for each as [Queue.Retry] would, until p.NewIDs are used up; the others are counted by reason. Then the job
+	// is due at p.DueAt, or done when nothing more matches. A disabled webhook pauses it and a deleted one cancels it
+	// instead. Of any number of nodes at once, one takes the step: so each entry is come to once, and the rate is
+	// that of the job however many nodes there are.
+	StepBulkRetry(ctx context.Context, p StepBulkRetry) (BulkStep, error)
+}
+
+// CreateBulkRetry is the parameter of [BulkRetries.CreateBulkRetry].
+type CreateBulkRetry struct {
+	OwnerRef
+	ID        carteiro.ID
+	WebhookID carteiro.ID
+	Filter    carteiro.BulkFilter
+	Matched   int // as ListLogs counts them
+	Now       time.Time
+}
+
+// BulkRef names a job and the webhook whose it must be.
+type BulkRef struct {
+	WebhookID, ID carteiro.ID
+}
+
+// ListBulkRetries is the parameter of [BulkRetries.ListBulkRetries].
+type ListBulkRetries struct {
+	WebhookID     carteiro.ID
+	Limit, Offset int
+}
+
+// ChangeBulkRetry is the parameter of [BulkRetries.ChangeBulkRetry].
+type ChangeBulkRetry struct {
+	BulkRef
+	Status carteiro.BulkStatus
+	Now    time.Time
+}
+
+// StepBulkRetry is the parameter of [BulkRetries.StepBulkRetry].
+type StepBulkRetry struct {
+	Now       time.Time
+	DueAt     time.Time // of the next step
+	NotBefore time.Time // a log entry created before is too old
+	Look      int
+	NewIDs    []carteiro.ID // of new attempts, ascending
+}
+
+// BulkStep is what came of a step.
+type BulkStep struct {
+	Job     *carteiro.BulkRetry // as it is now; nil when none was due
+	Retried int                 // attempts that were opened
+	NextDue time.Time           // of the first job that is queued or running; zero when there is none
+}

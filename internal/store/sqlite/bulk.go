@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+const bulkColumns = `webhook_id, id, status, filter, matched, retried, already_succeeded, in_progress, too_old, retried_since, cursor,
+	due_at, updated_at, ended_at`
+
+var (
+	insertBulk = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, 1, ?, ?, 0, 0, 0, 0, 0, NULL, ?, ?, NULL)`)
+	updateBulk = newQuery(`UPDATE bulk_retries SET status = ?3, retried = ?4, already_succeeded = ?5, in_progress = ?6, too_old = ?7,
+		retried_since = ?8, cursor = ?9, due_at = ?10, updated_at = ?11, ended_at = ?12 WHERE webhook_id = ?1 AND id = ?2`)
+	getBulk   = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? AND id = ?`)
+	listBulk  = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? ORDER BY id DESC LIMIT ? OFFSET ?`)
+	countBulk = newQuery(`SELECT count(*) FROM bulk_retries WHERE webhook_id = ?`)
+	dueBulk   = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 AND due_at <= ? ORDER BY due_at LIMIT 1`)
+	nextBulk  = newQuery(`SELECT due_at FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 ORDER BY due_at LIMIT 1`)
+)
+
+// bulkStatuses by their stored number.
+var bulkStatuses = [...]carteiro.BulkStatus{
+	1: carteiro.BulkQueued, carteiro.BulkRunning, carteiro.BulkPaused, carteiro.BulkCancelled, carteiro.BulkDone,
+}
+
+func bulkNumber(status carteiro.BulkStatus) (int64, error) {
+	for n := 1; n < len(bulkStatuses); n++ {
+		if bulkStatuses[n] == status {
+			return int64(n), nil
+		}
+	}
+	return 0, fmt.Errorf("no such status of a bulk retry: %q", status)
+}
+
+// bulkFilter is a filter as it is stored. Times are microseconds.
+type bulkFilter struct {
+	EventType string                `json:"event_type,omitempty"`
+	EventID   carteiro.ID           `json:"event_id,omitzero"`
+	From      int64                 `json:"from,omitempty"`
+	To        int64                 `json:"to,omitempty"`
+	HTTP      *carteiro.StatusRange `json:"http,omitempty"`
+}
+
+func encodeBulkFilter(f carteiro.BulkFilter) ([]byte, error) {
+	stored := bulkFilter{EventType: f.EventType, EventID: f.EventID, HTTP: f.HTTP}
+	if !f.From.IsZero() {
+		stored.From = f.From.UnixMicro()
+	}
+	if !f.To.IsZero() {
+		stored.To = f.To.UnixMicro()
+	}
+	return json.Marshal(stored)
+}
+
+func decodeBulkFilter(b []byte) (f carteiro.BulkFilter, err error) {
+	var stored bulkFilter
+	if err := json.Unmarshal(b, &stored); err != nil {
+		return f, fmt.Errorf("filter of a bulk retry: %w", err)
+	}
+	f = carteiro.BulkFilter{EventType: stored.EventType, EventID: stored.EventID, HTTP: stored.HTTP}
+	if stored.From != 0 {
+		f.From = time.UnixMicro(stored.From).UTC()
+	}
+	if stored.To != 0 {
+		f.To = time.UnixMicro(stored.To).UTC()
+	}
+	return f, nil
+}
+
+// CreateBulkRetry implements [store.BulkRetries].
+func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (job carteiro.BulkRetry, err error) {
+	filter, err := encodeBulkFilter(p.Filter)
+	if err != nil {
+		return job, err
+	}
+	err = s.writer.write(ctx, 1, func(t *tx) error {
+		if _, err := t.ownWebhook(&store.LogRef{OwnerRef: p.OwnerRef, WebhookID: p.WebhookID}); err != nil {
+			return err
+		}
+		err := conflict(t.write(insertBulk).id(p.WebhookID).id(p.ID).blob(filter).int(int64(p.Matched)).time(p.Now).time(p.Now).run())
+		if err != nil {
+			return err
+		}
+		job, err = t.bulk(store.BulkRef{WebhookID: p.WebhookID, ID: p.ID})
+		return err
+	})
+	return job, err
+}
+
+// GetBulkRetry implements [store.BulkRetries].
+func (s *Store) GetBulkRetry(ctx context.Context, ref store.BulkRef) (job carteiro.BulkRetry, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		job, err = c.bulk(ref)
+		return err
+	})
+	return job, err
+}
+
+// bulk fails with store.ErrNotFound.
+func (c *conn) bulk(ref store.BulkRef) (job carteiro.BulkRetry, err error) {
+	row := c.query(getBulk).id(ref.WebhookID).id(ref.ID)
+	found, err := row.one()
+	if !found {
+		return job, orNotFound(err)
+	}
+	return readBulk(row)
+}
+
+// readBulk reads bulkColumns of the only row that is of interest, and ends the run.
+func readBulk(row *stmt) (carteiro.BulkRetry, error) {
+	job, err := bulkOf(row)
+	if ended := row.end(); err == nil {
+		err = ended
+	}
+	return job, err
+}
+
+func bulkOf(row *stmt) (job carteiro.BulkRetry, err error) {
+	status := row.colInt(2)
+	if status < 1 || status >= int64(len(bulkStatuses)) {
+		return job, fmt.Errorf("no such status of a bulk retry: %d", status)
+	}
+	job = carteiro.BulkRetry{
+		WebhookID: row.colID(0), ID: row.colID(1), Status: bulkStatuses[status],
+		Matched: int(row.colInt(4)), Retried: int(row.colInt(5)),
+		Skipped: carteiro.BulkSkips{
+			AlreadySucceeded: int(row.colInt(6)), InProgress: int(row.colInt(7)), TooOld: int(row.colInt(8)), RetriedSince: int(row.colInt(9)),
+		},
+		Cursor: row.colID(10), DueAt: row.colTime(11), UpdatedAt: row.colTime(12), EndedAt: row.colTime(13),
+	}
+	job.Filter, err = decodeBulkFilter(row.colBlob(3))
+	return job, err
+}
+
+// ListBulkRetries implements [store.BulkRetries].
+func (s *Store) ListBulkRetries(ctx context.Context, p store.ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error) {
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		n, err := c.query(countBulk).id(p.WebhookID).number()
+		if err != nil {
+			return err
+		}
+		total = int(n)
+		rows := c.query(listBulk).id(p.WebhookID).int(int64(p.Limit)).int(int64(p.Offset))
+		for rows.next() {
+			job, err := bulkOf(rows)
+			if err != nil {
+				_ = rows.end() // what was read is at fault, not the reading
+				return err
+			}
+			jobs = append(jobs, job)
+		}
+		return rows.end()
+	})
+	return jobs, total, err
+}
+
+// ChangeBulkRetry implements [store.BulkRetries].
+func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (job carteiro.BulkRetry, err error) {
+	err = s.writer.write(ctx, 1, func(t *tx) error {
+		if job, err = t.bulk(p.BulkRef); err != nil {
+			return err
+		}
+		switch {
+		case job.Status == p.Status, p.Status == carteiro.BulkRunning && job.Status == carteiro.BulkQueued:
+			return nil
+		case job.Status.Ended():
+			return store.ErrConflict
+		}
+		job.Status, job.UpdatedAt = p.Status, micros(p.Now)
+		switch p.Status {
+		case carteiro.BulkRunning:
+			job.DueAt = job.UpdatedAt
+		case carteiro.BulkCancelled:
+			job.EndedAt = job.UpdatedAt
+		}
+		return t.saveBulk(&job)
+	})
+	return job, err
+}
+
+func (t *tx) saveBulk(job *carteiro.BulkRetry) error {
+	status, err := bulkNumber(job.Status)
+	if err != nil {
+		return err
+	}
+	skipped := &job.Skipped
+	return t.write(updateBulk).id(job.WebhookID).id(job.ID).int(status).int(int64(job.Retried)).
+		int(int64(skipped.AlreadySucceeded)).int(int64(skipped.InProgress)).int(int64(skipped.TooOld)).int(int64(skipped.RetriedSince)).
+		maybeID(job.Cursor).time(job.DueAt).time(job.UpdatedAt).time(job.EndedAt).run()
+}

@@ -1,0 +1,251 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// The failed entries of a span, and the hours in which there are any, from the oldest.
+var (
+	oldestFirst = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + " ORDER BY id LIMIT ?" })
+	hoursOldest = kindQueries(func(k listKind) string {
+		return "SELECT hour FROM counts WHERE webhook_id = ? AND hour >= ? AND hour <= ?" + k.filter() +
+			" GROUP BY hour HAVING sum(" + k.sum() + ") > 0 ORDER BY hour"
+	})
+)
+
+// StepBulkRetry implements [store.BulkRetries]. What comes next is looked up beside the writer, which must not wait for
+// it; whether the job is still where it was is then the writer's to see.
+func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step store.BulkStep, err error) {
+	next, err := s.nextBulkStep(ctx, &p)
+	if err != nil {
+		return step, err
+	}
+	if next.job == nil {
+		return store.BulkStep{NextDue: next.due}, nil
+	}
+	err = s.writer.write(ctx, 2*len(p.NewIDs), func(t *tx) error {
+		step = store.BulkStep{}
+		b := bulkStep{tx: t, p: &p, job: *next.job}
+		taken, err := b.take(next)
+		if err != nil {
+			return err
+		}
+		if taken {
+			step.Job, step.Retried = &b.job, b.retried
+		}
+		step.NextDue, err = t.nextBulk()
+		return err
+	})
+	return step, err
+}
+
+// upcoming is what a step will go through, oldest first.
+type upcoming struct {
+	job *carteiro.BulkRetry // nil: none is due
+	ids []carteiro.ID
+	all bool      // there are no more
+	due time.Time // of the first job when none is due
+}
+
+func (s *Store) nextBulkStep(ctx context.Context, p *store.StepBulkRetry) (next upcoming, err error) {
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		row := c.query(dueBulk).time(p.Now)
+		found, err := row.one()
+		if err != nil {
+			return err
+		}
+		if !found {
+			next.due, err = c.nextBulk()
+			return err
+		}
+		job, err := readBulk(row)
+		if err != nil {
+			return err
+		}
+		next.job = &job
+		next.ids, err = c.failedBehind(&job, p.Look)
+		next.all = len(next.ids) < p.Look
+		return err
+	})
+	return next, err
+}
+
+// nextBulk says when the first job is due; zero when there is none.
+func (c *conn) nextBulk() (due time.Time, err error) {
+	row := c.query(nextBulk)
+	if found, err := row.one(); !found {
+		return due, err
+	}
+	due = row.colTime(0)
+	return due, row.end()
+}
+
+// failedBehind gives the entries that a job comes to next, at most n.
+func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, err error) {
+	f := &job.Filter
+	l := newListing(c, &store.ListLogs{
+		WebhookID: job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
+	})
+	if end := job.ID.MinSibling(); lessID(end, l.all.to) {
+		l.all.to = end
+	}
+	if after := following(job.Cursor); lessID(l.all.from, after) {
+		l.all.from = after
+	}
+	if !f.EventID.IsZero() {
+		return l.failedOfEvent(f.EventID, n)
+	}
+	if l.all.empty() {
+		return nil, nil
+	}
+	hours, err := l.hoursOldest()
+	if err != nil {
+		return nil, err
+	}
+	for _, hour := range hours {
+		part, _ := l.all.cut(hour)
+		rows := l.filter(l.in(l.query(oldestFirst.of(l.kind)), part)).int(int64(n - len(ids)))
+		for rows.next() {
+			ids = append(ids, rows.colID(0))
+		}
+		if err := rows.end(); err != nil || len(ids) >= n {
+			return ids, err
+		}
+	}
+	return ids, nil
+}
+
+func (l *listing) hoursOldest() (hours []int64, err error) {
+	rows := l.filter(l.query(hoursOldest.of(l.kind)).id(l.webhook).int(hourOf(l.all.from)).int(hourOf(l.all.to)))
+	for rows.next() {
+		hours = append(hours, rows.colInt(0))
+	}
+	return hours, rows.end()
+}
+
+func (l *listing) failedOfEvent(event carteiro.ID, n int) ([]carteiro.ID, error) {
+	f := few{listing: l, p: &store.ListLogs{Status: carteiro.StatusFailed}}
+	number, err := l.query(eventNumber).id(event).number()
+	if err != nil || number == 0 {
+		return nil, err
+	}
+	err = f.readEvent(number, event)
+	slices.SortFunc(f.ids, func(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) })
+	return f.ids[:min(n, len(f.ids))], err
+}
+
+// following is the least id that is greater.
+func following(id carteiro.ID) carteiro.ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			break
+		}
+	}
+	return id
+}
+
+// bulkStep is one step under way.
+type bulkStep struct {
+	*tx
+	p       *store.StepBulkRetry
+	job     carteiro.BulkRetry
+	retried int
+}
+
+// take takes the step, unless someone else has taken it, or the job was changed, since it was looked at.
+func (b *bulkStep) take(next upcoming) (taken bool, err error) {
+	present, err := b.bulk(store.BulkRef{WebhookID: b.job.WebhookID, ID: b.job.ID})
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil || present.Cursor != b.job.Cursor || present.Status != b.job.Status || !present.DueAt.Equal(b.job.DueAt) {
+		return false, err
+	}
+	b.job.Status, b.job.UpdatedAt, b.job.DueAt = carteiro.BulkRunning, micros(b.p.Now), micros(b.p.DueAt)
+	state, err := b.stateOf(b.job.WebhookID)
+	if err != nil {
+		return false, err
+	}
+	if state == "" {
+		state, err = b.walk(next)
+	}
+	if err != nil {
+		return false, err
+	}
+	if b.job.Status = state; state.Ended() {
+		b.job.EndedAt = b.job.UpdatedAt
+	}
+	return true, b.saveBulk(&b.job)
+}
+
+// stateOf says what the state of the webhook makes of the job; "" when it can go on.
+func (t *tx) stateOf(webhook carteiro.ID) (carteiro.BulkStatus, error) {
+	row := t.query(webhookState).id(webhook)
+	found, err := row.one()
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		return carteiro.BulkCancelled, nil
+	}
+	enabled := row.colBool(3)
+	if err := row.end(); err != nil || enabled {
+		return "", err
+	}
+	return carteiro.BulkPaused, nil
+}
+
+// walk goes through the entries until the ids for new attempts are used up.
+func (b *bulkStep) walk(next upcoming) (carteiro.BulkStatus, error) {
+	for i, id := range next.ids {
+		if b.retried == len(b.p.NewIDs) {
+			return carteiro.BulkRunning, nil
+		}
+		if err := b.comeTo(id); err != nil {
+			return "", err
+		}
+		b.job.Cursor = next.ids[i]
+	}
+	if next.all {
+		return carteiro.BulkDone, nil
+	}
+	return carteiro.BulkRunning, nil
+}
+
+// comeTo retries an entry, or counts why not.
+func (b *bulkStep) comeTo(id carteiro.ID) error {
+	log, err := b.logEntry(b.job.WebhookID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		b.job.Skipped.TooOld++ // purged meanwhile
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	skipped := &b.job.Skipped
+	switch reason := log.refused(carteiro.MinID(b.p.NotBefore), true); {
+	case reason == carteiro.AlreadySucceeded:
+		skipped.AlreadySucceeded++
+	case reason == carteiro.InProgress:
+		skipped.InProgress++
+	case !lessID(log.latest, b.job.ID.MinSibling()):
+		skipped.RetriedSince++
+	case reason == carteiro.TooOld:
+		skipped.TooOld++
+	default:
+		retry := store.Retry{
+			LogRef: store.LogRef{WebhookID: b.job.WebhookID}, Now: b.p.Now, NewID: b.p.NewIDs[b.retried], Trigger: carteiro.TriggerBulk,
+		}
+		b.retried++
+		b.job.Retried++
+		return b.open(&openRow{attempt: log.next(&retry), event: log.number, environment: log.environment})
+	}
+	return nil
+}

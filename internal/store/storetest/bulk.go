@@ -1,0 +1,281 @@
+package storetest
+
+import (
+	"sync"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+var bulks = []story{
+	{"every failed entry is come to once, oldest first, some at a time; younger ones never", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		var failed []carteiro.ID
+		for i := range 12 {
+			d := w.publish(session, hook.ID)
+			if i%4 == 3 {
+				w.succeed(session, d)
+			} else {
+				w.fail(session, d, false)
+				failed = append(failed, d.ID)
+			}
+			w.pass(17 * time.Minute)
+		}
+		job := w.begin(hook, carteiro.BulkFilter{})
+		equal(w.t, "job", job, carteiro.BulkRetry{
+			ID: job.ID, WebhookID: hook.ID, Status: carteiro.BulkQueued, Matched: 9, DueAt: w.now, UpdatedAt: w.now,
+		})
+		w.fail(session, w.publish(session, hook.ID), false)
+		var retried []carteiro.ID
+		for _, want := range []struct {
+			retried int
+			status  carteiro.BulkStatus
+		}{{4, carteiro.BulkRunning}, {4, carteiro.BulkRunning}, {1, carteiro.BulkDone}} {
+			step := w.step(4, 100)
+			equal(w.t, "a second too early", w.step(4, 100).Job, (*carteiro.BulkRetry)(nil))
+			equal(w.t, "retried", []any{step.Retried, step.Job.Status}, []any{want.retried, want.status})
+			for _, d := range w.claim(session, hook.ID) {
+				equal(w.t, "trigger", []any{d.Trigger, d.Number, d.ChainStart, d.DueAt}, []any{carteiro.TriggerBulk, 2, 2, w.now})
+				retried = append(retried, d.PreviousID)
+			}
+			w.pass(time.Second)
+		}
+		equal(w.t, "retried", retried, failed)
+		job, err := w.GetBulkRetry(w.t.Context(), store.BulkRef{WebhookID: hook.ID, ID: job.ID})
+		w.ok(err)
+		equal(w.t, "in the end", []any{job.Status, job.Retried, job.Skipped.Total(), job.Remaining(), job.EndedAt},
+			[]any{carteiro.BulkDone, 9, 0, 0, w.now.Add(-time.Second)})
+		equal(w.t, "then nothing is due", w.step(4, 100), store.BulkStep{})
+	}},
+	{"an event with several failed entries is retried once, also when that fails at once", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		first := w.publish(session, hook.ID)
+		w.fail(session, first, true)
+		w.pass(time.Hour)
+		w.fail(session, w.claim(session, hook.ID)[0], false)
+		w.pass(time.Minute)
+		w.begin(hook, carteiro.BulkFilter{})
+		equal(w.t, "retried", w.step(1, 100).Retried, 1)
+		w.fail(session, w.claim(session, hook.ID)[0], false)
+		w.pass(time.Minute)
+		step := w.step(5, 100)
+		equal(w.t, "the rest", []any{step.Retried, step.Job.Skipped, step.Job.Status},
+			[]any{0, carteiro.BulkSkips{RetriedSince: 1}, carteiro.BulkDone})
+	}},
+	{"what needs no retry or cannot have one is counted by the reason", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		old := w.publish(session, hook.ID)
+		w.fail(session, old, false)
+		w.pass(time.Hour)
+		limit := w.now
+		for _, then := range []func(*carteiro.Delivery){
+			func(*carteiro.Delivery) {},
+			func(d *carteiro.Delivery) { w.succeed(session, d) },
+			func(d *carteiro.Delivery) { w.fail(session, d, false) },
+		} {
+			d := w.publish(session, hook.ID)
+			w.fail(session, d, false)
+			p := w.retryOf(d)
+			p.Session, p.Held = session, true
+			then(w.retry(p).Delivery)
+		}
+		w.pass(time.Second)
+		w.begin(hook, carteiro.BulkFilter{})
+		step, err := w.StepBulkRetry(w.t.Context(), store.StepBulkRetry{Now: w.now, DueAt: w.now, NotBefore: limit, Look: 100, NewIDs: w.newIDs(10)})
+		w.ok(err)
+		// Of the third event both entries match: the second is in progress once the first is retried.
+		equal(w.t, "counted", []any{step.Job.Retried, step.Job.Skipped},
+			[]any{1, carteiro.BulkSkips{AlreadySucceeded: 1, InProgress: 2, TooOld: 1}})
+	}},
+	{"what meets the filter is what the list shows under it", func(w *world) {
+		for n := range 9 {
+			hook, all := w.failures()
+			f := []carteiro.BulkFilter{
+				{}, {EventType: "event_recording"}, {HTTP: &carteiro.StatusRange{Min: 500, Max: 599}}, {HTTP: &carteiro.StatusRange{}},
+				{From: all[5].CreatedAt(), To: all[15].CreatedAt()}, {EventID: all[7].EventID}, {EventID: carteiro.ID{1}},
+				{EventType: "event_action", HTTP: &carteiro.StatusRange{Min: 503, Max: 503}, From: all[1].CreatedAt()}, {To: all[0].CreatedAt()},
+			}[n]
+			p := store.ListLogs{EventType: f.EventType, EventID: f.EventID, From: f.From, To: f.To, HTTP: f.HTTP}
+			var want, got []carteiro.ID
+			for _, a := range all {
+				if matches(a, &p) {
+					want = append(want, a.ID)
+				}
+			}
+			equal(w.t, "matched by "+show(f), w.begin(hook, f).Matched, len(want))
+			session := w.join()
+			for done := false; !done; w.pass(time.Second) {
+				step := w.step(3, 5)
+				equal(w.t, "filter", step.Job.Filter, f)
+				done = step.Job.Status == carteiro.BulkDone
+				for _, d := range w.claim(session, hook.ID) {
+					got = append(got, d.PreviousID)
+				}
+			}
+			equal(w.t, "retried by "+show(f), got, want)
+		}
+	}},
+	{"of many nodes at once one takes each step", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		for range 40 {
+			w.fail(session, w.publish(session, hook.ID), false)
+		}
+		w.pass(time.Second)
+		job := w.begin(hook, carteiro.BulkFilter{})
+		for range 5 {
+			params := make([]store.StepBulkRetry, 16)
+			for i := range params {
+				params[i] = store.StepBulkRetry{Now: w.now, DueAt: w.now.Add(time.Second), Look: 100, NewIDs: w.newIDs(10)}
+			}
+			steps, errs := make([]store.BulkStep, len(params)), make([]error, len(params))
+			var all sync.WaitGroup
+			for i := range params {
+				all.Go(func() { steps[i], errs[i] = w.StepBulkRetry(w.t.Context(), params[i]) })
+			}
+			all.Wait()
+			taken := 0
+			for i := range steps {
+				w.ok(errs[i])
+				if steps[i].Job != nil {
+					taken++
+				}
+			}
+			equal(w.t, "taken", taken <= 1, true)
+			w.pass(time.Second)
+		}
+		job, err := w.GetBulkRetry(w.t.Context(), store.BulkRef{WebhookID: hook.ID, ID: job.ID})
+		w.ok(err)
+		equal(w.t, "job", []any{job.Status, job.Retried, job.Skipped.Total()}, []any{carteiro.BulkDone, 40, 0})
+		equal(w.t, "open", len(w.claim(session, hook.ID)), 40)
+	}},
+	{"a webhook has one that is open; it can be paused, resumed and cancelled until it has ended", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		for range 3 {
+			w.fail(session, w.publish(session, hook.ID), false)
+		}
+		w.pass(time.Second)
+		job := w.begin(hook, carteiro.BulkFilter{})
+		_, err := w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{OwnerRef: w.owner, ID: w.newID(), WebhookID: hook.ID, Now: w.now})
+		w.wantErr(err, store.ErrConflict)
+		elsewhere := w.begin(w.webhook(), carteiro.BulkFilter{})
+		_, err = w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{
+			BulkRef: store.BulkRef{WebhookID: elsewhere.WebhookID, ID: elsewhere.ID}, Status: carteiro.BulkCancelled, Now: w.now,
+		})
+		w.ok(err)
+		change := func(status, want carteiro.BulkStatus, wantErr error) {
+			w.t.Helper()
+			w.pass(time.Second)
+			got, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{BulkRef: store.BulkRef{WebhookID: hook.ID, ID: job.ID}, Status: status, Now: w.now})
+			w.wantErr(err, wantErr)
+			if err == nil {
+				equal(w.t, "status", got.Status, want)
+			}
+		}
+		change(carteiro.BulkRunning, carteiro.BulkQueued, nil)
+		change(carteiro.BulkPaused, carteiro.BulkPaused, nil)
+		equal(w.t, "paused", w.step(1, 1), store.BulkStep{})
+		change(carteiro.BulkRunning, carteiro.BulkRunning, nil)
+		equal(w.t, "resumed", w.step(1, 1).Retried, 1)
+		change(carteiro.BulkCancelled, carteiro.BulkCancelled, nil)
+		ended := w.now
+		equal(w.t, "cancelled", w.step(1, 1), store.BulkStep{})
+		change(carteiro.BulkCancelled, carteiro.BulkCancelled, nil)
+		change(carteiro.BulkPaused, "", store.ErrConflict)
+		change(carteiro.BulkRunning, "", store.ErrConflict)
+		second := w.begin(hook, carteiro.BulkFilter{})
+		jobs, total, err := w.ListBulkRetries(w.t.Context(), store.ListBulkRetries{WebhookID: hook.ID, Limit: 10})
+		w.ok(err)
+		equal(w.t, "listed", []any{total, jobs[0].ID, jobs[1].ID, jobs[1].EndedAt}, []any{2, second.ID, job.ID, ended})
+		w.purgeAll(ended)
+		w.purgeAll(ended.Add(time.Microsecond))
+		_, total, err = w.ListBulkRetries(w.t.Context(), store.ListBulkRetries{WebhookID: hook.ID, Limit: 10})
+		w.ok(err)
+		equal(w.t, "kept as long as the log", total, 1)
+	}},
+	{"a disabled webhook pauses it, a deleted one cancels it", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		w.fail(session, w.publish(session, hook.ID), false)
+		w.pass(time.Second)
+		job := w.begin(hook, carteiro.BulkFilter{})
+		w.disable(hook.ID)
+		equal(w.t, "disabled", w.step(1, 1).Job.Status, carteiro.BulkPaused)
+		w.remove(hook.ID)
+		_, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{
+			BulkRef: store.BulkRef{WebhookID: hook.ID, ID: job.ID}, Status: carteiro.BulkRunning, Now: w.now,
+		})
+		w.ok(err)
+		step := w.step(1, 1)
+		equal(w.t, "deleted", []any{step.Job.Status, step.Job.EndedAt, step.Retried}, []any{carteiro.BulkCancelled, w.now, 0})
+	}},
+	{"one of another webhook, or at none, is not found", func(w *world) {
+		hook, other := w.webhook(), w.webhook()
+		job := w.begin(hook, carteiro.BulkFilter{})
+		for _, ref := range []store.BulkRef{{WebhookID: other.ID, ID: job.ID}, {WebhookID: hook.ID, ID: w.newID()}, {}} {
+			_, err := w.GetBulkRetry(w.t.Context(), ref)
+			w.wantErr(err, store.ErrNotFound)
+			_, err = w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{BulkRef: ref, Status: carteiro.BulkCancelled, Now: w.now})
+			w.wantErr(err, store.ErrNotFound)
+		}
+		w.remove(other.ID)
+		for name, p := range map[string]store.CreateBulkRetry{
+			"gone":    {OwnerRef: w.owner, WebhookID: other.ID},
+			"unknown": {OwnerRef: w.owner, WebhookID: w.newID()},
+			"foreign": {OwnerRef: store.OwnerRef{EnvironmentID: w.newID(), Kind: w.owner.Kind, ID: w.owner.ID}, WebhookID: hook.ID},
+		} {
+			p.ID, p.Now = w.newID(), w.now
+			_, err := w.CreateBulkRetry(w.t.Context(), p)
+			if w.wantErr(err, store.ErrNotFound); err == nil {
+				w.t.Error(name)
+			}
+		}
+	}},
+}
+
+// failures gives a webhook with failed entries of all kinds over hours.
+func (w *world) failures() (hook *carteiro.Webhook, all []*carteiro.Attempt) {
+	w.t.Helper()
+	hook, session := w.webhook(), w.join()
+	for i := range 24 {
+		event := w.newEvent([]string{"event_action", "event_recording"}[i%2])
+		item := w.item(event, session, hook.ID)
+		w.accept(session, item)
+		d := delivery(event, item.Attempts[0])
+		o := w.failure(d)
+		o.HTTPStatus = []int{503, 500, 404, 0}[i/2%4]
+		w.record(session, store.Result{Delivery: d, Outcome: o})
+		all = append(all, w.log(hook.ID, d.ID))
+		w.pass(25 * time.Minute)
+	}
+	return hook, all
+}
+
+// begin creates a job for what matches now.
+func (w *world) begin(hook *carteiro.Webhook, f carteiro.BulkFilter) carteiro.BulkRetry {
+	w.t.Helper()
+	matched := w.list(store.ListLogs{
+		WebhookID: hook.ID, Status: carteiro.StatusFailed, EventType: f.EventType, EventID: f.EventID, From: f.From, To: f.To, HTTP: f.HTTP,
+	}).Total
+	job, err := w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{
+		OwnerRef: w.owner, ID: w.newID(), WebhookID: hook.ID, Filter: f, Matched: matched, Now: w.now,
+	})
+	w.ok(err)
+	return job
+}
+
+// step takes the next step, a second before the one after it.
+func (w *world) step(retries, look int) store.BulkStep {
+	w.t.Helper()
+	step, err := w.StepBulkRetry(w.t.Context(), store.StepBulkRetry{
+		Now: w.now, DueAt: w.now.Add(time.Second), Look: look, NewIDs: w.newIDs(retries),
+	})
+	w.ok(err)
+	return step
+}
+
+func (w *world) newIDs(n int) (ids []carteiro.ID) {
+	for range n {
+		ids = append(ids, w.newID())
+	}
+	return ids
+}

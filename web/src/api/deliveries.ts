@@ -1,0 +1,164 @@
+import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { arrivedSince, merge } from './arrivals'
+import { api, must, type Schemas } from './client'
+import { type Filters, query } from './filters'
+import type { Owner } from './owners'
+
+export type Delivery = Schemas['DeliveryLog']
+export type DeliveryStatus = Schemas['DeliveryStatus']
+export type Preview = Schemas['RetryPreview']
+export type LogPage = Schemas['DeliveryLogList']
+
+/** Which webhook a log belongs to. */
+export interface Place {
+  owner: Owner
+  webhook: string
+}
+
+export const logsKey = ({ owner, webhook }: Place) => ['logs', owner.kind, owner.id, webhook] as const
+export const pageKey = (place: Place, filters: Filters) => [...logsKey(place), 'page', filters] as const
+export const agentPath = ({ owner, webhook }: Place) => ({ agent_id: owner.id, webhook_id: webhook })
+export const campaignPath = ({ owner, webhook }: Place) => ({ campaign_id: owner.id, webhook_id: webhook })
+
+export const perPage = 25
+
+async function fetchLogs(place: Place, params: ReturnType<typeof query>, signal: AbortSignal): Promise<LogPage> {
+  return place.owner.kind === 'agents'
+    ? must(
+        api.GET('/agents/{agent_id}/webhooks/{webhook_id}/logs', {
+          params: { path: agentPath(place), query: params },
+          signal,
+        }),
+      )
+    : must(
+        api.GET('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs', {
+          params: { path: campaignPath(place), query: params },
+          signal,
+        }),
+      )
+}
+
+/** A page of the log; `live` says that a stream keeps it up to date. */
+export function useDeliveries(place: Place, filters: Filters, live: boolean) {
+  return useQuery({
+    queryKey: pageKey(place, filters),
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: !live,
+    queryFn: async ({ signal, queryKey }) => {
+      const asked = Date.now()
+      const page = await fetchLogs(place, query(filters, asked), signal)
+      return merge(page, arrivedSince(JSON.stringify(queryKey), asked), filters)
+    },
+  })
+}
+
+/** All attempts to deliver one event to the webhook, the first one first. */
+export function useAttempts(place: Place, event: string | undefined) {
+  return useQuery({
+    queryKey: [...logsKey(place), 'attempts', event],
+    enabled: event !== undefined,
+    queryFn: async ({ signal }) =>
+      (await fetchLogs(place, { event_id: event ?? '', per_page: 100 }, signal)).data.toSorted(
+        (a, b) => a.attempt - b.attempt,
+      ),
+    refetchInterval: ({ state }) => untilChange(state.data ?? []),
+  })
+}
+
+/** Looks every second at what is on its way, and seldom at what is scheduled for later. */
+function untilChange(attempts: Delivery[]): number | false {
+  const open = attempts.find(({ status }) => status === 'pending')
+  if (!open) return false
+  const due = open.next_attempt_at ? new Date(open.next_attempt_at).getTime() - Date.now() : 0
+  return Math.min(Math.max(due, 800), 10_000)
+}
+
+export function useDelivery(place: Place, log_id: string) {
+  return useQuery({
+    queryKey: [...logsKey(place), 'one', log_id],
+    queryFn: async ({ signal }): Promise<Delivery> =>
+      place.owner.kind === 'agents'
+        ? (
+            await must(
+              api.GET('/agents/{agent_id}/webhooks/{webhook_id}/logs/{log_id}', {
+                params: { path: { ...agentPath(place), log_id } },
+                signal,
+              }),
+            )
+          ).data
+        : (
+            await must(
+              api.GET('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs/{log_id}', {
+                params: { path: { ...campaignPath(place), log_id } },
+                signal,
+              }),
+            )
+          ).data,
+    refetchInterval: ({ state }) => untilChange(state.data ? [state.data] : []),
+  })
+}
+
+/** What a retry would send, beside what was sent. Asked anew each time, for it depends on the webhook of now. */
+export function usePreview(place: Place, log_id: string) {
+  return useQuery({
+    queryKey: ['preview', ...logsKey(place), log_id],
+    staleTime: 0,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+    queryFn: async ({ signal }): Promise<Preview> =>
+      place.owner.kind === 'agents'
+        ? (
+            await must(
+              api.GET('/agents/{agent_id}/webhooks/{webhook_id}/logs/{log_id}/preview', {
+                params: { path: { ...agentPath(place), log_id } },
+                signal,
+              }),
+            )
+          ).data
+        : (
+            await must(
+              api.GET('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs/{log_id}/preview', {
+                params: { path: { ...campaignPath(place), log_id } },
+                signal,
+              }),
+            )
+          ).data,
+  })
+}
+
+/** Retries one failed delivery, and gives the id of the new entry. Pressed twice it is still one retry: the key says so. */
+export function useRetry(place: Place, log_id: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async (key: string): Promise<string> => {
+      const header = { 'Idempotency-Key': key }
+      return place.owner.kind === 'agents'
+        ? (
+            await must(
+              api.POST('/agents/{agent_id}/webhooks/{webhook_id}/logs/{log_id}/retry', {
+                params: { path: { ...agentPath(place), log_id }, header },
+              }),
+            )
+          ).data.log_id
+        : (
+            await must(
+              api.POST('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs/{log_id}/retry', {
+                params: { path: { ...campaignPath(place), log_id }, header },
+              }),
+            )
+          ).data.log_id
+    },
+    onSuccess: () => refreshLogs(client, place),
+  })
+}
+
+/** Whether a later attempt of its event, among these, has been delivered or is under way: then there is nothing to retry. */
+export function isSuperseded(log: Delivery, others: Delivery[]): boolean {
+  return others.some(
+    ({ event_id, attempt, status }) => event_id === log.event_id && attempt > log.attempt && status !== 'failed',
+  )
+}
+
+export function refreshLogs(client: QueryClient, place: Place) {
+  return client.invalidateQueries({ queryKey: logsKey(place) })
+}

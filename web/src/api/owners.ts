@@ -1,0 +1,76 @@
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { api, must, type Schemas } from './client'
+
+/** Agents and campaigns own webhooks. The kind is the word that stands in the API's paths and in the page's. */
+export type Kind = 'agents' | 'campaigns'
+export interface Owner {
+  kind: Kind
+  id: string
+}
+/** What a list or a heading shows of an owner. */
+export type OwnerShown = Schemas['Agent'] & { agent_id?: string }
+
+export function useOwners(kind: Kind, search: { search?: string | undefined; page?: number | undefined }) {
+  return useQuery({
+    queryKey: ['owners', kind, search],
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const params = { query: { ...search, per_page: 20 } }
+      if (kind === 'agents') {
+        const { data, meta } = await must(api.GET('/agents', { params, signal }))
+        return { owners: data as OwnerShown[], pagination: meta }
+      }
+      const { data, pagination } = await must(api.GET('/campaigns', { params, signal }))
+      return { owners: data as OwnerShown[], pagination }
+    },
+  })
+}
+
+export function useOwner({ kind, id }: Owner) {
+  return useQuery({
+    queryKey: ['owner', kind, id],
+    staleTime: 60_000,
+    queryFn: async ({ signal }): Promise<OwnerShown> =>
+      kind === 'agents'
+        ? (await must(api.GET('/agents/{agent_id}', { params: { path: { agent_id: id } }, signal }))).data
+        : (await must(api.GET('/campaigns/{campaign_id}', { params: { path: { campaign_id: id } }, signal }))).data,
+  })
+}
+
+/** Registers an owner; under an id of the caller's choice where one is given. */
+export function useSaveOwner(kind: Kind) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async ({
+      id,
+      ...body
+    }: {
+      id?: string
+      name: string
+      agent_id?: string | null
+    }): Promise<OwnerShown> => {
+      if (kind === 'agents') {
+        const { name } = body
+        return id
+          ? (await must(api.PUT('/agents/{agent_id}', { params: { path: { agent_id: id } }, body: { name } }))).data
+          : (await must(api.POST('/agents', { body: { name } }))).data
+      }
+      return id
+        ? (await must(api.PUT('/campaigns/{campaign_id}', { params: { path: { campaign_id: id } }, body }))).data
+        : (await must(api.POST('/campaigns', { body }))).data
+    },
+    onSuccess: () => client.invalidateQueries({ predicate: ({ queryKey: [k] }) => k === 'owners' || k === 'owner' }),
+  })
+}
+
+export function useDeleteOwner(kind: Kind) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async (id: string): Promise<void> => {
+      await (kind === 'agents'
+        ? must(api.DELETE('/agents/{agent_id}', { params: { path: { agent_id: id } } }))
+        : must(api.DELETE('/campaigns/{campaign_id}', { params: { path: { campaign_id: id } } })))
+    },
+    onSuccess: () => client.invalidateQueries({ queryKey: ['owners', kind] }),
+  })
+}

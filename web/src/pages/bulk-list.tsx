@@ -1,0 +1,89 @@
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { type BulkRetry, useBulkRetries } from '../api/bulk'
+import { useTranslation } from '../i18n'
+import { buttonLook } from '../ui/button'
+import { Icon } from '../ui/icon'
+import { Fault } from '../ui/notice'
+import { Empty, Loading } from '../ui/page'
+import { Pager } from '../ui/pager'
+import { Progress } from '../ui/progress'
+import { Status } from '../ui/status'
+import { Ago } from '../ui/time'
+import { FilterWords } from './filter-words'
+
+const route = getRouteApi('/$kind/$owner/$webhook/retries')
+
+/** The bulk retries of one webhook, those that run and those that ran. */
+export function BulkListPage() {
+  const { t } = useTranslation()
+  const { kind, owner, webhook } = route.useParams()
+  const params = { kind, owner, webhook }
+  const { page = 1 } = route.useSearch()
+  const navigate = useNavigate()
+  const jobs = useBulkRetries({ owner: { kind, id: owner }, webhook }, page)
+  const begin = (
+    <Link to="/$kind/$owner/$webhook/retries/new" params={params} className={buttonLook('primary')}>
+      <Icon name="again" />
+      {t('bulk.new')}
+    </Link>
+  )
+  return (
+    <>
+      <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
+        <p className="text-muted">{t('bulk.list')}</p>
+        {begin}
+      </div>
+      <div className="card">
+        {jobs.error ? (
+          <div className="p-4">
+            <Fault of={jobs.error} retry={() => jobs.refetch()} />
+          </div>
+        ) : !jobs.data ? (
+          <Loading label={t('loading')} rows={3} />
+        ) : jobs.data.data.length === 0 ? (
+          <Empty title={t('bulk.list.none')}>{t('bulk.list.none.next')}</Empty>
+        ) : (
+          <ul className="divide-y divide-line">
+            {jobs.data.data.map((job) => (
+              <li key={job.id}>
+                <Link
+                  to="/$kind/$owner/$webhook/retries/$job"
+                  params={{ ...params, job: job.id }}
+                  className="grid grid-cols-[auto_minmax(0,1fr)] items-center gap-x-4 gap-y-1 px-4 py-3 -outline-offset-2! hover:bg-sunken/60 sm:grid-cols-[7rem_minmax(0,1fr)_10rem_7rem]"
+                >
+                  <Status of={job.status} />
+                  <FilterWords filter={job.filter} />
+                  <Share job={job} />
+                  <span className="text-right text-muted text-sm max-sm:hidden">
+                    <Ago at={job.created_at} />
+                  </span>
+                </Link>
+              </li>
+            ))}
+          </ul>
+        )}
+        {jobs.data && (
+          <Pager
+            page={jobs.data.pagination.current_page}
+            last={jobs.data.pagination.last_page}
+            total={jobs.data.pagination.total}
+            onPage={(to) =>
+              navigate({ to: '/$kind/$owner/$webhook/retries', params, search: to > 1 ? { page: to } : {} })
+            }
+          />
+        )}
+      </div>
+    </>
+  )
+}
+
+function Share({ job }: { job: BulkRetry }) {
+  const { t } = useTranslation()
+  const gone = job.retried + job.skipped.total
+  return (
+    <span className="max-sm:col-span-2">
+      <span className="block text-muted text-xs">{t('bulk.gone', { gone, of: job.matched })}</span>
+      <Progress label={t('bulk.progress')} value={gone} max={job.matched} />
+    </span>
+  )
+}

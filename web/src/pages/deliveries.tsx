@@ -1,0 +1,179 @@
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { useCallback, useRef, useState } from 'react'
+import { type Delivery, type LogPage, type Place, useDeliveries } from '../api/deliveries'
+import { canFollow, type Filters, filterCount } from '../api/filters'
+import { type Live, useLive } from '../api/live'
+import { useTranslation } from '../i18n'
+import { Button, buttonLook } from '../ui/button'
+import { Icon } from '../ui/icon'
+import { Fault } from '../ui/notice'
+import { Empty, Loading } from '../ui/page'
+import { useShortcuts } from '../ui/shortcuts'
+import { DeliveryTable } from './delivery-table'
+import { FilterBar } from './filter-bar'
+import { RetryDialog } from './retry-dialog'
+
+const route = getRouteApi('/$kind/$owner/$webhook/')
+
+/** The log of one webhook, followed as it grows. */
+export function DeliveriesPage() {
+  const { t } = useTranslation()
+  const { kind, owner, webhook } = route.useParams()
+  const place: Place = { owner: { kind, id: owner }, webhook }
+  const filters = route.useSearch()
+  const navigate = useNavigate()
+  const follows = canFollow(filters)
+  const live = useLive(place, filters, follows)
+  const page = useDeliveries(place, filters, follows)
+  const search = useRef<HTMLInputElement>(null)
+  const table = useRef<HTMLTableSectionElement>(null)
+  const [retrying, setRetrying] = useState<Delivery>()
+  const go = useCallback(
+    (to: Filters) => navigate({ to: '/$kind/$owner/$webhook', params: { kind, owner, webhook }, search: to }),
+    [navigate, kind, owner, webhook],
+  )
+  const retry = (log: Delivery | undefined) => log?.status === 'failed' && setRetrying(log)
+  useShortcuts({
+    j: () => step(table.current, 1),
+    k: () => step(table.current, -1),
+    r: () => retry(page.data?.data.find(({ id }) => id === focusedRow(table.current))),
+    '/': (event) => {
+      event.preventDefault()
+      search.current?.focus()
+    },
+  })
+  return (
+    <>
+      <div className="mb-3 flex flex-wrap items-start gap-2">
+        <FilterBar place={place} filters={filters} onChange={go} searchRef={search} />
+        <Link
+          to="/$kind/$owner/$webhook/retries/new"
+          params={{ kind, owner, webhook }}
+          search={forBulk(filters)}
+          className={buttonLook('plain')}
+        >
+          <Icon name="again" />
+          {t('bulk.new')}
+        </Link>
+      </div>
+      <div className="card">
+        <LogHeader page={page.data} live={live} follows={follows} />
+        {page.error ? (
+          <div className="p-4 pt-0">
+            <Fault of={page.error} retry={() => page.refetch()} />
+          </div>
+        ) : !page.data ? (
+          <Loading label={t('loading')} rows={8} row="h-7" />
+        ) : page.data.data.length === 0 ? (
+          <NoDeliveries filters={filters} onClear={() => go({})} />
+        ) : (
+          <DeliveryTable
+            ref={table}
+            place={place}
+            logs={page.data.data}
+            onRetry={retry}
+            stale={page.isPlaceholderData}
+          />
+        )}
+        {page.data && <Older page={page.data} filters={filters} onGo={go} />}
+      </div>
+      {retrying && (
+        <RetryDialog
+          place={place}
+          log={retrying}
+          onClose={() => setRetrying(undefined)}
+          onRetried={() => setRetrying(undefined)}
+        />
+      )}
+    </>
+  )
+}
+
+const forBulk = ({ status: _, search: __, cursor: ___, ...filters }: Filters): Filters => filters
+
+const rowLinks = (table: HTMLElement | null) => [...(table?.querySelectorAll<HTMLAnchorElement>('a[data-log]') ?? [])]
+
+const focusedRow = (table: HTMLElement | null) =>
+  table?.contains(document.activeElement) ? document.activeElement?.closest('tr')?.dataset.log : undefined
+
+// The rows' links carry the focus itself, so that Enter opens and a screen reader reads where j and k have led.
+function step(table: HTMLElement | null, by: 1 | -1) {
+  const links = rowLinks(table)
+  const at = links.findIndex((link) => link.dataset.log === focusedRow(table))
+  const next = at < 0 ? 0 : Math.min(Math.max(at + by, 0), links.length - 1)
+  links[next]?.focus()
+  links[next]?.scrollIntoView({ block: 'nearest' })
+}
+
+function LogHeader({ page, live, follows }: { page: LogPage | undefined; live: Live; follows: boolean }) {
+  const { t, number } = useTranslation()
+  const total = page && t('deliveries.total', { count: page.pagination.total })
+  return (
+    <div className="flex min-h-12 items-center justify-between gap-3 px-4 py-2">
+      <p aria-live="polite" className="text-muted text-sm">
+        {total}
+        {page?.pagination.total_is_lower_bound && ` ${t('deliveries.more')}`}
+      </p>
+      {!follows ? (
+        <p className="text-muted text-sm">{t('live.not')}</p>
+      ) : (
+        <Button
+          small
+          icon={live.paused ? 'play' : 'pause'}
+          aria-pressed={live.paused}
+          onClick={() => live.setPaused(!live.paused)}
+        >
+          {live.paused ? (
+            live.waiting > 0 ? (
+              t('live.waiting', { count: live.waiting })
+            ) : (
+              t('live.paused')
+            )
+          ) : (
+            <>
+              <LiveDot state={live.state} />
+              {t(live.state === 'lost' ? 'live.lost' : live.state === 'open' ? 'live' : 'live.connecting')}
+            </>
+          )}
+        </Button>
+      )}
+      <span className="sr-only" aria-live="polite">
+        {live.paused && live.waiting > 0 && number(live.waiting)}
+      </span>
+    </div>
+  )
+}
+
+function LiveDot({ state }: { state: Live['state'] }) {
+  const look = state === 'open' ? 'bg-ok' : state === 'lost' ? 'bg-bad' : 'bg-wait'
+  return <span className={`size-2 rounded-full ${look}`} />
+}
+
+function NoDeliveries({ filters, onClear }: { filters: Filters; onClear: () => void }) {
+  const { t } = useTranslation()
+  if (filterCount(filters) > 0 || filters.cursor)
+    return (
+      <Empty title={t('deliveries.none.filtered')} action={<Button onClick={onClear}>{t('filters.clear')}</Button>}>
+        {t('deliveries.none.filtered.next')}
+      </Empty>
+    )
+  return <Empty title={t('deliveries.none')}>{t('deliveries.none.next')}</Empty>
+}
+
+function Older({ page, filters, onGo }: { page: LogPage; filters: Filters; onGo: (filters: Filters) => void }) {
+  const { t } = useTranslation()
+  const next = page.pagination.next_cursor
+  if (!next && !filters.cursor) return null
+  const { cursor: _, ...newest } = filters
+  return (
+    <nav aria-label={t('pages')} className="flex items-center justify-between gap-2 border-line border-t px-4 py-2.5">
+      <Button small disabled={!filters.cursor} onClick={() => onGo(newest)}>
+        {t('pages.newest')}
+      </Button>
+      <Button small disabled={!next} onClick={() => next && onGo({ ...filters, cursor: next })}>
+        {t('pages.older')}
+        <Icon name="right" />
+      </Button>
+    </nav>
+  )
+}

@@ -1,0 +1,238 @@
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { type Delivery, isSuperseded, type Place, useAttempts, useDelivery, usePreview } from '../api/deliveries'
+import { useWebhook } from '../api/webhooks'
+import { useTranslation } from '../i18n'
+import { Button } from '../ui/button'
+import { Code, CopyButton, Headers } from '../ui/code'
+import { Fault, Notice } from '../ui/notice'
+import { Card, Heading, Loading, Trail } from '../ui/page'
+import { useShortcuts } from '../ui/shortcuts'
+import { Status } from '../ui/status'
+import { Ago, Clock } from '../ui/time'
+import { curl } from './curl'
+import { RetryDialog } from './retry-dialog'
+import { Timeline } from './timeline'
+
+const route = getRouteApi('/$kind/$owner/$webhook/logs/$log')
+
+/** One attempt: what was sent, what came back, what came before it and what comes next. */
+export function DeliveryPage() {
+  const { t, eventMeaning } = useTranslation()
+  const { kind, owner, webhook, log: id } = route.useParams()
+  const place: Place = { owner: { kind, id: owner }, webhook }
+  const navigate = useNavigate()
+  const [retrying, setRetrying] = useState(false)
+  const delivery = useDelivery(place, id)
+  const attempts = useAttempts(place, delivery.data?.event_id)
+  const hook = useWebhook(place.owner, webhook)
+  const log = delivery.data
+  // A retry would be refused when a later attempt has got through, or may yet.
+  const later = log && attempts.data?.find((other) => isSuperseded(log, [other]))
+  const retriable = log?.status === 'failed' && !later
+  const retry = () => retriable && setRetrying(true)
+  useShortcuts({ r: retry })
+  const params = { kind, owner, webhook }
+  return (
+    <>
+      <Heading
+        title={log?.event ?? '…'}
+        above={
+          <Trail label={t('trail')}>
+            {[
+              <Link key="webhook" to="/$kind/$owner/$webhook" params={params}>
+                {hook.data?.name ?? t('webhook')}
+              </Link>,
+              <Link key="log" to="/$kind/$owner/$webhook" params={params}>
+                {t('nav.deliveries')}
+              </Link>,
+            ]}
+          </Trail>
+        }
+        below={
+          log ? (
+            <span className="flex flex-wrap items-center gap-x-2.5 gap-y-1" aria-live="polite">
+              <Status of={log.status} />
+              <span className="text-sm">
+                {t('attempt.n', { n: log.attempt })}, {t(`trigger.${log.trigger}`)}
+                {eventMeaning(log.event) && ` · ${eventMeaning(log.event)}`}
+              </span>
+            </span>
+          ) : (
+            <span className="inline-block h-6" />
+          )
+        }
+        actions={
+          log && (
+            <>
+              <CurlButton place={place} log={log} />
+              <Button look="primary" icon="again" disabled={!retriable} onClick={retry}>
+                {t('retry')}
+              </Button>
+            </>
+          )
+        }
+      />
+      {delivery.error ? (
+        <Fault of={delivery.error} retry={() => delivery.refetch()} />
+      ) : !log ? (
+        <Loading label={t('loading')} rows={3} row="h-32" />
+      ) : (
+        <>
+          <Outcome log={log} later={later} />
+          <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_19rem]">
+            <div className="grid min-w-0 gap-4">
+              <Request log={log} />
+              <Response log={log} />
+            </div>
+            <div className="grid min-w-0 gap-4 max-lg:order-first sm:max-lg:grid-cols-2">
+              <Card title={t('attempts')} id="attempts">
+                <div className="p-4 pt-2">
+                  {attempts.error ? (
+                    <Fault of={attempts.error} retry={() => attempts.refetch()} />
+                  ) : !attempts.data ? (
+                    <Loading label={t('loading')} rows={2} />
+                  ) : (
+                    <Timeline place={place} attempts={attempts.data} current={id} />
+                  )}
+                </div>
+              </Card>
+              <Facts log={log} />
+            </div>
+          </div>
+        </>
+      )}
+      {retrying && log && (
+        <RetryDialog
+          place={place}
+          log={log}
+          onClose={() => setRetrying(false)}
+          onRetried={(next) => {
+            setRetrying(false)
+            navigate({ to: '/$kind/$owner/$webhook/logs/$log', params: { ...params, log: next } })
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+function Outcome({ log, later }: { log: Delivery; later: Delivery | undefined }) {
+  const { t, server } = useTranslation()
+  if (!log.error) return null
+  return (
+    <div className="mb-4">
+      <Notice tone={log.status === 'retrying' ? 'warn' : 'bad'} title={server(log.error)}>
+        {log.error_detail && <p>{log.error_detail}</p>}
+        {log.status === 'retrying' && log.next_attempt_at && (
+          <p>
+            {t('failed.retrying')} <Ago at={log.next_attempt_at} />
+          </p>
+        )}
+        {log.status === 'failed' && (
+          <p>{later ? t(`failed.later.${later.status}`, { n: later.attempt }) : t('failed.next')}</p>
+        )}
+      </Notice>
+    </div>
+  )
+}
+
+function Request({ log }: { log: Delivery }) {
+  const { t } = useTranslation()
+  const sent = log.request_url !== undefined || log.request_headers !== undefined
+  return (
+    <Card title={t('request')} id="request">
+      <div className="grid gap-3 p-4 pt-1">
+        {!sent && <p className="text-muted">{t('request.none')}</p>}
+        {log.request_url && <p className="wrap-anywhere font-mono text-[0.8125rem]">{log.request_url}</p>}
+        {sent && (
+          <>
+            <Part title={t('headers')}>
+              <Headers of={log.request_headers} empty={t('headers.none')} />
+            </Part>
+            <Part title={t('body')}>
+              <Code
+                label={t('request.body')}
+                text={log.request_payload === undefined ? '' : JSON.stringify(log.request_payload)}
+                empty={t('body.empty')}
+              />
+            </Part>
+          </>
+        )}
+      </div>
+    </Card>
+  )
+}
+
+function Response({ log }: { log: Delivery }) {
+  const { t } = useTranslation()
+  if (log.http_status === undefined)
+    return (
+      <Card title={t('response')} id="response">
+        <p className="p-4 pt-1 text-muted">{t(log.status === 'pending' ? 'response.waiting' : 'response.none')}</p>
+      </Card>
+    )
+  return (
+    <Card title={t('response')} id="response" aside={<span className="font-medium">HTTP {log.http_status}</span>}>
+      <div className="grid gap-3 p-4 pt-1">
+        <Part title={t('headers')}>
+          <Headers of={log.response_headers} empty={t('headers.none')} />
+        </Part>
+        <Part title={t('body')}>
+          <Code label={t('response.body')} text={log.response_body ?? ''} empty={t('body.empty')} />
+          {log.response_truncated && <p className="text-muted text-sm">{t('response.truncated')}</p>}
+        </Part>
+      </div>
+    </Card>
+  )
+}
+
+function Part({ title, children }: { title: string; children: React.ReactNode }) {
+  return (
+    <div className="grid min-w-0 gap-1.5">
+      <h3 className="font-medium text-muted text-xs">{title}</h3>
+      {children}
+    </div>
+  )
+}
+
+function Facts({ log }: { log: Delivery }) {
+  const { t, duration, moment } = useTranslation()
+  const facts: [string, React.ReactNode][] = [[t('created'), moment(log.created_at)]]
+  if (log.status === 'pending' && log.next_attempt_at) facts.push([t('due'), moment(log.next_attempt_at)])
+  if (log.duration_ms !== undefined) facts.push([t('duration'), duration(log.duration_ms)])
+  if (log.delivered_at) facts.push([t('delivered'), <Clock key="at" at={log.delivered_at} />])
+  const ids: [string, string][] = [
+    [t('log.id'), log.id],
+    [t('event.id'), log.event_id],
+  ]
+  return (
+    <Card title={t('facts')} id="facts">
+      <dl className="grid gap-2.5 p-4 pt-1 text-sm">
+        {facts.map(([name, value]) => (
+          <div key={name} className="flex justify-between gap-3">
+            <dt className="text-muted">{name}</dt>
+            <dd className="text-right">{value}</dd>
+          </div>
+        ))}
+        {ids.map(([name, id]) => (
+          <div key={name}>
+            <dt className="flex items-center justify-between text-muted">
+              {name} <CopyButton text={id} label={t('copy')} />
+            </dt>
+            <dd className="wrap-anywhere font-mono text-xs">{id}</dd>
+          </div>
+        ))}
+      </dl>
+    </Card>
+  )
+}
+
+/** The method is told by the preview only: an entry of the log does not hold it. */
+function CurlButton({ place, log }: { place: Place; log: Delivery }) {
+  const { t } = useTranslation()
+  const preview = usePreview(place, log.id)
+  const request = preview.data?.then ?? preview.data?.now
+  if (!request) return null
+  return <CopyButton look="plain" text={curl(request)} label={t('curl')} />
+}

@@ -1,0 +1,91 @@
+import type { Preview } from '../api/deliveries'
+import { useTranslation } from '../i18n'
+import { Notice } from '../ui/notice'
+
+interface Difference {
+  what: string
+  before: string | undefined
+  now: string | undefined
+}
+
+/** In what the request of a retry differs from the one that was sent, what is new at every attempt aside. */
+export function differences(
+  preview: Preview,
+  words: { method: string; url: string; body: string },
+): Difference[] | undefined {
+  const { now, then, differences: told } = preview
+  if (!now || !then || !told) return undefined
+  const list: Difference[] = []
+  if (told.method) list.push({ what: words.method, before: then.method, now: now.method })
+  if (told.url) list.push({ what: words.url, before: then.url, now: now.url })
+  for (const { name, every_attempt } of told.headers) {
+    if (!every_attempt) list.push({ what: name, before: then.headers[name], now: now.headers[name] })
+  }
+  for (const { path } of told.body) {
+    list.push({
+      what: path === '' ? words.body : path,
+      before: text(at(then.body, path)),
+      now: text(at(now.body, path)),
+    })
+  }
+  return list
+}
+
+/** What a JSON Pointer (RFC 6901) leads to, or undefined. */
+export function at(value: unknown, pointer: string): unknown {
+  if (pointer === '') return value
+  let here = value
+  for (const token of pointer.slice(1).split('/')) {
+    if (typeof here !== 'object' || here === null) return undefined
+    here = (here as Record<string, unknown>)[token.replaceAll('~1', '/').replaceAll('~0', '~')]
+  }
+  return here
+}
+
+const text = (value: unknown) => (value === undefined ? undefined : JSON.stringify(value))
+
+export function Differences({ preview }: { preview: Preview }) {
+  const { t } = useTranslation()
+  const list = differences(preview, { method: t('webhook.method'), url: t('webhook.url'), body: t('body') })
+  if (!list) return null
+  if (list.length === 0) return <Notice title={t('preview.same')}>{t('preview.same.what')}</Notice>
+  return (
+    <section className="grid gap-2" aria-label={t('preview.differences')}>
+      <h3 className="font-semibold">{t('preview.differences')}</h3>
+      <ul className="divide-y divide-line rounded-lg border border-line text-[0.8125rem]">
+        {list.map(({ what, before, now }) => (
+          <li key={what} className="grid gap-x-4 px-3 py-1.5 font-mono sm:grid-cols-[minmax(0,1fr)_minmax(0,3fr)]">
+            <span className="wrap-anywhere text-muted">{what}</span>
+            <span className="grid">
+              <Side value={before} label={t('preview.then')} none={t('preview.notSent')} mark="−" look="text-bad" />
+              <Side value={now} label={t('preview.nowShort')} none={t('preview.notSentNow')} mark="+" look="text-ok" />
+            </span>
+          </li>
+        ))}
+      </ul>
+      {preview.differences?.body_truncated && <p className="text-muted text-sm">{t('preview.more')}</p>}
+    </section>
+  )
+}
+
+function Side({
+  value,
+  label,
+  none,
+  mark,
+  look,
+}: {
+  value: string | undefined
+  label: string
+  none: string
+  mark: string
+  look: string
+}) {
+  return (
+    <span className={`flex gap-2 ${value === undefined ? 'text-muted' : look}`}>
+      <span aria-hidden="true">{mark}</span>
+      <span className="sr-only">{label}: </span>
+      <span className={`wrap-anywhere min-w-0 ${value === undefined ? 'font-sans' : ''}`}>{value ?? none}</span>
+    </span>
+  )
+}

@@ -1,0 +1,77 @@
+import { type FormEvent, useState } from 'react'
+import { ApiError } from '../api/client'
+import { type Kind, type OwnerShown, useSaveOwner } from '../api/owners'
+import { useTranslation } from '../i18n'
+import { Button } from '../ui/button'
+import { Dialog } from '../ui/dialog'
+import { TextField } from '../ui/field'
+import { Fault } from '../ui/notice'
+
+/** Makes an agent or campaign, or renames one. */
+export function OwnerDialog({
+  kind,
+  owner,
+  onClose,
+  onSaved,
+}: {
+  kind: Kind
+  owner?: OwnerShown
+  onClose: () => void
+  onSaved: (owner: OwnerShown) => void
+}) {
+  const { t } = useTranslation()
+  const save = useSaveOwner(kind)
+  const [name, setName] = useState(owner?.name ?? '')
+  const [id, setId] = useState('')
+  const [agent, setAgent] = useState(owner?.agent_id ?? '')
+  const fault = save.error instanceof ApiError && save.error.status === 422 ? save.error : undefined
+  const badId = save.error instanceof ApiError && save.error.status === 404 && id !== ''
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    const under = owner?.id ?? (id.trim() || undefined)
+    save.mutate(
+      { name, ...(under && { id: under }), ...(kind === 'campaigns' && { agent_id: agent.trim() || null }) },
+      { onSuccess: onSaved },
+    )
+  }
+  return (
+    <Dialog title={owner ? t('rename') : t(`${kind}.new`)} onClose={onClose}>
+      <form onSubmit={submit} noValidate className="grid gap-4">
+        <TextField
+          label={t('name')}
+          data-first
+          required
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          errors={fault?.errors.name}
+        />
+        {!owner && (
+          <TextField
+            label={t('owner.id')}
+            hint={t('owner.id.hint')}
+            className="font-mono"
+            value={id}
+            onChange={(event) => setId(event.target.value)}
+            errors={badId ? [t('owner.id.bad')] : undefined}
+          />
+        )}
+        {kind === 'campaigns' && (
+          <TextField
+            label={t('campaign.agent')}
+            hint={t('campaign.agent.hint')}
+            value={agent}
+            onChange={(event) => setAgent(event.target.value)}
+            errors={fault?.errors.agent_id}
+          />
+        )}
+        {save.error && !fault && !badId && <Fault of={save.error} />}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>{t('cancel')}</Button>
+          <Button type="submit" look="primary" busy={save.isPending}>
+            {t('save')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

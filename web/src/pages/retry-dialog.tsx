@@ -1,0 +1,133 @@
+import { useState } from 'react'
+import { type Delivery, type Place, type Preview, usePreview, useRetry } from '../api/deliveries'
+import { useTranslation } from '../i18n'
+import { Button } from '../ui/button'
+import { Code } from '../ui/code'
+import { Dialog } from '../ui/dialog'
+import { Fault, Notice } from '../ui/notice'
+import { Loading } from '../ui/page'
+import { useToast } from '../ui/toast'
+import { Differences } from './differences'
+
+/** Shows what a retry would send, and in what that differs from what was sent, before it is asked for. */
+export function RetryDialog({
+  place,
+  log,
+  onClose,
+  onRetried,
+}: {
+  place: Place
+  log: Delivery
+  onClose: () => void
+  onRetried: (id: string) => void
+}) {
+  const { t, server } = useTranslation()
+  const say = useToast()
+  const preview = usePreview(place, log.id)
+  const retry = useRetry(place, log.id)
+  const [key] = useState(() => `dashboard-${randomKey()}`)
+  const send = () =>
+    retry.mutate(key, {
+      onSuccess: (id) => {
+        say(t('retry.queued'))
+        onRetried(id)
+      },
+    })
+  // What the page under the dialog knew already may be of before a change of the webhook.
+  const shown = preview.isFetchedAfterMount ? preview.data : undefined
+  return (
+    <Dialog title={t('retry.title', { event: log.event })} onClose={onClose} wide>
+      <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
+        {preview.error ? (
+          <Fault of={preview.error} retry={() => preview.refetch()} />
+        ) : !shown ? (
+          <Loading label={t('loading')} />
+        ) : (
+          <>
+            {!shown.can_retry && <Refusal reason={shown.reason} />}
+            {shown.error && (
+              <Notice tone="bad" title={t('preview.impossible')}>
+                {server(shown.error)}
+              </Notice>
+            )}
+            <Differences preview={shown} />
+            <Outgoing preview={shown} />
+          </>
+        )}
+        {retry.error && <Fault of={retry.error} />}
+        <div className="sticky bottom-0 -mx-5 -mb-5 flex items-center justify-end gap-2 border-line border-t bg-card px-5 py-3">
+          <Button onClick={onClose}>{t('cancel')}</Button>
+          <Button
+            look="primary"
+            icon="again"
+            disabled={!shown?.can_retry}
+            busy={retry.isPending}
+            onClick={send}
+            key={shown ? 'ready' : 'wait'}
+            autoFocus={Boolean(shown)}
+          >
+            {t('retry.now')}
+          </Button>
+        </div>
+      </div>
+    </Dialog>
+  )
+}
+
+// crypto.randomUUID is there for secure origins only.
+const randomKey = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+
+export function Refusal({ reason }: { reason: Preview['reason'] }) {
+  const { t } = useTranslation()
+  return (
+    <Notice tone="warn" title={t('retry.not')}>
+      {reason && t(`reason.${reason}`)}
+    </Notice>
+  )
+}
+
+function Outgoing({ preview: { now, attempt, differences } }: { preview: Preview }) {
+  const { t } = useTranslation()
+  if (!now) return null
+  const fresh = new Set(differences?.headers.filter((header) => header.every_attempt).map(({ name }) => name))
+  const changed = new Set(
+    differences?.headers
+      .filter((header) => !header.every_attempt && header.change !== 'removed')
+      .map(({ name }) => name),
+  )
+  return (
+    <section className="grid min-w-0 gap-2" aria-label={t('preview.now')}>
+      <h3 className="font-semibold">
+        {t('preview.now')} <span className="font-normal text-muted">{t('attempt.n', { n: attempt })}</span>
+      </h3>
+      <p className="wrap-anywhere font-mono text-sm">
+        <span className="font-semibold">{now.method}</span> {now.url}
+      </p>
+      <dl className="grid gap-x-4 gap-y-1 font-mono text-[0.8125rem] sm:grid-cols-[minmax(0,14rem)_minmax(0,1fr)]">
+        {Object.entries(now.headers)
+          .sort(([a], [b]) => a.localeCompare(b))
+          .map(([name, value]) => (
+            <div key={name} className="contents">
+              <dt className="wrap-anywhere text-muted">{name}</dt>
+              <dd className="wrap-anywhere mb-1 sm:mb-0">
+                {value}
+                {fresh.has(name) && (
+                  <span className="ml-2 font-sans text-muted text-xs">{t('preview.everyAttempt')}</span>
+                )}
+                {changed.has(name) && (
+                  <span className="ml-2 rounded bg-warn/12 px-1.5 font-sans text-warn text-xs">
+                    {t('preview.differs')}
+                  </span>
+                )}
+              </dd>
+            </div>
+          ))}
+      </dl>
+      <Code label={t('body')} text={bodyText(now.body)} empty={t('body.empty')} />
+    </section>
+  )
+}
+
+export const bodyText = (body: unknown) =>
+  body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)

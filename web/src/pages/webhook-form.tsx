@@ -1,0 +1,214 @@
+import { type FormEvent, useEffect, useRef, useState } from 'react'
+import { ApiError, type FieldErrors } from '../api/client'
+import type { Kind } from '../api/owners'
+import type { AvailableEvent, WebhookInput } from '../api/webhooks'
+import { useTranslation } from '../i18n'
+import { Button } from '../ui/button'
+import { CheckField, SelectField, TextField } from '../ui/field'
+import { Fault, Notice } from '../ui/notice'
+import { Card } from '../ui/page'
+import { changes, type Draft, readTemplates, under } from './webhook-draft'
+import { EventsField } from './webhook-events'
+import { HeadersField, TemplatesField } from './webhook-lists'
+
+/** Every field of a webhook, with the server's words about each beside it. */
+export function WebhookForm({
+  kind,
+  draft: initial,
+  events,
+  hasSecret,
+  isNew,
+  busy,
+  fault,
+  onSave,
+}: {
+  kind: Kind
+  draft: Draft
+  events: AvailableEvent[]
+  hasSecret: boolean
+  isNew: boolean
+  busy: boolean
+  fault: unknown
+  onSave: (input: WebhookInput) => void
+}) {
+  const { t } = useTranslation()
+  const [draft, setDraft] = useState(initial)
+  const [local, setLocal] = useState<FieldErrors>({})
+  const form = useRef<HTMLFormElement>(null)
+  const set = (change: Partial<Draft>) => setDraft((was) => ({ ...was, ...change }))
+  const refused = fault instanceof ApiError && fault.status === 422
+  const errors = refused ? { ...fault.errors, ...local } : local
+  const invalid = Object.keys(errors).length > 0
+
+  // The first field that is wrong takes the focus: after a long form was sent it may be far out of sight.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each answer is a reason to look again
+  useEffect(() => {
+    if (invalid) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
+  }, [fault, local, invalid])
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    const { faults } = readTemplates(draft.templates, t('webhook.template.bad'))
+    setLocal(faults)
+    if (Object.keys(faults).length === 0) onSave(changes(initial, draft, isNew))
+  }
+
+  return (
+    <form ref={form} onSubmit={submit} noValidate className="grid max-w-3xl gap-4">
+      {refused && invalid && <Notice tone="bad" title={t('form.invalid')} />}
+      {Boolean(fault) && !refused && <Fault of={fault} />}
+      <Card title={t('webhook.section.target')} id="target">
+        <div className="grid gap-4 p-4 pt-2 sm:grid-cols-[minmax(0,1fr)_8rem]">
+          <TextField
+            className="sm:col-span-2"
+            label={t('name')}
+            name="name"
+            required
+            value={draft.name}
+            onChange={(e) => set({ name: e.target.value })}
+            errors={errors.name}
+          />
+          <TextField
+            label={t('webhook.url')}
+            name="webhook_url"
+            type="url"
+            required
+            placeholder="https://example.com/hooks"
+            value={draft.url}
+            onChange={(e) => set({ url: e.target.value })}
+            errors={errors.webhook_url}
+          />
+          <SelectField
+            label={t('webhook.method')}
+            value={draft.method}
+            onChange={(e) => set({ method: e.target.value as Draft['method'] })}
+            errors={errors.http_method}
+          >
+            <option>POST</option>
+            <option>PUT</option>
+            <option>PATCH</option>
+          </SelectField>
+          {/* Of one that is there the heading has the button. */}
+          {isNew && (
+            <div className="sm:col-span-2">
+              <CheckField
+                label={t('webhook.enabled')}
+                hint={t('webhook.enabled.hint')}
+                checked={draft.enabled}
+                onChange={(e) => set({ enabled: e.target.checked })}
+              />
+            </div>
+          )}
+        </div>
+      </Card>
+      <EventsField
+        kind={kind}
+        available={events}
+        chosen={draft.events}
+        onChange={(chosen) => set({ events: chosen })}
+        errors={[...(errors.events ?? []), ...Object.values(under(errors, 'events.')).flat()]}
+        {...(kind === 'campaigns' && { calls: draft.calls, onCalls: (calls: boolean) => set({ calls }) })}
+      />
+      <Security draft={draft} set={set} errors={errors} hasSecret={hasSecret} />
+      <Card title={t('webhook.section.tries')} id="tries">
+        <div className="grid gap-4 p-4 pt-2 sm:grid-cols-2">
+          <TextField
+            label={t('webhook.timeout')}
+            hint={t('webhook.timeout.hint')}
+            inputMode="numeric"
+            value={draft.timeout}
+            onChange={(e) => set({ timeout: e.target.value })}
+            errors={errors.timeout}
+          />
+          <TextField
+            label={t('webhook.retries')}
+            hint={t('webhook.retries.hint')}
+            inputMode="numeric"
+            value={draft.retries}
+            onChange={(e) => set({ retries: e.target.value })}
+            errors={errors.max_retries}
+          />
+        </div>
+      </Card>
+      <TemplatesField
+        templates={draft.templates}
+        events={events.map(({ name }) => name)}
+        onChange={(templates) => set({ templates })}
+        errors={under(errors, 'payload_templates.')}
+      />
+      <div className="sticky bottom-14 z-10 -mx-4 flex justify-end gap-2 border-line border-t bg-paper/95 px-4 py-3 md:bottom-0 md:mx-0 md:px-0">
+        <Button type="submit" look="primary" busy={busy}>
+          {isNew ? t('webhook.create') : t('save')}
+        </Button>
+      </div>
+    </form>
+  )
+}
+
+function Security({
+  draft,
+  set,
+  errors,
+  hasSecret,
+}: {
+  draft: Draft
+  set: (change: Partial<Draft>) => void
+  errors: FieldErrors
+  hasSecret: boolean
+}) {
+  const { t } = useTranslation()
+  return (
+    <Card title={t('webhook.section.security')} id="security">
+      <div className="grid gap-4 p-4 pt-2 sm:grid-cols-2">
+        <TextField
+          className="sm:col-span-2"
+          label={t('webhook.secret')}
+          hint={t(hasSecret ? 'webhook.secret.kept' : 'webhook.secret.hint')}
+          type="password"
+          autoComplete="new-password"
+          disabled={draft.dropSecret}
+          value={draft.secret}
+          onChange={(e) => set({ secret: e.target.value })}
+          errors={errors.webhook_secret}
+        />
+        {hasSecret && (
+          <div className="sm:col-span-2">
+            <CheckField
+              label={t('webhook.secret.drop')}
+              checked={draft.dropSecret}
+              onChange={(e) => set({ dropSecret: e.target.checked, secret: '' })}
+            />
+          </div>
+        )}
+        <SelectField
+          label={t('webhook.scheme')}
+          value={draft.scheme}
+          onChange={(e) => set({ scheme: e.target.value as Draft['scheme'] })}
+          errors={errors.authorization_scheme}
+        >
+          <option value="none">{t('scheme.none')}</option>
+          <option value="bearer">{t('scheme.bearer')}</option>
+          <option value="basic">{t('scheme.basic')}</option>
+          <option value="api_key">{t('scheme.api_key')}</option>
+          <option value="custom">{t('scheme.custom')}</option>
+        </SelectField>
+        {draft.scheme !== 'none' && (
+          <TextField
+            label={t('webhook.credential')}
+            hint={t(`scheme.${draft.scheme}.hint`)}
+            type="password"
+            autoComplete="new-password"
+            value={draft.credential}
+            onChange={(e) => set({ credential: e.target.value })}
+            errors={errors.authorization_value}
+          />
+        )}
+        <HeadersField
+          headers={draft.headers}
+          onChange={(headers) => set({ headers })}
+          errors={{ ...under(errors, 'custom_headers.'), '': errors.custom_headers ?? [] }}
+        />
+      </div>
+    </Card>
+  )
+}

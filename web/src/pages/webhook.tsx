@@ -1,0 +1,170 @@
+import { getRouteApi, Link, Outlet } from '@tanstack/react-router'
+import { ApiError } from '../api/client'
+import { useOwner } from '../api/owners'
+import { type TestAnswer, useEnableWebhook, useTestWebhook, useWebhook, type Webhook } from '../api/webhooks'
+import { useTranslation } from '../i18n'
+import { Button } from '../ui/button'
+import { Fault, Notice } from '../ui/notice'
+import { Heading, Trail } from '../ui/page'
+import { Status } from '../ui/status'
+import { Ago } from '../ui/time'
+import { useToast } from '../ui/toast'
+
+const route = getRouteApi('/$kind/$owner/$webhook')
+
+/** What stands above every page of one webhook: which it is, how it is, what can be done with it. */
+export function WebhookLayout() {
+  const { t } = useTranslation()
+  const { kind, owner: ownerId, webhook: id } = route.useParams()
+  const owner = useOwner({ kind, id: ownerId })
+  const webhook = useWebhook({ kind, id: ownerId }, id)
+  const test = useTestWebhook({ kind, id: ownerId }, id)
+  const trail = (
+    <Trail label={t('trail')}>
+      {[
+        <Link key="kind" to="/$kind" params={{ kind }}>
+          {t(`${kind}`)}
+        </Link>,
+        <Link key="owner" to="/$kind/$owner" params={{ kind, owner: ownerId }}>
+          {owner.data?.name ?? '…'}
+        </Link>,
+      ]}
+    </Trail>
+  )
+  // A webhook that was deleted still has its log, so that a page below may have something to show.
+  const gone = webhook.error instanceof ApiError && webhook.error.status === 404
+  return (
+    <>
+      <Heading
+        title={webhook.data?.name ?? (gone ? t('webhook.gone') : '…')}
+        above={trail}
+        below={
+          webhook.data ? (
+            <span className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
+              <Status of={webhook.data.status} />
+              <span className="wrap-anywhere text-sm">
+                <span className="font-medium">{webhook.data.http_method}</span> {webhook.data.webhook_url}
+              </span>
+            </span>
+          ) : (
+            <span className="inline-block h-6" />
+          )
+        }
+        actions={webhook.data && <Actions webhook={webhook.data} test={test} />}
+      />
+      <div className="grid gap-3 empty:hidden [&:has(>*)]:mb-4">
+        {webhook.error && <Fault of={webhook.error} retry={() => webhook.refetch()} />}
+        {webhook.data && <Reason webhook={webhook.data} />}
+        <TestResult test={test} />
+      </div>
+      <Tabs />
+      <Outlet />
+    </>
+  )
+}
+
+type Test = ReturnType<typeof useTestWebhook>
+
+function Actions({ webhook, test }: { webhook: Webhook; test: Test }) {
+  const { t, server } = useTranslation()
+  const { kind, owner } = route.useParams()
+  const say = useToast()
+  const { enable, isPending } = useEnableWebhook({ kind, id: owner }, webhook.id, {
+    onSuccess: ({ enabled }) => say(t(enabled ? 'webhook.nowEnabled' : 'webhook.nowDisabled')),
+    onError: (fault) => say(server(fault.message)),
+  })
+  return (
+    <>
+      <Button icon="bolt" busy={test.isPending} onClick={() => test.mutate()}>
+        {t('webhook.test')}
+      </Button>
+      <Button icon="power" busy={isPending} onClick={() => enable(!webhook.enabled)}>
+        {t(webhook.enabled ? 'webhook.disable' : 'webhook.enable')}
+      </Button>
+    </>
+  )
+}
+
+function Reason({ webhook: { status, status_reason: reason } }: { webhook: Webhook }) {
+  const { t, server } = useTranslation()
+  if (status === 'disabled') return <Notice title={t('webhook.disabled.title')}>{t('webhook.disabled.what')}</Notice>
+  if (status !== 'error') return null
+  return (
+    <Notice tone="bad" title={t('webhook.error.title')}>
+      {reason && (
+        <p>
+          {t('webhook.error.why', { count: reason.failures, error: server(reason.last_error) })}{' '}
+          {reason.since && (
+            <>
+              {t('webhook.error.since')} <Ago at={reason.since} />.
+            </>
+          )}
+        </p>
+      )}
+      <p>{t('webhook.error.next')}</p>
+    </Notice>
+  )
+}
+
+function TestResult({ test }: { test: Test }) {
+  const { t, server, duration } = useTranslation()
+  const close = <Button small look="quiet" icon="cross" aria-label={t('close')} onClick={() => test.reset()} />
+  if (test.isPending) return <Notice title={t('webhook.test.sending')}>{t('webhook.test.waiting')}</Notice>
+  if (test.error) {
+    const failed = test.error instanceof ApiError && test.error.status === 422
+    return failed ? (
+      <Notice tone="bad" title={server(test.error.message)} action={close}>
+        {t('webhook.test.log')}
+      </Notice>
+    ) : (
+      <Fault of={test.error} retry={() => test.mutate()} />
+    )
+  }
+  const answer: TestAnswer | undefined = test.data
+  if (!answer) return null
+  return answer.dispatched ? (
+    <Notice tone="ok" title={t('webhook.test.dispatched')} action={close}>
+      {t('webhook.test.log')}
+    </Notice>
+  ) : (
+    <Notice
+      tone="ok"
+      title={t('webhook.test.answered', { status: String(answer.status), time: duration(answer.ms) })}
+      action={close}
+    />
+  )
+}
+
+function Tabs() {
+  const { t } = useTranslation()
+  const { kind, owner, webhook } = route.useParams()
+  const params = { kind, owner, webhook }
+  const look =
+    'whitespace-nowrap border-b-2 border-transparent px-0.5 py-2 text-muted hover:text-ink aria-[current]:border-accent aria-[current]:font-medium aria-[current]:text-ink'
+  return (
+    <nav
+      aria-label={t('webhook.nav')}
+      className="mb-4 flex gap-4 overflow-x-auto shadow-[inset_0_-1px_0_var(--color-line)] sm:gap-5"
+    >
+      <Link
+        to="/$kind/$owner/$webhook"
+        params={params}
+        activeOptions={{ exact: true, includeSearch: false }}
+        className={look}
+      >
+        {t('nav.deliveries')}
+      </Link>
+      <Link
+        to="/$kind/$owner/$webhook/retries"
+        params={params}
+        activeOptions={{ includeSearch: false }}
+        className={look}
+      >
+        {t('nav.retries')}
+      </Link>
+      <Link to="/$kind/$owner/$webhook/settings" params={params} className={look}>
+        {t('settings')}
+      </Link>
+    </nav>
+  )
+}

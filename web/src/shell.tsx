@@ -1,0 +1,168 @@
+import { Link, Outlet, useRouterState } from '@tanstack/react-router'
+import { type ReactNode, useState } from 'react'
+import { type Session, useSignOut } from './api/session'
+import { type Key, type Language, useTranslation } from './i18n'
+import { type Theme, useTheme } from './theme'
+import { Button } from './ui/button'
+import { Dialog } from './ui/dialog'
+import { Icon, type IconName } from './ui/icon'
+import { ShortcutHelp } from './ui/shortcuts'
+
+const places: { to: string; icon: IconName; key: Key; holds: RegExp }[] = [
+  { to: '/', icon: 'chart', key: 'nav.overview', holds: /^\/$/ },
+  { to: '/webhooks', icon: 'envelope', key: 'nav.webhooks', holds: /^\/webhooks|^\/(agents|campaigns)\/[^/]+\/[^/]/ },
+  { to: '/agents', icon: 'owners', key: 'nav.agents', holds: /^\/agents(\/[^/]*)?$/ },
+  { to: '/campaigns', icon: 'megaphone', key: 'nav.campaigns', holds: /^\/campaigns(\/[^/]*)?$/ },
+]
+
+/** What stands around every page once somebody is signed in. */
+export function Shell({ session }: { session: Session }) {
+  const { t } = useTranslation()
+  return (
+    <div className="min-h-dvh md:grid md:grid-cols-[13.5rem_minmax(0,1fr)]">
+      <a
+        href="#main"
+        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-lg focus:bg-card focus:px-3 focus:py-2"
+      >
+        {t('skip')}
+      </a>
+      <aside className="sticky top-0 hidden h-dvh flex-col gap-6 border-line border-r px-3 py-5 md:flex">
+        <Brand />
+        <nav aria-label={t('nav')} className="grid gap-0.5">
+          <Places look="flex items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-muted hover:bg-sunken hover:text-ink aria-[current]:bg-sunken aria-[current]:font-medium aria-[current]:text-ink aria-[current]:[&>svg]:text-accent" />
+        </nav>
+        <div className="mt-auto grid gap-3 px-2.5">
+          <Settings session={session} />
+        </div>
+      </aside>
+      <header className="flex items-center justify-between border-line border-b px-4 py-2.5 md:hidden">
+        <Brand />
+        <SettingsButton session={session} />
+      </header>
+      <main id="main" className="mx-auto w-full max-w-6xl px-4 pt-5 pb-24 md:px-8 md:pt-8 md:pb-16">
+        <Outlet />
+      </main>
+      <nav
+        aria-label={t('nav')}
+        className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-4 border-line border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
+      >
+        <Places look="grid justify-items-center content-center gap-0.5 min-h-14 px-1 text-center text-muted text-xs aria-[current]:text-accent aria-[current]:font-medium" />
+      </nav>
+      <ShortcutHelp />
+    </div>
+  )
+}
+
+function Places({ look }: { look: string }) {
+  const { t } = useTranslation()
+  const at = useRouterState({ select: (state) => state.location.pathname })
+  return places.map(({ to, icon, key, holds }) => (
+    <Link
+      key={to}
+      to={to}
+      className={look}
+      activeOptions={{ exact: true, includeSearch: false }}
+      aria-current={holds.test(at) ? 'page' : undefined}
+    >
+      <Icon name={icon} />
+      {t(key)}
+    </Link>
+  ))
+}
+
+export function Brand() {
+  return (
+    <Link to="/" className="flex items-center gap-2 rounded-md px-2 font-semibold text-base tracking-tight">
+      <img src="/icon.svg" alt="" width="22" height="22" />
+      Carteiro
+    </Link>
+  )
+}
+
+function Settings({ session: { environment, version } }: { session: Session }) {
+  const { t } = useTranslation()
+  const signOut = useSignOut()
+  return (
+    <>
+      <div>
+        <p className="text-muted text-xs">{t('environment')}</p>
+        <p className="wrap-anywhere font-medium">{environment.name}</p>
+        <p className="wrap-anywhere text-muted text-xs">{version}</p>
+      </div>
+      <LanguageSelect />
+      <ThemeSelect />
+      <Button
+        small
+        look="quiet"
+        icon="out"
+        className="-ml-2.5 justify-start"
+        busy={signOut.isPending}
+        onClick={() => signOut.mutate()}
+      >
+        {t('signOut')}
+      </Button>
+    </>
+  )
+}
+
+function SettingsButton({ session }: { session: Session }) {
+  const { t } = useTranslation()
+  const [open, setOpen] = useState(false)
+  return (
+    <>
+      <Button small look="quiet" onClick={() => setOpen(true)}>
+        <Icon name="menu" />
+        <span className="sr-only">{t('settings')}</span>
+      </Button>
+      {open && (
+        <Dialog title={t('settings')} onClose={() => setOpen(false)}>
+          <div className="grid gap-3">
+            <Settings session={session} />
+          </div>
+        </Dialog>
+      )}
+    </>
+  )
+}
+
+const quietSelect = 'w-full rounded-md border border-transparent bg-transparent py-1 text-muted text-sm hover:text-ink'
+
+export function LanguageSelect() {
+  const { t, language, setLanguage } = useTranslation()
+  return (
+    <Row label={t('language')}>
+      <select
+        value={language}
+        onChange={(event) => setLanguage(event.target.value as Language)}
+        className={quietSelect}
+      >
+        <option value="en">English</option>
+        <option value="pt-BR">Português (Brasil)</option>
+      </select>
+    </Row>
+  )
+}
+
+export function ThemeSelect() {
+  const { t } = useTranslation()
+  const [theme, setTheme] = useTheme()
+  return (
+    <Row label={t('theme')}>
+      <select value={theme} onChange={(event) => setTheme(event.target.value as Theme)} className={quietSelect}>
+        <option value="system">{t('theme.system')}</option>
+        <option value="light">{t('theme.light')}</option>
+        <option value="dark">{t('theme.dark')}</option>
+      </select>
+    </Row>
+  )
+}
+
+function Row({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
+    <label className="block">
+      <span className="block text-muted text-xs">{label}</span>
+      {children}
+    </label>
+  )
+}

@@ -1,0 +1,56 @@
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
+import { useTranslation } from '../i18n'
+import { Icon } from './icon'
+
+/**
+ * A modal dialog: the browser keeps the focus inside, gives it back, and closes it on Escape. Mount it to open it. What is
+ * marked `data-first` gets the focus.
+ */
+export function Dialog({
+  title,
+  onClose,
+  wide,
+  children,
+}: {
+  title: string
+  onClose: () => void
+  wide?: boolean
+  children: ReactNode
+}) {
+  const ref = useRef<HTMLDialogElement>(null)
+  const id = useId()
+  const { t } = useTranslation()
+  // Before it leaves the page, for only then does closing give the focus back.
+  useLayoutEffect(() => {
+    const dialog = ref.current
+    dialog?.showModal()
+    dialog?.querySelector<HTMLElement>('[data-first]')?.focus()
+    return () => dialog?.close()
+  }, [])
+  return (
+    <dialog
+      ref={ref}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault()
+        onClose()
+      }}
+      className={`m-auto max-h-[min(90dvh,60rem)] w-[calc(100%-1.5rem)] overflow-y-auto rounded-xl border border-line bg-card text-ink shadow-xl ${wide ? 'max-w-4xl' : 'max-w-lg'}`}
+    >
+      <div className="sticky top-0 z-10 flex items-start justify-between gap-4 bg-card px-5 pt-4 pb-3">
+        <h2 id={id} className="font-semibold text-base">
+          {title}
+        </h2>
+        <button
+          type="button"
+          onClick={onClose}
+          aria-label={t('close')}
+          className="-m-1.5 rounded-md p-1.5 text-muted hover:bg-sunken hover:text-ink"
+        >
+          <Icon name="cross" />
+        </button>
+      </div>
+      <div className="px-5 pb-5">{children}</div>
+    </dialog>
+  )
+}

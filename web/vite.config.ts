@@ -1,0 +1,16 @@
+import tailwindcss from '@tailwindcss/vite'
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  build: {
+    target: 'es2022',
+    // Everything stays a file of its own: the server's Content-Security-Policy knows no data: scripts or styles.
+    assetsInlineLimit: 0,
+    // The polyfill would be an inline script.
+    modulePreload: { polyfill: false },
+  },
+  // The host stays as the browser sends it: signing in is for pages of the server's own origin.
+  server: { proxy: { '/api': { target: process.env.CARTEIRO_URL ?? 'http://127.0.0.1:8080', changeOrigin: false } } },
+})
