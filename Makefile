@@ -53,7 +53,7 @@ test: ## Run every test under the race detector, in random order (PKG=, RUN=)
 	@scripts/need-curl
 	@scripts/need-redis
 	@scripts/need-rabbitmq
-	$(RACE) $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
+	$(RACE) scripts/need-postgres $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
 		-race -shuffle=on -timeout $(TESTTIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
 	$(if $(NARROWED),,@$(MAKE) --no-print-directory test-web)
 
@@ -107,7 +107,7 @@ soak: ## Run the long tests (build tag soak) under the race detector
 	@scripts/need-gcc
 	@dirs=$$({ git grep --untracked -lE '^//go:build soak' -- '*_test.go' || true; } | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
 	if [ -z "$$dirs" ]; then echo 'no test carries the build tag soak'; exit 0; fi; \
-	$(RACE) $(TOOL) gotestsum --format standard-verbose -- -race -tags soak -count=1 -timeout $(SOAKTIMEOUT) $$dirs
+	$(RACE) scripts/need-postgres $(TOOL) gotestsum --format standard-verbose -- -race -tags soak -count=1 -timeout $(SOAKTIMEOUT) $$dirs
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

@@ -85,7 +85,7 @@ func (c *serveCommand) serve(ctx context.Context, a *app.App, logger *slog.Logge
 	err := a.Start(ctx)
 	switch {
 	case err == nil:
-		logger.Info("carteiro serves", "address", "http://"+a.Addr(), "database", c.Database.Database, "version", version)
+		logger.Info("carteiro serves", "address", "http://"+a.Addr(), "database", app.DatabaseName(c.Database), "version", version)
 		err = untilOneEnds(ctx, a.Failed(), beside)
 	case errors.Is(err, syscall.EADDRINUSE):
 		err = fmt.Errorf("%w (--listen chooses another port)", err)

@@ -379,7 +379,9 @@ func (l *lanes) Reserve(places []carteiro.Place) store.Session {
 	return l.session
 }
 
-func (*lanes) Cancel([]carteiro.Place)          {}
+func (*lanes) Cancel([]carteiro.Place) {}
+func (*lanes) Doubt(error)             {}
+
 func (*lanes) Notice(time.Time, ...carteiro.ID) {}
 
 func (l *lanes) Take(_ store.Session, deliveries []*carteiro.Delivery, _ bool) {

@@ -28,6 +28,7 @@ import (
 	"carteiro/internal/publish"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
+	"carteiro/internal/store/postgres"
 	"carteiro/internal/store/sqlite"
 	"carteiro/internal/tail"
 	"carteiro/web"
@@ -48,6 +49,8 @@ type App struct {
 	config     *config.Server
 	logger     *slog.Logger
 	store      store.Store
+	shared     store.Shared // the same, where other nodes work on it too; otherwise nil
+	directory  *directory.Directory
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
@@ -76,18 +79,21 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	s, err := OpenStore(ctx, c.Database, Exclusive)
+	opened, err := OpenStore(ctx, c.Database, Exclusive)
 	if err != nil {
 		return nil, err
 	}
 	hub := tail.NewHub()
-	s = hub.Watch(s)
+	s := hub.Watch(opened)
 	a := &App{config: c, logger: logger, store: s, failed: make(chan error, 1)}
+	a.shared, _ = opened.(store.Shared)
+	shared := a.shared != nil
 	a.background, a.end = context.WithCancel(context.Background())
 	a.intake, a.endIntake = context.WithCancel(a.background)
 
 	ids := new(carteiro.IDSource)
-	registry := directory.New(s, false)
+	registry := directory.New(s, shared)
+	a.directory = registry
 	a.sender = send.New(egress.New(c.AllowPrivateNetworks), version)
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Store:    s,
@@ -96,6 +102,8 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		IDs:      ids,
 		Policy:   c.RetryPolicy(),
 		Logger:   logger,
+		Lease:    c.Takeover,
+		Shared:   shared,
 	})
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, Logger: logger}
 	a.bulk = bulk.New(bulk.Config{
@@ -169,13 +177,39 @@ const (
 	Shared    = true  // by a command, also beside a running server
 )
 
+// commandConnections is how many connections a command opens, which does one thing at a time.
+const commandConnections = 4
+
 // OpenStore opens the database that the configuration names, creating or migrating it. Its errors speak to the operator.
 func OpenStore(ctx context.Context, d config.Database, shared bool) (store.Store, error) {
+	if d.Postgres() {
+		opts := postgres.Options{Shared: shared, Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout}
+		if shared {
+			opts.Connections = commandConnections
+		}
+		return openStore(postgres.Open(ctx, d.Database, opts))
+	}
 	file, err := d.SQLiteFile()
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.Open(ctx, file, sqlite.Options{Shared: shared})
+	return openStore(sqlite.Open(ctx, file, sqlite.Options{Shared: shared}))
+}
+
+// openStore gives a nil interface for a store that could not be opened.
+func openStore[S store.Store](s S, err error) (store.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// DatabaseName is the database as it may be shown: without a password.
+func DatabaseName(d config.Database) string {
+	if d.Postgres() {
+		return postgres.Redacted(d.Database)
+	}
+	return d.Database
 }
 
 // Start listens, takes up what was left open, and serves. After an error the app is to be stopped all the same.
@@ -194,12 +228,21 @@ func (a *App) Start(ctx context.Context) (err error) {
 	a.running.Go(func() { a.purger.Run(a.background) })
 	a.running.Go(func() { a.bulk.Run(a.background) })
 	a.reading.Go(func() { a.ingest.Run(a.intake) })
+	if a.shared != nil {
+		a.running.Go(func() { a.shared.Listen(a.background, a.hear) })
+	}
 	a.running.Go(func() {
 		if err := a.http.Serve(a.front); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- err
 		}
 	})
 	return nil
+}
+
+// hear takes a hint of another node.
+func (a *App) hear(h store.Hint) {
+	a.directory.Hear(h)
+	a.dispatcher.Hear(h)
 }
 
 // Addr is the address that the server listens on, once started.

@@ -20,11 +20,19 @@ const EnvPrefix = "CARTEIRO"
 
 // Database is where everything is kept.
 type Database struct {
-	Database string `help:"Where everything is kept: sqlite:FILE, made if it is not there." default:"sqlite:carteiro.db"`
+	Database            string        `help:"Where everything is kept: sqlite:FILE, made if it is not there, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, for any number of servers." default:"sqlite:carteiro.db"`
+	DatabaseConnections int           `help:"Most connections to PostgreSQL that this process opens, at least 4." default:"16"`
+	DatabaseTimeout     time.Duration `help:"How long PostgreSQL may take for one call before it counts as unavailable." default:"10s"`
 }
 
 // ErrDatabase says that a database URL cannot be understood.
-var ErrDatabase = errors.New("the database must be given as sqlite:FILE")
+var ErrDatabase = errors.New("the database must be given as sqlite:FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+
+// Postgres says whether the URL names a PostgreSQL database.
+func (d Database) Postgres() bool {
+	scheme, _, found := strings.Cut(d.Database, "://")
+	return found && (scheme == "postgres" || scheme == "postgresql")
+}
 
 // SQLiteFile gives the path of an embedded database. It fails with [ErrDatabase] when the URL names no such file.
 func (d Database) SQLiteFile() (string, error) {
@@ -32,9 +40,20 @@ func (d Database) SQLiteFile() (string, error) {
 	// sqlite:///var/lib/carteiro.db is how others spell it.
 	file = strings.TrimPrefix(file, "//")
 	if !ok || file == "" {
-		return "", fmt.Errorf("%w, not %q", ErrDatabase, d.Database)
+		named, _, secret := strings.Cut(d.Database, ":")
+		if secret {
+			named += ":…" // which may hold a password
+		}
+		return "", fmt.Errorf("%w, not %q", ErrDatabase, named)
 	}
 	return file, nil
+}
+
+// faults says what is wrong with the settings; zero ones take the defaults.
+func (d Database) faults(check func(ok bool, fault string)) {
+	n, timeout := d.DatabaseConnections, d.DatabaseTimeout
+	check(n == 0 || n >= 4 && n <= 1000, "--database-connections must be between 4 and 1000")
+	check(timeout == 0 || timeout >= time.Second, "--database-timeout must be at least 1s")
 }
 
 // Log says what is logged, and how. Logs go to standard error.
@@ -73,6 +92,7 @@ type Server struct {
 	Database
 	Listen       string        `help:"Address and port to serve the API on." default:"127.0.0.1:8080"`
 	DrainTimeout time.Duration `help:"How long a stopping server waits for deliveries in flight." default:"30s"`
+	Takeover     time.Duration `help:"How soon others take over what a server holds that is not heard of any more." default:"15s"`
 
 	RetrySchedule        RetrySchedule `group:"Deliveries" help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
 	BulkRetryRate        int           `group:"Deliveries" help:"How many deliveries a second each bulk retry sends again, 1 to 1000." default:"50"`
@@ -108,10 +128,12 @@ func (s *Server) Validate() error {
 			faults = append(faults, errors.New(fault))
 		}
 	}
+	s.faults(check)
 	check(s.Retention >= time.Second, "--retention must be at least 1s")
 	check(s.BulkRetryRate >= 1 && s.BulkRetryRate <= 1000, "--bulk-retry-rate must be between 1 and 1000")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
+	check(s.Takeover == 0 || s.Takeover >= 2*time.Second && s.Takeover <= time.Hour, "--takeover must be between 2s and 1h")
 	check(s.DrainTimeout >= 0, "--drain-timeout must not be negative")
 	return errors.Join(faults...)
 }

@@ -96,6 +96,35 @@ func (d *Directory) Forget(w *carteiro.Webhook) {
 	d.forget([]store.OwnerRef{{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}}, []carteiro.ID{w.ID})
 }
 
+// AtLeast sees to it that a webhook is not given in an older version than this from now on.
+func (d *Directory) AtLeast(webhook carteiro.ID, version int64) {
+	d.mu.RLock()
+	cached, ok := d.webhooks[webhook]
+	d.mu.RUnlock()
+	if !ok || cached.value.Version < version {
+		d.forget(nil, []carteiro.ID{webhook}) // what is being read may be older, too
+	}
+}
+
+// Hear drops what another node says was changed.
+func (d *Directory) Hear(h store.Hint) {
+	switch {
+	case h.Lost:
+		d.forgetAll()
+	case len(h.Owners)+len(h.Webhooks) > 0:
+		d.forget(h.Owners, h.Webhooks)
+	}
+}
+
+func (d *Directory) forgetAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changes++
+	clear(d.owners)
+	clear(d.webhooks)
+	clear(d.tokens)
+}
+
 // forget is called also when a change has failed: it may have happened all the same.
 func (d *Directory) forget(owners []store.OwnerRef, webhooks []carteiro.ID) {
 	d.mu.Lock()

@@ -2,7 +2,8 @@
 // want an event. It reads the store through a bounded cache, so that neither publishing nor sending costs a query, and
 // every change of the registry goes through it, so that no change is made without the cache being told.
 //
-// What this node changes holds on this node at once. What other processes change holds within [Freshness].
+// What this node changes holds on this node at once. What other processes change holds within [Freshness], sooner when
+// they tell, and at once for what is claimed after ([Directory.AtLeast]).
 package directory
 
 import (

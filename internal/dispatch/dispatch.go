@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -33,10 +34,12 @@ const (
 
 // Times of the lease by which a node holds its attempts.
 const (
-	// DefaultLease is how long a node that is not heard of keeps what it holds.
+	// DefaultLease is how long it takes at most until a node that is not heard of has lost what it holds.
 	DefaultLease = 15 * time.Second
 	// rescanEvery is how often the store is asked for attempts that nobody holds and this node knows nothing of.
 	rescanEvery = time.Minute
+	// rescanShared is the same where other nodes may have left some.
+	rescanShared = 10 * time.Second
 )
 
 // Webhooks is what a dispatcher asks about webhooks; the directory answers it.
@@ -45,6 +48,8 @@ type Webhooks interface {
 	Webhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error)
 	// Forget says that the webhook was changed.
 	Forget(w *carteiro.Webhook)
+	// AtLeast says that a webhook has been seen in this version.
+	AtLeast(id carteiro.ID, version int64)
 }
 
 // Sender makes one HTTP attempt. When ctx ends before the exchange does, the outcome counts for nothing.
@@ -64,12 +69,15 @@ type Config struct {
 	MaxInFlight  int
 	MaxHeldBytes int
 	Lease        time.Duration
+	Shared       bool // other nodes work on the same store
 }
 
 // Dispatcher is the lanes of one node. Start it before anything is handed to it.
 type Dispatcher struct {
 	Config
 	wake    chan struct{} // the schedule has a new first lane
+	beat    chan struct{} // the lease is to be looked after before its time
+	scan    chan struct{} // the store is to be scanned before its time
 	claims  chan struct{} // a token for each claim under way
 	results chan result   // to the recorder
 
@@ -91,8 +99,10 @@ type Dispatcher struct {
 	heldBytes  int
 	session    store.Session
 	leaseUntil time.Time
-	failing    bool       // outcomes cannot be recorded at present
-	leased     *sync.Cond // one of the three above has changed, or the dispatcher is stopping
+	failing    bool                     // outcomes cannot be recorded at present
+	leased     *sync.Cond               // one of the three above has changed, or the dispatcher is stopping
+	inHand     map[carteiro.ID]struct{} // the attempts that are held and known of: queued, in flight or being recorded
+	doubtUntil time.Time                // the session may hold more than is known of until then; see Doubt
 	waiters    map[carteiro.ID]chan<- *carteiro.Outcome
 }
 
@@ -110,6 +120,9 @@ func New(c Config) *Dispatcher {
 	d := &Dispatcher{
 		Config:  c,
 		wake:    make(chan struct{}, 1),
+		beat:    make(chan struct{}, 1),
+		scan:    make(chan struct{}, 1),
+		inHand:  make(map[carteiro.ID]struct{}),
 		claims:  make(chan struct{}, maxClaims),
 		results: make(chan result, maxRecordBatch),
 		lanes:   make(map[carteiro.ID]*lane),
@@ -253,6 +266,7 @@ func (d *Dispatcher) Take(session store.Session, deliveries []*carteiro.Delivery
 			d.arm(l)
 			continue
 		}
+		d.inHand[delivery.ID] = struct{}{}
 		if urgent {
 			l.queue.pushFront(delivery)
 		} else {
@@ -288,6 +302,7 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 		return nil, store.ErrLeaseLost
 	}
 	d.waiters[delivery.ID] = outcome
+	d.inHand[delivery.ID] = struct{}{}
 	l.inFlight++
 	d.attempts.Go(func() { d.sendOne(l, delivery, session) })
 	d.mu.Unlock()
@@ -325,7 +340,7 @@ func (d *Dispatcher) settle(l *lane) {
 func nodeName() string {
 	host, err := os.Hostname()
 	if err != nil {
-		return "unknown"
+		host = "unknown"
 	}
-	return host
+	return host + "/" + strconv.Itoa(os.Getpid())
 }

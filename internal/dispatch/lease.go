@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -8,34 +9,78 @@ import (
 	"carteiro/internal/store"
 )
 
-// awaitLease waits until this node may send what the session holds: its lease runs and outcomes can be recorded.
-// Not ok means that it never may again: the session is over, or the dispatcher is stopping.
-func (d *Dispatcher) awaitLease(session store.Session) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for d.session == session && d.stopping.Err() == nil && (d.failing || !time.Now().Before(d.leaseUntil)) {
-		d.leased.Wait()
-	}
-	return d.session == session && d.stopping.Err() == nil
+// A lease of a node that is not heard of ends when its term has run out, and others see that within a beat: together no
+// later than Lease after the last time it was heard of. The node itself takes it to end a little before, because clocks
+// are not quite the same, and because a request takes its time to go out.
+
+// term is what the lease is kept for, each time.
+func (d *Dispatcher) term() time.Duration { return d.Lease * 4 / 5 }
+
+// beatEvery is how often the lease is renewed, and others' are looked at.
+func (d *Dispatcher) beatEvery() time.Duration { return d.Lease / 5 }
+
+// leaseFrom notes that the lease was kept at a time. The mutex is held.
+func (d *Dispatcher) leaseFrom(now time.Time) {
+	d.leaseUntil = now.Add(d.term() - d.Lease/30)
+	d.leased.Broadcast()
 }
 
-// keepLease is the loop that renews this node's lease, three times in its length, and ends those of nodes that did not.
+// leaseRuns says whether the lease runs. The monotonic clock stands still while a machine is suspended, and the other one can
+// be set back: both must agree. The mutex is held.
+func (d *Dispatcher) leaseRuns() bool {
+	now := time.Now()
+	return now.Before(d.leaseUntil) && now.Round(0).Before(d.leaseUntil.Round(0))
+}
+
+// awaitLease waits until this node may send what the session holds: its lease runs and outcomes can be recorded.
+// Not ok means that it never may again: the session is over, or the dispatcher is stopping.
+func (d *Dispatcher) awaitLease(session store.Session) (waited, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for d.session == session && d.stopping.Err() == nil && (d.failing || !d.leaseRuns()) {
+		waited = true
+		d.leased.Wait()
+	}
+	return waited, d.session == session && d.stopping.Err() == nil
+}
+
+// hurry has the lease looked after soon.
+func (d *Dispatcher) hurry() {
+	select {
+	case d.beat <- struct{}{}:
+	default:
+	}
+}
+
+// leastBeat is left between two looks at the lease, however many ask for one.
+const leastBeat = 200 * time.Millisecond
+
+// keepLease is the loop that renews this node's lease, and ends those of nodes that did not renew theirs.
 func (d *Dispatcher) keepLease() {
 	for {
-		pause(d.stopping, d.Lease/3)
+		timer := time.NewTimer(d.beatEvery())
+		select {
+		case <-timer.C:
+		case <-d.beat:
+			timer.Stop()
+			pause(d.stopping, leastBeat)
+		case <-d.stopping.Done():
+			timer.Stop()
+		}
 		if d.stopping.Err() != nil {
 			return
 		}
 		if !d.renewLease() {
 			continue // whoever cannot keep its own lease is in no position to end those of others
 		}
+		d.settleDoubt()
 		freed, err := d.Store.EndSessions(d.stopping, store.EndSessions{Now: time.Now()})
 		switch {
 		case err != nil:
 			d.Logger.Warn("could not look for nodes that are gone", "error", err)
 		case freed > 0:
 			d.Logger.Info("took over attempts that a lost node held", "attempts", freed)
-			d.scanBacklog()
+			d.Rescan()
 		}
 	}
 }
@@ -43,26 +88,28 @@ func (d *Dispatcher) keepLease() {
 // renewLease says whether this node has a lease that runs.
 func (d *Dispatcher) renewLease() bool {
 	now := time.Now()
-	until := now.Add(d.Lease)
-	err := d.Store.Renew(d.stopping, store.Renew{Session: d.Session(), Now: now, Until: until})
+	ctx, cancel := context.WithTimeout(d.stopping, d.term())
+	defer cancel()
+	err := d.Store.Renew(ctx, store.Renew{Session: d.Session(), Now: now, Until: now.Add(d.term())})
 	switch {
 	case err == nil:
 		d.mu.Lock()
-		d.leaseUntil = until
-		d.leased.Broadcast()
+		d.leaseFrom(now)
 		d.mu.Unlock()
 		return true
 	case errors.Is(err, store.ErrLeaseLost):
 		d.Logger.Warn("lease lost: starting over with what nobody holds")
-		if err := d.join(d.stopping); err != nil {
+		if err := d.join(ctx); err != nil {
 			d.Logger.Error("could not join again; trying further", "error", err)
 			return false
 		}
 		d.emptyLanes()
-		d.scanBacklog()
+		d.Rescan()
 		return true
 	default:
-		d.Logger.Warn("could not renew the lease; sending pauses when it runs out", "error", err)
+		if d.stopping.Err() == nil {
+			d.Logger.Warn("could not renew the lease; sending pauses when it runs out", "error", err)
+		}
 		return false
 	}
 }
@@ -81,10 +128,36 @@ func (d *Dispatcher) emptyLanes() {
 // rescan is the loop that looks for attempts that nobody holds and that this node was not told of: those from before it
 // started, and those that others left.
 func (d *Dispatcher) rescan() {
+	every := rescanEvery
+	if d.Shared {
+		every = rescanShared
+	}
 	for d.stopping.Err() == nil {
 		d.scanBacklog()
-		pause(d.stopping, rescanEvery)
+		timer := time.NewTimer(every)
+		select {
+		case <-timer.C:
+		case <-d.scan:
+		case <-d.stopping.Done():
+		}
+		timer.Stop()
 	}
+}
+
+// Rescan has the store looked through soon for attempts that nobody holds.
+func (d *Dispatcher) Rescan() {
+	select {
+	case d.scan <- struct{}{}:
+	default:
+	}
+}
+
+// Hear takes a hint of another node.
+func (d *Dispatcher) Hear(h store.Hint) {
+	if h.Lost {
+		d.Rescan()
+	}
+	d.Notice(time.Now(), h.Waiting...)
 }
 
 // backlogPage is how many webhooks are asked for at a time.

@@ -124,6 +124,7 @@ func (d *Dispatcher) abandon(batch []result) {
 	defer d.mu.Unlock()
 	for _, r := range batch {
 		d.forget(r.Delivery)
+		d.inHand[r.Delivery.ID] = struct{}{} // it is not to be found, and sent, again
 	}
 }
 
@@ -140,13 +141,13 @@ func (d *Dispatcher) recordFailing(failing bool) {
 // join begins a session.
 func (d *Dispatcher) join(ctx context.Context) error {
 	now := time.Now()
-	session, err := d.Store.Join(ctx, store.Join{Node: nodeName(), Now: now, Until: now.Add(d.Lease)})
+	session, err := d.Store.Join(ctx, store.Join{Node: nodeName(), Now: now, Until: now.Add(d.term())})
 	if err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.session, d.leaseUntil = session, now.Add(d.Lease)
-	d.leased.Broadcast()
+	d.session = session
+	d.leaseFrom(now)
 	return nil
 }

@@ -116,14 +116,19 @@ func (d *Dispatcher) claim(l *lane, session store.Session, room int) {
 	l.claiming = false
 	switch {
 	case errors.Is(err, store.ErrLeaseLost):
-		l.notice(now.Add(d.Lease / 3)) // when a new session has begun
+		d.hurry()
+		l.notice(now.Add(d.beatEvery())) // when a new session has begun
 	case err != nil:
 		if d.stopping.Err() == nil {
 			d.Logger.Warn("could not claim; trying again", "webhook_id", l.webhookID, "error", err)
 		}
+		d.doubt(now)
 		l.notice(now.Add(time.Second))
 	case !claimed.NextDue.IsZero():
 		l.notice(claimed.NextDue)
+	}
+	if len(claimed.Deliveries) > 0 {
+		d.Webhooks.AtLeast(l.webhookID, claimed.Version)
 	}
 	d.enqueue(l, session, claimed.Deliveries)
 	d.pump(l)
@@ -136,6 +141,7 @@ func (d *Dispatcher) enqueue(l *lane, session store.Session, claimed []*carteiro
 	}
 	for _, delivery := range claimed {
 		d.hold(l, len(delivery.Event.Payload)+deliveryOverhead)
+		d.inHand[delivery.ID] = struct{}{}
 		l.queue.push(delivery)
 	}
 }

@@ -24,6 +24,7 @@ type Lanes interface {
 	Take(session store.Session, deliveries []*carteiro.Delivery, urgent bool)
 	TakeNow(ctx context.Context, session store.Session, delivery *carteiro.Delivery) (*carteiro.Outcome, error)
 	Notice(due time.Time, webhooks ...carteiro.ID)
+	Doubt(err error)
 }
 
 // Publisher takes events in. It is safe for concurrent use.
@@ -195,6 +196,7 @@ func (b *batch) accept(ctx context.Context, p *Publisher) (store.Session, store.
 			return session, stored, nil
 		}
 		p.Lanes.Cancel(b.places)
+		p.Lanes.Doubt(err)
 		if !errors.Is(err, store.ErrLeaseLost) {
 			return session, stored, err
 		}

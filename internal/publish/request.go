@@ -132,6 +132,7 @@ func (p *Publisher) retry(ctx context.Context, params *store.Retry, places []car
 			return result, nil
 		}
 		p.Lanes.Cancel(places)
+		p.Lanes.Doubt(err)
 		if !errors.Is(err, store.ErrLeaseLost) {
 			return result, err
 		}

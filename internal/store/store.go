@@ -44,6 +44,22 @@ type Store interface {
 	Close() error
 }
 
+// Shared is a store that several nodes work on at once, and that lets each hear of what the others do.
+type Shared interface {
+	Store
+	// Listen calls hear with hints of other nodes until ctx ends. Hints come within moments or are lost; they save waiting,
+	// and nothing else depends on them.
+	Listen(ctx context.Context, hear func(Hint))
+}
+
+// Hint is what one node tells the others.
+type Hint struct {
+	Waiting  []carteiro.ID // webhooks that have attempts due that nobody holds
+	Owners   []OwnerRef    // agents and campaigns that were changed, or whose webhooks were
+	Webhooks []carteiro.ID // that were changed
+	Lost     bool          // hints may have been lost: all of it may have happened
+}
+
 // Environments are the verbs on environments and their tokens.
 type Environments interface {
 	// CreateEnvironment stores an environment with its first token. Names may repeat.
@@ -176,7 +192,8 @@ type Queue interface {
 	// in the order of their ids, from the first after p.After. An empty answer says that there are no more.
 	Backlog(ctx context.Context, p Backlog) ([]Waiting, error)
 	// Claim hands attempts of one webhook to a session: those due, held by nobody, in the order in which they fell due,
-	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due.
+	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due,
+	// and which version the webhook has: whoever knows an older one must read it again before sending.
 	// It fails with ErrLeaseLost when the session has ended.
 	Claim(ctx context.Context, p Claim) (Claimed, error)
 	// Release gives attempts back unsent. Those that p.Session does not hold are left alone.
@@ -202,8 +219,10 @@ type Queue interface {
 	// the reason to refuse, and in any case the delivery that would be made. It fails with ErrNotFound as Retry does.
 	PreviewRetry(ctx context.Context, p PreviewRetry) (RetryPreview, error)
 
-	// Purge deletes finished attempts, events, idempotency keys and bulk retries that have ended from before p.Before: at
-	// most p.Limit of each. An event stays as long as an attempt of it. Sessions' tokens go once they have ended, and
+	// Purge deletes finished attempts and events from before p.Before, bulk retries that have ended before it, and
+	// idempotency keys that have expired: at most p.Limit of each, or a day of attempts and events where days are kept
+	// apart. Of the attempts and events of the day (UTC) that p.Before lies in a database may keep what it likes; older
+	// days go as a whole. An event stays as long as an attempt of it. Sessions' tokens go once they have ended, and
 	// activity when it is older than [MinutesKept] and [HoursKept]. More says that there is more to delete.
 	Purge(ctx context.Context, p Purge) (more bool, err error)
 }
@@ -297,6 +316,7 @@ type Claim struct {
 type Claimed struct {
 	Deliveries []*carteiro.Delivery
 	NextDue    time.Time // of the first one left unclaimed, past or future; zero when none is left
+	Version    int64     // of the webhook; 0 when there is none
 }
 
 // AttemptRef names an attempt.

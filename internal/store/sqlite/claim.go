@@ -15,7 +15,9 @@ var (
 	dueOpen = newQuery(`SELECT o.id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at, length(e.payload), ` + eventColumns + `
 		FROM open o INDEXED BY open_waiting JOIN events e ON e.number = o.event
 		WHERE o.lease IS NULL AND o.webhook_id = ? AND o.due_at <= ? ORDER BY o.due_at, o.id LIMIT ?`)
-	nextDue     = newQuery(`SELECT due_at FROM open INDEXED BY open_waiting WHERE lease IS NULL AND webhook_id = ? ORDER BY due_at LIMIT 1`)
+	nextDue        = newQuery(`SELECT due_at FROM open INDEXED BY open_waiting WHERE lease IS NULL AND webhook_id = ? ORDER BY due_at LIMIT 1`)
+	webhookVersion = newQuery(`SELECT version FROM webhooks WHERE id = ?`)
+
 	leaseOpen   = newQuery(`UPDATE open SET lease = ? WHERE webhook_id = ? AND id = ?`)
 	releaseOpen = newQuery(`UPDATE open SET lease = NULL WHERE webhook_id = ? AND id = ? AND lease = ?`)
 	listHeld    = newQuery(`SELECT webhook_id, id FROM open INDEXED BY open_held
@@ -66,6 +68,9 @@ func (t *tx) claim(p *store.Claim) (claimed store.Claimed, err error) {
 		if err := t.write(leaseOpen).int(p.Session.ID).id(d.WebhookID).id(d.ID).run(); err != nil {
 			return claimed, err
 		}
+	}
+	if claimed.Version, err = t.query(webhookVersion).id(p.WebhookID).number(); err != nil {
+		return claimed, err
 	}
 	row := t.query(nextDue).id(p.WebhookID)
 	if found, err := row.one(); !found {

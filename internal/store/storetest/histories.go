@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"testing"
 	"time"
 
 	"carteiro"
@@ -18,7 +19,7 @@ var histories = historyStories(1, 2, 3, 4, 5, 6)
 
 func historyStories(seeds ...uint64) (stories []story) {
 	for _, seed := range seeds {
-		stories = append(stories, story{fmt.Sprintf("seed %d", seed), func(w *world) { w.tellHistory(seed, 400) }})
+		stories = append(stories, story{fmt.Sprintf("seed %d", seed), func(w *world) { w.tellHistory(seed, 400, newModel()) }})
 	}
 	return stories
 }
@@ -27,7 +28,7 @@ func historyStories(seeds ...uint64) (stories []story) {
 type history struct {
 	*world // of the store that is tested
 	random *rand.Rand
-	model  *model
+	model  store.Store
 	step   int
 	what   string
 
@@ -39,10 +40,16 @@ type history struct {
 	bulk       []store.BulkRef
 }
 
-func (w *world) tellHistory(seed uint64, steps int) {
-	h := &history{world: w, random: rand.New(rand.NewPCG(seed, 0)), model: newModel()}
+// Same tells one random history to two databases, which must answer alike.
+func Same(t *testing.T, seed uint64, one, other store.Store) {
+	newWorld(t, one).tellHistory(seed, 400, other)
+}
+
+// tellHistory tells a history to the store and to a model of it, or another store.
+func (w *world) tellHistory(seed uint64, steps int, model store.Store) {
+	h := &history{world: w, random: rand.New(rand.NewPCG(seed, 0)), model: model}
 	_, _, err := h.model.PutOwner(w.t.Context(), store.PutOwner{Owner: carteiro.Owner{
-		EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, ID: w.owner.ID, Name: "Reception",
+		EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, ID: w.owner.ID, Name: "Reception", CreatedAt: w.now, UpdatedAt: w.now,
 	}})
 	w.ok(err)
 	for range 3 {
@@ -417,7 +424,8 @@ func (h *history) askHeld() {
 }
 
 func (h *history) purge() {
-	p := store.Purge{Now: h.now, Before: h.now.Add(-h.pick(10*time.Hour, 60*time.Hour)), Limit: 1 + h.random.IntN(20)}
+	before := h.now.Add(-h.pick(10*time.Hour, 60*time.Hour)).Truncate(day)
+	p := store.Purge{Now: h.now, Before: before, Limit: 1 + h.random.IntN(20)}
 	for _, s := range []store.Store{h.Store, h.model} {
 		for more := true; more; {
 			var err error

@@ -415,6 +415,7 @@ func (m *model) Claim(_ context.Context, p store.Claim) (claimed store.Claimed, 
 	if !m.live(p.Session) {
 		return claimed, store.ErrLeaseLost
 	}
+	claimed.Version = m.webhooks[p.WebhookID].Version
 	var waiting []*modelAttempt
 	for _, a := range m.attempts {
 		if a.WebhookID == p.WebhookID && a.waiting() {

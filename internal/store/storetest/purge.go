@@ -7,32 +7,29 @@ import (
 	"carteiro/internal/store"
 )
 
+// day is what a database may keep or drop as a whole. The stories purge at the beginnings of days.
+const day = 24 * time.Hour
+
+// nextDay lets time go by until a day begins.
+func (w *world) nextDay() { w.now = w.now.Truncate(day).Add(day) }
+
 var purging = []story{
-	{"what is finished and old goes, in bounded steps; the rest stays", func(w *world) {
+	{"what is finished and old goes; the rest stays", func(w *world) {
 		one, two, session := w.webhook(), w.webhook(), w.join()
 		var gone []*carteiro.Delivery
 		for i := range 30 {
 			d := w.publish(session, []*carteiro.Webhook{one, two}[i%2].ID)
 			w.succeed(session, d)
 			gone = append(gone, d)
-			w.pass(10 * time.Minute)
+			w.pass(3 * time.Hour)
 		}
 		old := w.publish(session, one.ID)
-		before := w.now.Add(time.Microsecond)
-		w.pass(time.Second)
+		w.nextDay()
+		before := w.now
 		young := w.publish(session, one.ID)
 		w.succeed(session, young)
-
-		for more := true; more; {
-			left := w.list(store.ListLogs{WebhookID: one.ID}).Total + w.list(store.ListLogs{WebhookID: two.ID}).Total
-			var err error
-			more, err = w.Purge(w.t.Context(), store.Purge{Now: w.now, Before: before, Limit: 7})
-			w.ok(err)
-			now := w.list(store.ListLogs{WebhookID: one.ID}).Total + w.list(store.ListLogs{WebhookID: two.ID}).Total
-			if left-now > 7 {
-				w.t.Fatalf("%d entries deleted in one step", left-now)
-			}
-		}
+		w.pass(time.Hour)
+		w.purgeAll(before)
 		for _, d := range gone {
 			_, err := w.GetLog(w.t.Context(), store.AttemptRef{WebhookID: d.WebhookID, ID: d.ID})
 			w.wantErr(err, store.ErrNotFound)
@@ -43,6 +40,23 @@ var purging = []story{
 		equal(w.t, "still open", page.Attempts[1].ID, old.ID)
 		equal(w.t, "total of the other", w.list(store.ListLogs{WebhookID: two.ID}), store.LogPage{})
 		w.succeed(session, old)
+		equal(w.t, "finished late", w.log(one.ID, old.ID).Status, carteiro.StatusSuccess)
+		w.purgeAll(before)
+		equal(w.t, "total after it was finished, and purged", w.list(store.ListLogs{WebhookID: one.ID}).Total, 1)
+	}},
+	{"what is left of a day stays or goes, and is counted either way", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		w.nextDay()
+		for range 20 {
+			w.succeed(session, w.publish(session, hook.ID))
+			w.pass(time.Hour)
+		}
+		before := w.now.Add(-8 * time.Hour)
+		w.purgeAll(before)
+		page := w.list(store.ListLogs{WebhookID: hook.ID})
+		if page.Total < 8 || page.Total > 20 || page.Total != len(page.Attempts) {
+			w.t.Errorf("%d entries, total %d", len(page.Attempts), page.Total)
+		}
 	}},
 	{"an event stays as long as an attempt of it", func(w *world) {
 		one, two, session := w.webhook(), w.webhook(), w.join()
@@ -50,10 +64,11 @@ var purging = []story{
 		item := w.item(event, session, one.ID, two.ID)
 		w.accept(session, item)
 		first, elsewhere := delivery(event, item.Attempts[0]), delivery(event, item.Attempts[1])
+		w.nextDay()
 		w.pass(time.Hour)
 		w.fail(session, first, true)
 		w.succeed(session, elsewhere)
-		w.purgeAll(w.now) // the first attempts, with the retry open
+		w.purgeAll(w.now.Truncate(day)) // the first attempts, with the retry open
 		_, err := w.GetLog(w.t.Context(), store.AttemptRef{WebhookID: one.ID, ID: first.ID})
 		w.wantErr(err, store.ErrNotFound)
 		equal(w.t, "retrying", w.list(store.ListLogs{WebhookID: one.ID, Status: carteiro.StatusRetrying}).Total, 0)
@@ -66,9 +81,10 @@ var purging = []story{
 		want.Outcome = w.success(second)
 		want.Status = carteiro.StatusSuccess
 		w.succeed(session, second)
-		w.purgeAll(second.ID.Time()) // nothing: the retry is as old as that, no older
+		w.purgeAll(second.ID.Time().Truncate(day)) // nothing: the retry is of that day, not before
 		equal(w.t, "the retry", w.log(one.ID, second.ID), &want)
 		equal(w.t, "found by the event", w.list(store.ListLogs{WebhookID: one.ID, EventID: event.ID}).Total, 1)
+		w.nextDay()
 		w.purgeAll(w.now)
 		equal(w.t, "left", w.list(store.ListLogs{WebhookID: one.ID}), store.LogPage{})
 		// With its last attempt the event is gone, and its id is free.
@@ -77,23 +93,24 @@ var purging = []story{
 	{"an event that no webhook wanted goes when it is old", func(w *world) {
 		event := w.newEvent("event_action")
 		w.accept(store.Session{}, w.item(event, store.Session{}))
-		w.purgeAll(w.now)
+		w.purgeAll(w.now.Truncate(day))
 		_, err := w.Accept(w.t.Context(), store.Accept{Now: w.now, Items: []store.AcceptItem{{Event: event}}})
 		if err == nil {
 			w.t.Fatal("it is gone before its time")
 		}
-		w.purgeAll(w.now.Add(time.Microsecond))
+		w.nextDay()
+		w.purgeAll(w.now)
 		w.accept(store.Session{}, w.item(event, store.Session{}))
 	}},
 	{"a manual retry counts on from what is left", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		first := w.publish(session, hook.ID)
-		w.pass(time.Hour)
+		w.nextDay()
 		w.fail(session, first, true)
 		w.pass(time.Hour)
 		second := w.claim(session, hook.ID)[0]
 		w.fail(session, second, false)
-		w.purgeAll(second.ID.Time())
+		w.purgeAll(second.ID.Time().Truncate(day))
 		equal(w.t, "number", w.retry(w.retryOf(second)).Delivery.Number, 3)
 	}},
 	{"keys go when they have expired", func(w *world) {

@@ -210,14 +210,29 @@ var claiming = []story{
 			return claimed
 		}
 		size := len(all[0].Event.Payload)
-		equal(w.t, "as many as asked for", claim(1, 1<<20), store.Claimed{Deliveries: all[:1], NextDue: all[1].DueAt})
-		equal(w.t, "one at least", claim(9, size-1), store.Claimed{Deliveries: all[1:2], NextDue: all[2].DueAt})
-		equal(w.t, "as many as just fit", claim(9, 2*size), store.Claimed{Deliveries: all[2:4], NextDue: all[4].DueAt})
-		equal(w.t, "no more than fit", claim(9, 2*size-1), store.Claimed{Deliveries: all[4:5], NextDue: all[5].DueAt})
-		equal(w.t, "those due", claim(9, 9*size), store.Claimed{Deliveries: all[5:6], NextDue: all[6].DueAt})
-		equal(w.t, "none", claim(9, 9*size), store.Claimed{NextDue: all[6].DueAt})
+		equal(w.t, "as many as asked for", claim(1, 1<<20), store.Claimed{Deliveries: all[:1], NextDue: all[1].DueAt, Version: 1})
+		equal(w.t, "one at least", claim(9, size-1), store.Claimed{Deliveries: all[1:2], NextDue: all[2].DueAt, Version: 1})
+		equal(w.t, "as many as just fit", claim(9, 2*size), store.Claimed{Deliveries: all[2:4], NextDue: all[4].DueAt, Version: 1})
+		equal(w.t, "no more than fit", claim(9, 2*size-1), store.Claimed{Deliveries: all[4:5], NextDue: all[5].DueAt, Version: 1})
+		equal(w.t, "those due", claim(9, 9*size), store.Claimed{Deliveries: all[5:6], NextDue: all[6].DueAt, Version: 1})
+		equal(w.t, "none", claim(9, 9*size), store.Claimed{NextDue: all[6].DueAt, Version: 1})
 		equal(w.t, "the last", w.claim(session, hook.ID), all[6:])
-		equal(w.t, "nothing is left", claim(9, 9*size), store.Claimed{})
+		equal(w.t, "nothing is left", claim(9, 9*size), store.Claimed{Version: 1})
+	}},
+	{"a claim tells the version that the webhook has by then", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		version := func(id carteiro.ID) int64 {
+			w.publish(store.Session{}, id)
+			claimed, err := w.Claim(w.t.Context(), store.Claim{Session: session, WebhookID: id, Now: w.now, Limit: 1, MaxBytes: 1})
+			w.ok(err)
+			return claimed.Version
+		}
+		equal(w.t, "version when new", version(hook.ID), int64(1))
+		w.disable(hook.ID)
+		equal(w.t, "version when changed", version(hook.ID), int64(2))
+		w.remove(hook.ID)
+		equal(w.t, "version when deleted", version(hook.ID), int64(3))
+		equal(w.t, "version of none", version(w.newID()), int64(0))
 	}},
 	{"a retry waits until it is due", func(w *world) {
 		hook, session := w.webhook(), w.join()

@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// The grains of the table activity.
+const (
+	grainMinute = 1
+	grainHour   = 2
+)
+
+// grainSeconds is how long a slot of each grain is.
+var grainSeconds = [...]int64{grainMinute: 60, grainHour: 3600}
+
+// activity gathers what a batch recorded, by environment and slot.
+type activity map[activityKey]*counted
+
+type activityKey struct {
+	environment carteiro.ID
+	grain, slot int64
+}
+
+// counted is a change of a row of the table.
+type counted struct {
+	success, failed int64
+	latencies       carteiro.Latencies
+}
+
+// recorded counts a result, in its minute and in its hour.
+func (a activity) recorded(environment carteiro.ID, o *carteiro.Outcome, now time.Time) {
+	at := o.FinishedAt
+	if at.IsZero() {
+		at = now
+	}
+	for _, grain := range []int64{grainMinute, grainHour} {
+		key := activityKey{environment, grain, at.Unix() / grainSeconds[grain]}
+		row := a[key]
+		if row == nil {
+			row = new(counted)
+			a[key] = row
+		}
+		if o.Success {
+			row.success++
+		} else {
+			row.failed++
+		}
+		if o.Duration > 0 {
+			row.latencies[carteiro.LatencyBucket(o.Duration)]++
+		}
+	}
+}
+
+const (
+	addActivity = `INSERT INTO activity AS a (shard, environment_id, grain, slot, success, failed, latencies)
+		SELECT $1, u.environment_id, u.grain, u.slot, u.success, u.failed, u.latencies::bigint[]
+		FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+			AS u (environment_id, grain, slot, success, failed, latencies)
+		ON CONFLICT (environment_id, grain, slot, shard) DO UPDATE SET success = a.success + excluded.success,
+			failed = a.failed + excluded.failed, latencies = ARRAY (SELECT coalesce(l.before, 0) + coalesce(l.more, 0)
+				FROM unnest(a.latencies, excluded.latencies) WITH ORDINALITY AS l (before, more, n) ORDER BY l.n)`
+	listActivity = `SELECT slot, success, failed, latencies FROM activity
+		WHERE environment_id = $1 AND grain = $2 AND slot >= $3 ORDER BY slot`
+	purgeActivity = `DELETE FROM activity WHERE (environment_id, grain, slot, shard) IN
+		(SELECT environment_id, grain, slot, shard FROM activity WHERE grain = $1 AND slot < $2 ORDER BY slot LIMIT $3)`
+)
+
+func (k activityKey) compare(other activityKey) int {
+	return cmp.Or(compareIDs(k.environment, other.environment), cmp.Compare(k.grain, other.grain), cmp.Compare(k.slot, other.slot))
+}
+
+// queue adds what was gathered to a batch.
+func (a activity) queue(b *pgx.Batch, shard shard) {
+	if len(a) == 0 {
+		return
+	}
+	var (
+		environments                   ids
+		grains, slots, success, failed ints
+		latencies                      texts
+	)
+	for _, key := range slices.SortedFunc(maps.Keys(a), activityKey.compare) {
+		row := a[key]
+		environments, grains, slots = append(environments, key.environment), append(grains, key.grain), append(slots, key.slot)
+		success, failed = append(success, row.success), append(failed, row.failed)
+		latencies = append(latencies, arrayOf(&row.latencies))
+	}
+	b.Queue(addActivity, int16(shard), environments, grains, slots, success, failed, latencies)
+}
+
+// arrayOf writes latencies as an array in SQL, leaving out the zeros at the end.
+func arrayOf(l *carteiro.Latencies) string {
+	n := len(l)
+	for n > 0 && l[n-1] == 0 {
+		n--
+	}
+	text := []byte{'{'}
+	for i, count := range l[:n] {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, count, 10)
+	}
+	return string(append(text, '}'))
+}
+
+// activity reads what was recorded since a time, the shards summed.
+func (t *tx) activity(environment carteiro.ID, grain int64, from time.Time) (list []store.Activity, err error) {
+	seconds := grainSeconds[grain]
+	err = t.each(func(scan func(...any) error) error {
+		var slot int64
+		var counts []int64
+		var a store.Activity
+		if err := scan(&slot, &a.Success, &a.Failed, &counts); err != nil {
+			return err
+		}
+		copy(a.Latencies[:], counts)
+		a.At = time.Unix(slot*seconds, 0).UTC()
+		if n := len(list); n > 0 && list[n-1].At.Equal(a.At) {
+			last := &list[n-1]
+			last.Success, last.Failed = last.Success+a.Success, last.Failed+a.Failed
+			last.Latencies.Add(&a.Latencies)
+		} else {
+			list = append(list, a)
+		}
+		return nil
+	}, listActivity, id(environment), grain, from.Unix()/seconds)
+	return list, err
+}
+
+// purgeActivity deletes slots that have been kept long enough.
+func (t *tx) purgeActivity(now time.Time, limit int) (deleted int, err error) {
+	for grain, kept := range map[int64]time.Duration{grainMinute: store.MinutesKept, grainHour: store.HoursKept} {
+		n, err := t.run(purgeActivity, grain, now.Add(-kept).Unix()/grainSeconds[grain], limit)
+		if err != nil {
+			return 0, err
+		}
+		deleted = max(deleted, n)
+	}
+	return deleted, nil
+}

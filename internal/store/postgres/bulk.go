@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+const bulkColumns = `webhook_id, id, status, filter, matched, retried, already_succeeded, in_progress, too_old, retried_since, cursor,
+	due_at, updated_at, ended_at`
+
+const (
+	insertBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, 1, $3, $4, 0, 0, 0, 0, 0, NULL, $5, $5, NULL)`
+	updateBulk = `UPDATE bulk_retries SET status = $3, retried = $4, already_succeeded = $5, in_progress = $6, too_old = $7,
+		retried_since = $8, cursor = $9, due_at = $10, updated_at = $11, ended_at = $12 WHERE webhook_id = $1 AND id = $2`
+	getBulk   = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = $1 AND id = $2`
+	lockBulk  = getBulk + ` FOR UPDATE`
+	listBulk  = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3`
+	countBulk = `SELECT count(*) FROM bulk_retries WHERE webhook_id = $1`
+	purgeBulk = `DELETE FROM bulk_retries WHERE (webhook_id, id) IN
+		(SELECT webhook_id, id FROM bulk_retries WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)`
+)
+
+// bulkStatuses by their stored number.
+var bulkStatuses = [...]carteiro.BulkStatus{
+	1: carteiro.BulkQueued, carteiro.BulkRunning, carteiro.BulkPaused, carteiro.BulkCancelled, carteiro.BulkDone,
+}
+
+func bulkNumber(status carteiro.BulkStatus) (int64, error) {
+	for n := 1; n < len(bulkStatuses); n++ {
+		if bulkStatuses[n] == status {
+			return int64(n), nil
+		}
+	}
+	return 0, fmt.Errorf("no such status of a bulk retry: %q", status)
+}
+
+// bulkFilter is a filter as it is stored. Times are microseconds.
+type bulkFilter struct {
+	EventType string                `json:"event_type,omitempty"`
+	EventID   carteiro.ID           `json:"event_id,omitzero"`
+	From      int64                 `json:"from,omitempty"`
+	To        int64                 `json:"to,omitempty"`
+	HTTP      *carteiro.StatusRange `json:"http,omitempty"`
+}
+
+func encodeBulkFilter(f carteiro.BulkFilter) ([]byte, error) {
+	stored := bulkFilter{EventType: f.EventType, EventID: f.EventID, HTTP: f.HTTP}
+	if !f.From.IsZero() {
+		stored.From = f.From.UnixMicro()
+	}
+	if !f.To.IsZero() {
+		stored.To = f.To.UnixMicro()
+	}
+	return json.Marshal(stored)
+}
+
+func decodeBulkFilter(b []byte) (f carteiro.BulkFilter, err error) {
+	var stored bulkFilter
+	if err := json.Unmarshal(b, &stored); err != nil {
+		return f, fmt.Errorf("filter of a bulk retry: %w", err)
+	}
+	f = carteiro.BulkFilter{EventType: stored.EventType, EventID: stored.EventID, HTTP: stored.HTTP}
+	if stored.From != 0 {
+		f.From = time.UnixMicro(stored.From).UTC()
+	}
+	if stored.To != 0 {
+		f.To = time.UnixMicro(stored.To).UTC()
+	}
+	return f, nil
+}
+
+// CreateBulkRetry implements [store.BulkRetries].
+func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (job carteiro.BulkRetry, err error) {
+	filter, err := encodeBulkFilter(p.Filter)
+	if err != nil {
+		return job, err
+	}
+	err = s.inTx(ctx, func(t *tx) error {
+		if _, err := t.ownWebhook(&store.LogRef{OwnerRef: p.OwnerRef, WebhookID: p.WebhookID}); err != nil {
+			return err
+		}
+		if _, err := t.run(insertBulk, id(p.WebhookID), id(p.ID), filter, p.Matched, moment(p.Now)); err != nil {
+			return conflict(err)
+		}
+		job, err = readBulk(t.row(getBulk, id(p.WebhookID), id(p.ID)))
+		return err
+	})
+	return job, err
+}
+
+// GetBulkRetry implements [store.BulkRetries].
+func (s *Store) GetBulkRetry(ctx context.Context, ref store.BulkRef) (job carteiro.BulkRetry, err error) {
+	err = s.read(ctx, func(t *tx) error {
+		job, err = readBulk(t.row(getBulk, id(ref.WebhookID), id(ref.ID)))
+		return err
+	})
+	return job, err
+}
+
+// readBulk reads bulkColumns.
+func readBulk(scan func(...any) error) (job carteiro.BulkRetry, err error) {
+	var status int
+	var filter []byte
+	skipped := &job.Skipped
+	err = scan(toID(&job.WebhookID), toID(&job.ID), &status, &filter, &job.Matched, &job.Retried, &skipped.AlreadySucceeded,
+		&skipped.InProgress, &skipped.TooOld, &skipped.RetriedSince, toID(&job.Cursor), toTime(&job.DueAt), toTime(&job.UpdatedAt),
+		toTime(&job.EndedAt))
+	if err != nil {
+		return job, err
+	}
+	if status < 1 || status >= len(bulkStatuses) {
+		return job, fmt.Errorf("no such status of a bulk retry: %d", status)
+	}
+	job.Status = bulkStatuses[status]
+	job.Filter, err = decodeBulkFilter(filter)
+	return job, err
+}
+
+// ListBulkRetries implements [store.BulkRetries].
+func (s *Store) ListBulkRetries(ctx context.Context, p store.ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error) {
+	err = s.inSnapshot(ctx, func(t *tx) error {
+		jobs = nil
+		if err := t.row(countBulk, id(p.WebhookID))(&total); err != nil {
+			return err
+		}
+		return t.each(func(scan func(...any) error) error {
+			job, err := readBulk(scan)
+			jobs = append(jobs, job)
+			return err
+		}, listBulk, id(p.WebhookID), p.Limit, p.Offset)
+	})
+	return jobs, total, err
+}
+
+// ChangeBulkRetry implements [store.BulkRetries].
+func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (job carteiro.BulkRetry, err error) {
+	err = s.inTx(ctx, func(t *tx) error {
+		if job, err = readBulk(t.row(lockBulk, id(p.WebhookID), id(p.ID))); err != nil {
+			return err
+		}
+		switch {
+		case job.Status == p.Status, p.Status == carteiro.BulkRunning && job.Status == carteiro.BulkQueued:
+			return nil
+		case job.Status.Ended():
+			return store.ErrConflict
+		}
+		job.Status, job.UpdatedAt = p.Status, micros(p.Now)
+		switch p.Status {
+		case carteiro.BulkRunning:
+			job.DueAt = job.UpdatedAt
+		case carteiro.BulkCancelled:
+			job.EndedAt = job.UpdatedAt
+		}
+		return t.saveBulk(&job)
+	})
+	return job, err
+}
+
+func (t *tx) saveBulk(job *carteiro.BulkRetry) error {
+	status, err := bulkNumber(job.Status)
+	if err != nil {
+		return err
+	}
+	skipped := &job.Skipped
+	_, err = t.run(updateBulk, id(job.WebhookID), id(job.ID), status, job.Retried, skipped.AlreadySucceeded, skipped.InProgress,
+		skipped.TooOld, skipped.RetriedSince, id(job.Cursor), moment(job.DueAt), moment(job.UpdatedAt), moment(job.EndedAt))
+	return err
+}

@@ -1,0 +1,298 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+const (
+	// A job that another node is taking on is passed over.
+	dueBulk = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE status <= 2 AND due_at <= $1 ORDER BY due_at LIMIT 1
+		FOR UPDATE SKIP LOCKED`
+	nextBulk = `SELECT due_at FROM bulk_retries WHERE status <= 2 ORDER BY due_at LIMIT 1`
+
+	eventsOfLogs = `SELECT id, event_id FROM attempts WHERE webhook_id = $1 AND id = ANY ($2)`
+	// As with lockEvent, whoever has the events finds them as all others have left them.
+	lockEvents  = `SELECT id, environment_id, type FROM events WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
+	openNumbers = `SELECT event_id, number FROM open WHERE event_id = ANY ($1) AND webhook_id = $2`
+)
+
+// finishedOfAll is finishedOf for several events.
+var finishedOfAll = `SELECT entries.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[]) AS u (event_id, first, last, since)
+	CROSS JOIN LATERAL (` + finishedAttempts("event_id, id, number, status", "u.event_id", "u.first", "u.last", "u.since") + `) AS entries`
+
+// StepBulkRetry implements [store.BulkRetries].
+func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step store.BulkStep, err error) {
+	err = s.inTx(ctx, func(t *tx) error {
+		step = store.BulkStep{}
+		job, err := readBulk(t.row(dueBulk, micros(p.Now)))
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if err == nil {
+			b := bulkStep{
+				tx: t, p: &p, job: job, count: newTally(s.shards.others),
+				events: make(map[carteiro.ID]carteiro.ID), states: make(map[carteiro.ID]*eventState),
+			}
+			if err := b.take(); err != nil {
+				return err
+			}
+			step.Job, step.Retried = &b.job, b.retried
+		}
+		_, err = t.found(nextBulk)(toTime(&step.NextDue))
+		return err
+	})
+	if err != nil {
+		return store.BulkStep{}, err
+	}
+	if step.Retried > 0 {
+		s.hints.waiting([]carteiro.ID{step.Job.WebhookID})
+	}
+	return step, nil
+}
+
+// bulkStep is one step under way, whose job is locked.
+type bulkStep struct {
+	*tx
+	p       *store.StepBulkRetry
+	job     carteiro.BulkRetry
+	retried int
+	events  map[carteiro.ID]carteiro.ID // of the log entries that are gone through
+	states  map[carteiro.ID]*eventState // of the events, with what this step opens
+	open    openRows
+	count   tally
+}
+
+func (b *bulkStep) take() error {
+	b.job.UpdatedAt, b.job.DueAt = micros(b.p.Now), micros(b.p.DueAt)
+	state, err := b.stateOf(b.job.WebhookID)
+	if err == nil && state == "" {
+		state, err = b.walk()
+	}
+	if err != nil {
+		return err
+	}
+	if b.job.Status = state; state.Ended() {
+		b.job.EndedAt = b.job.UpdatedAt
+	}
+	if err := b.batch(b.open.queue, b.count.queue); err != nil {
+		return err
+	}
+	return b.saveBulk(&b.job)
+}
+
+// stateOf says what the state of the webhook makes of the job; "" when it can go on.
+func (t *tx) stateOf(webhook carteiro.ID) (carteiro.BulkStatus, error) {
+	var owner store.OwnerRef
+	var enabled bool
+	found, err := t.found(webhookState, id(webhook))(toID(&owner.EnvironmentID), &owner.Kind, toID(&owner.ID), &enabled)
+	switch {
+	case err != nil, enabled:
+		return "", err
+	case !found:
+		return carteiro.BulkCancelled, nil
+	default:
+		return carteiro.BulkPaused, nil
+	}
+}
+
+// walk goes through the entries that come next until the ids for new attempts are used up. Of as many entries as there
+// are ids the events are read together; of more and more when those turn out not to be retried.
+func (b *bulkStep) walk() (carteiro.BulkStatus, error) {
+	logs, err := b.failedBehind()
+	if err != nil {
+		return "", err
+	}
+	all := len(logs) < b.p.Look
+	for n := len(b.p.NewIDs); len(logs) > 0; n *= 2 {
+		if b.retried == len(b.p.NewIDs) {
+			return carteiro.BulkRunning, nil
+		}
+		n = min(n, len(logs))
+		if err := b.readEvents(logs[:n]); err != nil {
+			return "", err
+		}
+		for _, log := range logs[:n] {
+			if b.retried == len(b.p.NewIDs) {
+				return carteiro.BulkRunning, nil
+			}
+			if err := b.comeTo(log); err != nil {
+				return "", err
+			}
+			b.job.Cursor = log
+		}
+		logs = logs[n:]
+	}
+	if all {
+		return carteiro.BulkDone, nil
+	}
+	return carteiro.BulkRunning, nil
+}
+
+// comeTo retries an entry, or counts why not.
+func (b *bulkStep) comeTo(log carteiro.ID) error {
+	skipped := &b.job.Skipped
+	e := b.states[b.events[log]]
+	if e == nil {
+		skipped.TooOld++ // purged meanwhile
+		return nil
+	}
+	switch reason := e.refused(log, carteiro.MinID(b.p.NotBefore), true); {
+	case reason == carteiro.AlreadySucceeded:
+		skipped.AlreadySucceeded++
+	case reason == carteiro.InProgress:
+		skipped.InProgress++
+	case !lessID(e.latest, b.job.ID.MinSibling()):
+		skipped.RetriedSince++
+	case reason == carteiro.TooOld:
+		skipped.TooOld++
+	default:
+		a := e.next(b.job.WebhookID, log, b.p.NewIDs[b.retried], carteiro.TriggerBulk, b.p.Now)
+		e.isOpen(a.Number)
+		b.retried++
+		b.job.Retried++
+		b.count.open(e.event.EnvironmentID, a.WebhookID, a.EventType, 1)
+		return b.open.add(&a, e.event.EnvironmentID, 0)
+	}
+	return nil
+}
+
+// failedBehind gives the entries that the job comes to next, the oldest first.
+func (b *bulkStep) failedBehind() ([]carteiro.ID, error) {
+	f := &b.job.Filter
+	if !canBeText(f.EventType) {
+		return nil, nil // no event has such a type
+	}
+	p := store.ListLogs{
+		WebhookID: b.job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
+	}
+	l := newListing(b.tx, &p)
+	if end := b.job.ID.MinSibling(); lessID(end, l.all.to) {
+		l.all.to = end
+	}
+	if after := following(b.job.Cursor); lessID(l.all.from, after) {
+		l.all.from = after
+	}
+	if l.all.empty() {
+		return nil, nil
+	}
+	if !f.EventID.IsZero() {
+		return l.oldestOfEvent(&p, f.EventID, b.p.Look)
+	}
+	return l.oldest(b.p.Look)
+}
+
+func (l *listing) oldestOfEvent(p *store.ListLogs, event carteiro.ID, n int) ([]carteiro.ID, error) {
+	few := few{listing: l, p: p}
+	err := few.look(listEvent, attemptsOf(event)...)
+	slices.SortFunc(few.found, compareIDs)
+	return few.found[:min(n, len(few.found))], err
+}
+
+// oldest gives the oldest entries that match, at most n, looking into no hours but those that they can be in.
+func (l *listing) oldest(n int) (found []carteiro.ID, err error) {
+	hours, err := l.hours(&hoursOldest, l.all, n)
+	if err != nil || len(hours) == 0 {
+		return nil, err
+	}
+	first, _ := l.all.cut(hours[0].hour)
+	last, _ := l.all.cut(hours[len(hours)-1].hour)
+	reached := 0
+	for _, h := range hours {
+		part, whole := l.all.cut(h.hour)
+		if whole {
+			reached += h.count
+		}
+		if reached >= n {
+			last = part
+			break
+		}
+	}
+	err = l.each(func(scan func(...any) error) error {
+		var log carteiro.ID
+		err := scan(toID(&log))
+		found = append(found, log)
+		return err
+	}, oldestFirst.of(l.kind), append(l.args(span{first.from, last.to}), n)...)
+	return found, err
+}
+
+// following is the least id that is greater.
+func following(id carteiro.ID) carteiro.ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			break
+		}
+	}
+	return id
+}
+
+// readEvents locks the events of entries that are not known yet, and finds out how they stand: what is open first, as in
+// eventOf.
+func (b *bulkStep) readEvents(logs []carteiro.ID) error {
+	var events []carteiro.ID
+	err := b.each(func(scan func(...any) error) error {
+		var log, event carteiro.ID
+		err := scan(toID(&log), toID(&event))
+		if b.events[log] = event; b.states[event] == nil {
+			b.states[event] = new(eventState)
+			events = append(events, event)
+		}
+		return err
+	}, eventsOfLogs, id(b.job.WebhookID), ids(logs))
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	if err := b.lockEvents(events); err != nil {
+		return err
+	}
+	return b.readAttempts(events)
+}
+
+func (b *bulkStep) lockEvents(events []carteiro.ID) error {
+	err := b.each(func(scan func(...any) error) error {
+		e := new(carteiro.Event)
+		err := scan(toID(&e.ID), toID(&e.EnvironmentID), &e.Type)
+		if err == nil {
+			b.states[e.ID].event = e
+		}
+		return err
+	}, lockEvents, ids(events))
+	for _, event := range events {
+		if err == nil && b.states[event].event == nil {
+			return eventGone(nil)
+		}
+	}
+	return err
+}
+
+func (b *bulkStep) readAttempts(events []carteiro.ID) error {
+	err := b.each(func(scan func(...any) error) error {
+		var event carteiro.ID
+		var number int
+		err := scan(toID(&event), &number)
+		if err == nil {
+			b.states[event].isOpen(number)
+		}
+		return err
+	}, openNumbers, ids(events), id(b.job.WebhookID))
+	if err != nil {
+		return err
+	}
+	return b.each(func(scan func(...any) error) error {
+		var event, attempt carteiro.ID
+		var number int
+		var status int64
+		err := scan(toID(&event), toID(&attempt), &number, &status)
+		if err == nil {
+			b.states[event].finished(attempt, number, status)
+		}
+		return err
+	}, finishedOfAll, append([]any{id(b.job.WebhookID)}, attemptsOfAll(events)...)...)
+}

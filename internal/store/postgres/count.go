@@ -1,0 +1,234 @@
+package postgres
+
+import (
+	"fmt"
+
+	"carteiro"
+)
+
+// listKind is a combination of filters that has queries of its own.
+type listKind struct{ status, typed, http int }
+
+// listQueries holds the query of each combination.
+type listQueries [wantKinds][2][2]string
+
+func (q *listQueries) of(k listKind) string { return q[k.status][k.typed][k.http] }
+
+// statuses of finished attempts that can be asked for; 0 stands for all.
+const (
+	wantAll = iota
+	wantSuccess
+	wantFailed
+	wantRetrying
+	wantFailures // failed or retrying: what a range of HTTP statuses comes to that holds no success
+	wantKinds
+)
+
+func statusIndex(status carteiro.Status) int {
+	switch status {
+	case carteiro.StatusSuccess:
+		return wantSuccess
+	case carteiro.StatusFailed:
+		return wantFailed
+	case carteiro.StatusRetrying:
+		return wantRetrying
+	default:
+		return wantAll
+	}
+}
+
+// The queries of each combination of status, event type and range of HTTP statuses. Their first parameters are the
+// webhook, the span, and what listKind.filter asks for.
+var (
+	listFinished  = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + k.page() })
+	oldestFirst   = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + k.oldest("id") })
+	countFinished = kindQueries(func(k listKind) string { return "SELECT count(*) FROM" + k.source() })
+	// Hours are read from the newest or the oldest, those with a match only; no more of them than are needed.
+	hoursWith   = kindQueries(func(k listKind) string { return k.hours() + k.newest("hour") })
+	hoursOldest = kindQueries(func(k listKind) string { return k.hours() + k.oldest("hour") })
+	sumHours    = kindQueries(func(k listKind) string {
+		return "SELECT coalesce(sum(" + k.sum() + "), 0)::bigint FROM counts WHERE webhook_id = $1 AND hour >= $2 AND hour < $3" + k.filter(4, "")
+	})
+	// Totals are not kept by HTTP status: there are few enough hours.
+	sumTotals = kindQueries(func(k listKind) string {
+		table := "totals"
+		if k.http == 1 {
+			table = "counts"
+		}
+		return "SELECT coalesce(sum(" + k.sum() + "), 0)::bigint FROM " + table + " WHERE webhook_id = $1" + k.filter(2, "")
+	})
+
+	listOpen  = typedQueries(func(k listKind) string { return "SELECT id FROM open" + k.in("") + k.page() })
+	countOpen = typedQueries(func(k listKind) string { return "SELECT count(*) FROM open" + k.in("") })
+	sumOpen   = typedQueries(func(k listKind) string {
+		return "SELECT coalesce(sum(open), 0)::bigint FROM totals WHERE webhook_id = $1" + k.filter(2, "")
+	})
+	listBoth = typedQueries(func(k listKind) string {
+		return "SELECT id FROM (SELECT id FROM open" + k.in("") + " UNION ALL SELECT id FROM attempts" + k.in("") + ") both_tables" + k.page()
+	})
+)
+
+func kindQueries(sql func(listKind) string) (all listQueries) {
+	for status := range all {
+		for typed := range all[status] {
+			for http := range all[status][typed] {
+				all[status][typed][http] = sql(listKind{status, typed, http})
+			}
+		}
+	}
+	return all
+}
+
+func typedQueries(sql func(listKind) string) [2]string {
+	return [2]string{sql(listKind{}), sql(listKind{typed: 1})}
+}
+
+// source is the table and the conditions that give what matches in a span.
+func (k listKind) source() string {
+	switch k.status {
+	case wantSuccess:
+		return " attempts a" + k.in("a.") + " AND a.status = 1"
+	case wantFailed:
+		return " attempts a" + k.in("a.") + " AND a.status = 2 AND NOT EXISTS " + retryOf
+	case wantFailures:
+		return " attempts a" + k.in("a.") + " AND a.status = 2"
+	case wantRetrying:
+		// From the retries to what they retry, if that is still there.
+		return ` (SELECT o.previous_id AS id FROM open o JOIN attempts a ON a.webhook_id = o.webhook_id AND a.id = o.previous_id
+			WHERE o.webhook_id = $1 AND o.previous_id >= $2 AND o.previous_id < $3 AND o.number > o.chain_start
+			AND a.id >= $2 AND a.id < $3` + k.filter(4, "a.") + ` AND a.status = 2) retried`
+	default:
+		return " attempts a" + k.in("a.")
+	}
+}
+
+// in is the condition of being in the span.
+func (k listKind) in(table string) string {
+	return fmt.Sprintf(" WHERE %swebhook_id = $1 AND %[1]sid >= $2 AND %[1]sid < $3", table) + k.filter(4, table)
+}
+
+// next is the number of the parameter behind those of the filter.
+func (k listKind) next() int { return 4 + k.typed + 2*k.http }
+
+// page is the order and the bounds of a page.
+func (k listKind) page() string { return fmt.Sprintf("%s OFFSET $%d", k.newest("id"), k.next()+1) }
+
+func (k listKind) newest(column string) string {
+	return fmt.Sprintf(" ORDER BY %s DESC LIMIT $%d", column, k.next())
+}
+
+func (k listKind) oldest(column string) string {
+	return fmt.Sprintf(" ORDER BY %s LIMIT $%d", column, k.next())
+}
+
+// hours are those of a span in which there is a match, with how many there are.
+func (k listKind) hours() string {
+	return fmt.Sprintf("SELECT hour, sum(%s)::bigint FROM counts WHERE webhook_id = $1 AND hour >= $2 AND hour <= $3%s GROUP BY hour HAVING sum(%[1]s) > 0",
+		k.sum(), k.filter(4, ""))
+}
+
+// sum is the columns of counts and totals that count what matches.
+func (k listKind) sum() string {
+	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.status]
+}
+
+// filter is the conditions on event type and HTTP status, whose parameters are numbered from n on.
+func (k listKind) filter(n int, table string) (sql string) {
+	if k.typed == 1 {
+		sql = fmt.Sprintf(" AND %sevent_type = $%d", table, n)
+		n++
+	}
+	if k.http == 1 {
+		sql += fmt.Sprintf(" AND %shttp_status BETWEEN $%d AND $%d", table, n, n+1)
+	}
+	return sql
+}
+
+// total says how many entries match between From and To.
+func (l *listing) total() (total int, err error) {
+	if l.open {
+		if l.openTotal, err = l.totalOpen(); err != nil {
+			return 0, err
+		}
+	}
+	if l.finished {
+		total, err = l.totalFinished()
+	}
+	return total + l.openTotal, err
+}
+
+func (l *listing) totalOpen() (int, error) {
+	switch {
+	case l.all == (span{to: endOfTime}):
+		return l.number(sumOpen[l.kind.typed], l.filtered([]any{[16]byte(l.webhook)}))
+	case l.all.empty():
+		return 0, nil
+	default:
+		return l.number(countOpen[l.kind.typed], l.args(l.all))
+	}
+}
+
+func (l *listing) totalFinished() (int, error) {
+	if l.all.empty() {
+		return 0, nil
+	}
+	if l.all == (span{to: endOfTime}) {
+		return l.number(sumTotals.of(l.kind), l.filtered([]any{[16]byte(l.webhook)}))
+	}
+	// The whole hours of the span are those from first up to, but without, last.
+	first, last := hourOf(l.all.from), hourOf(l.all.to)
+	if lessID(startOfHour(first), l.all.from) {
+		first++
+	}
+	if first >= last {
+		return l.count(l.all)
+	}
+	n, err := l.number(sumHours.of(l.kind), l.filtered([]any{[16]byte(l.webhook), first, last}))
+	if err != nil {
+		return 0, err
+	}
+	before, err := l.count(span{l.all.from, startOfHour(first)})
+	if err != nil {
+		return 0, err
+	}
+	after, err := l.count(span{startOfHour(last), l.all.to})
+	return n + before + after, err
+}
+
+// number runs a query that answers with one.
+func (l *listing) number(sql string, args []any) (n int, err error) {
+	err = l.row(sql, args...)(&n)
+	return n, err
+}
+
+// count says how many finished attempts match in a span, one by one.
+func (l *listing) count(in span) (int, error) {
+	if in.empty() {
+		return 0, nil
+	}
+	return l.number(countFinished.of(l.kind), l.args(in))
+}
+
+// matching is an hour, and how many finished attempts match in the whole of it.
+type matching struct {
+	hour  int64
+	count int
+}
+
+// matchingHours gives the hours of a span in which finished attempts match, the newest first, as far as the first reach
+// of them can go.
+func (l *listing) matchingHours(in span, reach int) ([]matching, error) {
+	return l.hours(&hoursWith, in, reach)
+}
+
+func (l *listing) hours(sql *listQueries, in span, reach int) (hours []matching, err error) {
+	// Two of the hours may be cut off by the span, so that nothing in them matches.
+	args := append(l.filtered([]any{[16]byte(l.webhook), hourOf(in.from), hourOf(in.to)}), reach+2)
+	err = l.each(func(scan func(...any) error) error {
+		var h matching
+		err := scan(&h.hour, &h.count)
+		hours = append(hours, h)
+		return err
+	}, sql.of(l.kind), args...)
+	return hours, err
+}

@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"slices"
+)
+
+// Headers are kept as counts and strings, each string behind its length, all numbers as varints: the number of names;
+// for each name, in their order, itself, the number of its values, and those. The count of values is one more than it
+// is, with 0 for a nil slice; nil headers are nil.
+
+func encodeHeaders(h http.Header) []byte {
+	if h == nil {
+		return nil
+	}
+	size := binary.MaxVarintLen16
+	var some [24]string // as many as a usual delivery has, without going to the heap
+	names := some[:0]
+	for name, values := range h {
+		names = append(names, name)
+		size += len(name) + 2*binary.MaxVarintLen16
+		for _, value := range values {
+			size += len(value) + binary.MaxVarintLen32
+		}
+	}
+	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(h)))
+	slices.Sort(names)
+	for _, name := range names {
+		b = appendString(b, name)
+		values := h[name]
+		if values == nil {
+			b = binary.AppendUvarint(b, 0)
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(len(values))+1)
+		for _, value := range values {
+			b = appendString(b, value)
+		}
+	}
+	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+var errHeaders = errors.New("stored headers are damaged")
+
+func decodeHeaders(b []byte) (http.Header, error) {
+	if b == nil {
+		return nil, nil
+	}
+	r := headerReader{b: b}
+	names := r.number()
+	h := make(http.Header, min(names, len(b)))
+	for range names {
+		name := r.string()
+		count := r.number()
+		if r.failed {
+			break
+		}
+		if count == 0 {
+			h[name] = nil
+			continue
+		}
+		values := make([]string, 0, min(count-1, len(b)))
+		for range count - 1 {
+			if values = append(values, r.string()); r.failed {
+				break
+			}
+		}
+		h[name] = values
+	}
+	if r.failed || len(r.b) > 0 {
+		return nil, errHeaders
+	}
+	return h, nil
+}
+
+type headerReader struct {
+	b      []byte
+	failed bool
+}
+
+func (r *headerReader) number() int {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 || n > 1<<31 {
+		r.failed = true
+		return 0
+	}
+	r.b = r.b[size:]
+	return int(n)
+}
+
+func (r *headerReader) string() string {
+	n := r.number()
+	if n > len(r.b) {
+		r.failed = true
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}

@@ -1,0 +1,37 @@
+package postgres
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestHeadersAreReadBackAsTheyWere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := http.Header(rapid.MapOf(rapid.String(), rapid.OneOf(
+			rapid.SliceOf(rapid.String()), rapid.Just([]string(nil)), rapid.Just([]string{strings.Repeat("x", 300)}),
+		)).Draw(t, "headers"))
+		if rapid.Bool().Draw(t, "nil") {
+			want = nil
+		}
+		got, err := decodeHeaders(encodeHeaders(want))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %#v, %v, want %#v", got, err, want)
+		}
+	})
+}
+
+func TestDamagedHeadersAreToldNotBelieved(t *testing.T) {
+	whole := encodeHeaders(http.Header{"A": {"one", "two"}, "B": nil})
+	for n := range whole {
+		if _, err := decodeHeaders(whole[:n]); err == nil {
+			t.Errorf("the first %d bytes were believed", n)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		_, _ = decodeHeaders(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) // whatever it says, it says something
+	})
+}

@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store/postgres/postgrestest"
+)
+
+// Whatever is asked of the log goes by an index, in the days that it is asked of and no others; and what is read of very
+// many entries, to find a page or to count, is in the index itself.
+func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
+	s := openURL(t, postgrestest.Database(t, ""))
+	l := newLoad(t, s, 3)
+	l.history(10_000, 10*24*time.Hour)
+	for _, table := range []string{"events", "attempts", "open", "counts", "totals", "activity", "queues"} {
+		_, err := s.pool.Exec(t.Context(), `VACUUM ANALYZE `+table)
+		l.ok(err)
+	}
+	hook := [16]byte(l.webhooks[0])
+	noon := start.Add(5*24*time.Hour + 12*time.Hour)
+	span := []any{hook, [16]byte(carteiro.MinID(noon)), [16]byte(carteiro.MinID(noon.Add(3 * time.Hour)))}
+	hours := []any{hook, hourOf(carteiro.MinID(noon.Add(-48 * time.Hour))), hourOf(carteiro.MinID(noon))}
+	event := carteiro.MinID(noon)
+	siblings := []any{[16]byte(event.MinSibling()), [16]byte(event.MaxSibling()), [16]byte(beforeRetries(event))}
+	type question struct {
+		name, sql string
+		args      []any
+		days      int  // at most
+		only      bool // in the index itself
+	}
+	questions := []question{
+		{"entries by their ids", getAttempts, []any{hook, ids{event}}, 1, false},
+		{"open ones by their ids", getOpen, []any{hook, ids{event}}, 0, false},
+		{"payloads", getPayloads, []any{ids{event}}, 1, false},
+		{"an event's attempts", listEvent, append([]any{hook, [16]byte(event)}, siblings...), 7, false},
+		{"what has become of an event", finishedOf, append([]any{hook, [16]byte(event)}, siblings...), 7, false},
+		{"entries by the beginning of their ids", listRange, []any{hook, [16]byte(event), [16]byte(event.MaxSibling()), 1001}, 1, false},
+		{"events by the beginning of their ids", eventsInRange, []any{[16]byte(event), [16]byte(event.MaxSibling()), 1001}, 1, true},
+		{"the attempts of these", listEvents, append([]any{hook}, attemptsOfAll([]carteiro.ID{event})...), 14, false},
+		{"what becomes of the events of a bulk retry", finishedOfAll, append([]any{hook}, attemptsOfAll([]carteiro.ID{event})...), 14, false},
+		{"the events of entries", eventsOfLogs, []any{hook, ids{event}}, 1, false},
+		{"their locks", lockEvents, []any{ids{event}}, 1, false},
+		{"what is open of them", openNumbers, []any{ids{event}, hook}, 0, false},
+		{"the bulk retry that is due", dueBulk, []any{noon}, 0, false},
+		{"the next one", nextBulk, nil, 0, false},
+		{"bulk retries of a webhook", listBulk, []any{hook, 25, 0}, 0, false},
+		{"bulk retries that have ended", purgeBulk, []any{noon, 500}, 0, false},
+		{"sessions that have ended", purgeSessions, []any{noon, 500}, 0, false},
+		{"activity that has been kept", purgeActivity, []any{1, 1, 500}, 0, false},
+		{"activity", listActivity, []any{hook, 1, hourOf(event)}, 0, false},
+		{"what is open in an environment", openIn, []any{hook}, 0, false},
+		{"what is held there", countHeld, []any{hook, 10_000}, 0, false},
+		{"what is due there", countDue, []any{hook, noon, 10_000}, 0, true},
+		{"what is scheduled there", countScheduled, []any{hook, noon, 10_000}, 0, true},
+		{"who has failed last", failedLast, []any{hook, noon, 256}, 0, false},
+		{"and how often", outcomesSince, []any{ids{l.webhooks[0]}, hourOf(event)}, 0, false},
+		{"webhooks by name", findWebhooks, []any{hook, []byte("crm"), 25, 0}, 0, false},
+		{"how many these are", countWebhooks, []any{hook, []byte("crm")}, 0, false},
+		{"the event of an entry", eventOfLog, []any{hook, [16]byte(event)}, 1, false},
+		{"a claim", claimDue, []any{int64(1), hook, noon, 512, 1 << 20}, 14, false},
+		{"a record", takeHeld, []any{ids{l.webhooks[0]}, ids{event}, ints{1}}, 0, false},
+		{"what a retry has retried", findFailed, []any{ids{l.webhooks[0]}, ids{event}}, 14, false},
+		{"what a dead node held", freeHeld, []any{[]int64{1}}, 0, false},
+		{"webhooks that wait", backlog, []any{hook, 100}, 0, true},
+	}
+	for status := range wantKinds {
+		for typed := range 2 {
+			for http := range 2 {
+				k := listKind{status, typed, http}
+				with := func(args []any, more ...any) []any {
+					args = append([]any{}, args...)
+					if typed == 1 {
+						args = append(args, "event_action")
+					}
+					if http == 1 {
+						args = append(args, 500, 599)
+					}
+					return append(args, more...)
+				}
+				name := fmt.Sprintf(", status %d, type %d, HTTP status %d", status, typed, http)
+				questions = append(questions,
+					question{"page" + name, listFinished.of(k), with(span, 26, 0), 1, true},
+					question{"oldest" + name, oldestFirst.of(k), with(span, 500), 1, true},
+					question{"count" + name, countFinished.of(k), with(span), 1, true},
+					question{"hours" + name, hoursWith.of(k), with(hours, 28), 0, false},
+					question{"oldest hours" + name, hoursOldest.of(k), with(hours, 502), 0, false},
+					question{"sum of hours" + name, sumHours.of(k), with(hours), 0, false},
+					question{"total" + name, sumTotals.of(k), with([]any{hook}), 0, false},
+				)
+				if status == wantAll && http == 0 {
+					questions = append(questions,
+						question{"open page" + name, listOpen[typed], with(span, 26, 0), 0, true},
+						question{"open count" + name, countOpen[typed], with(span), 0, true},
+						question{"open total" + name, sumOpen[typed], with([]any{hook}), 0, false},
+						question{"page of both" + name, listBoth[typed], with(span, 26, 0), 1, true},
+					)
+				}
+			}
+		}
+	}
+	for _, q := range questions {
+		t.Run(q.name, func(t *testing.T) {
+			plan := explain(t, s, q.sql, q.args)
+			if strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Bitmap") {
+				t.Errorf("it reads a table through:\n%s", plan)
+			}
+			if q.only && regexp.MustCompile(`Index Scan`).MatchString(plan) {
+				t.Errorf("it leaves the index:\n%s", plan)
+			}
+			if days := countDays(plan); days > q.days {
+				t.Errorf("it looks into %d days:\n%s", days, plan)
+			}
+		})
+	}
+}
+
+// explain gives the plan of a query as the store's own connections make it.
+func explain(t *testing.T, s *Store, sql string, args []any) string {
+	t.Helper()
+	var plan strings.Builder
+	err := s.inTx(t.Context(), func(t *tx) error {
+		return t.each(func(scan func(...any) error) error {
+			var line string
+			err := scan(&line)
+			plan.WriteString(line + "\n")
+			return err
+		}, "EXPLAIN "+sql, args...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.String()
+}
+
+// countDays counts the partitions that a plan looks into.
+func countDays(plan string) int {
+	seen := make(map[string]bool)
+	for _, name := range regexp.MustCompile(` on (?:events|attempts)_(\d{8}|rest)`).FindAllStringSubmatch(plan, -1) {
+		seen[name[1]] = true
+	}
+	return len(seen)
+}

@@ -1,0 +1,63 @@
+// Package postgrestest gives tests databases of their own, in the server that CARTEIRO_TEST_POSTGRES names.
+// scripts/need-postgres, by which "make test" runs, starts one where there is none.
+package postgrestest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Variable is the environment variable with the URL of the server, as a user who may make databases.
+const Variable = "CARTEIRO_TEST_POSTGRES"
+
+// Database makes a database that is dropped when the test ends, and gives its URL. It is empty; or a copy of template, if
+// that is not "". It fails the test when there is no server.
+func Database(t testing.TB, template string) string {
+	t.Helper()
+	server := os.Getenv(Variable) //nolint:forbidigo // of the tests, not of the program
+	if server == "" {
+		t.Fatalf("%s is not set: run this by \"make test PKG=…\", or set it to the URL of a PostgreSQL in which databases may be made", Variable)
+	}
+	name := "carteiro_test_" + rand.Text()[:12]
+	create := `CREATE DATABASE ` + pgx.Identifier{name}.Sanitize()
+	if template != "" {
+		create += ` TEMPLATE ` + pgx.Identifier{nameOf(t, template)}.Sanitize()
+	}
+	Run(t, server, create+` STRATEGY file_copy`) // quicker where nothing is synced
+	t.Cleanup(func() { Run(t, server, `DROP DATABASE `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`) })
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// nameOf gives the name of the database that a URL names.
+func nameOf(t testing.TB, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Path[1:]
+}
+
+// Run runs statements in the database that a URL names.
+func Run(t testing.TB, database, sql string) {
+	t.Helper()
+	ctx := context.Background() // also once the test's own has ended
+	c, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatalf("%s: %v", Variable, err)
+	}
+	defer func() { _ = c.Close(ctx) }() // nothing is lost with it
+	if _, err := c.Exec(ctx, sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}

@@ -1,0 +1,300 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+const (
+	// takeHeld takes attempts out of the open ones, if the session that presents them holds them.
+	takeHeld = `DELETE FROM open o USING unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS u (webhook_id, id, lease, n)
+		WHERE o.webhook_id = u.webhook_id AND o.id = u.id AND o.lease = u.lease
+		RETURNING u.n, o.event_id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at,
+			o.environment_id`
+	// findFailed gives those of attempts that are in the history as failed, with what their receivers answered.
+	findFailed = `SELECT a.id, a.http_status FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
+		JOIN attempts a ON a.webhook_id = u.webhook_id AND a.id = u.id WHERE a.status = 2`
+	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now
+		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, now) WHERE w.id = u.id AND w.enabled
+		RETURNING w.environment_id, w.owner_kind, w.owner_id, w.id`
+	insertAttempts = `INSERT INTO attempts (webhook_id, id, event_id, status, number, chain_start, trigger, due_at, previous_id, event_type,
+			finished_at, duration, reason, error, detail, http_status, retry_after, response_truncated,
+			request_method, request_url, request_headers, response_headers, shared_tail, request_head, response_body)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[],
+			$9::uuid[], $10::text[], $11::timestamptz[], $12::bigint[], $13::text[], $14::bytea[], $15::bytea[], $16::bigint[], $17::bigint[],
+			$18::boolean[], $19::text[], $20::bytea[], $21::bytea[], $22::bytea[], $23::bigint[], $24::bytea[], $25::bytea[])`
+)
+
+// recordOp is a call of Record.
+type recordOp struct {
+	store.Record
+	exchanges []exchange
+	recorded  []store.Recorded
+}
+
+// Record implements [store.Queue].
+func (s *Store) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
+	call := recordOp{Record: p, exchanges: make([]exchange, len(p.Results))}
+	for i := range p.Results {
+		call.exchanges[i] = newExchange(&p.Results[i])
+	}
+	call, err := s.records.write(ctx, 1+2*len(p.Results), call)
+	if err != nil {
+		return nil, err
+	}
+	return call.recorded, nil
+}
+
+func (s *Store) commitRecords(ops []*op[recordOp]) error {
+	for _, o := range ops {
+		for i := range o.call.Results {
+			s.makeDay(o.call.Results[i].Delivery.ID, o.call.Now)
+		}
+	}
+	return s.inGroup(s.shards.records, func(g *group) error {
+		r := recording{group: g}
+		if err := r.take(ops); err != nil {
+			return err
+		}
+		if err := r.findPredecessors(); err != nil {
+			return err
+		}
+		for i := range r.taken {
+			if err := r.record(&r.taken[i]); err != nil {
+				return fmt.Errorf("record attempt %s: %w", r.taken[i].ID, err)
+			}
+		}
+		b := new(pgx.Batch)
+		r.queue(b)
+		return g.commit(b)
+	})
+}
+
+// recording is what a group of calls stores.
+type recording struct {
+	*group
+	taken []taken
+	open  openRows
+	off   struct { // webhooks to be switched off
+		ids ids
+		now times
+	}
+	// predecessors are the failed attempts in the history whose retries are done, with their HTTP status.
+	predecessors map[carteiro.ID]int
+
+	webhooks, ids, events                    ids
+	previous                                 maybeIDs
+	statuses, numbers, chainStarts, triggers ints
+	types, reasons, methods                  texts
+	due, finished                            times
+	durations, httpStatuses, retryAfter      ints
+	truncated                                bools
+	errors, details, urls                    octets
+	requestHeaders, responseHeaders          blobs
+	heads, bodies                            blobs
+	tails                                    ints
+}
+
+// taken is an attempt that its session held, taken out of the open ones.
+type taken struct {
+	carteiro.Attempt
+	environment carteiro.ID
+	result      *store.Result
+	exchange    *exchange
+	now         time.Time
+}
+
+// take begins the transaction and takes the attempts out of the open ones that their sessions hold. The others are told
+// so in the answers of their calls.
+func (r *recording) take(ops []*op[recordOp]) error {
+	type presented struct {
+		op     *recordOp
+		result int
+	}
+	type claim struct {
+		id    carteiro.ID
+		lease int64
+	}
+	var (
+		all           []presented
+		seen          = make(map[claim]bool)
+		webhooks, ids ids
+		leases        ints
+		sessions      = make(map[int64]bool)
+	)
+	for _, o := range ops {
+		o.call.recorded = make([]store.Recorded, len(o.call.Results))
+		sessions[o.call.Session.ID] = true
+		for i := range o.call.Results {
+			o.call.recorded[i].Lost = true
+			d := o.call.Results[i].Delivery
+			if c := (claim{d.ID, o.call.Session.ID}); !seen[c] {
+				seen[c] = true
+				all = append(all, presented{&o.call, i})
+				webhooks, ids, leases = append(webhooks, d.WebhookID), append(ids, d.ID), append(leases, o.call.Session.ID)
+			}
+		}
+	}
+	b := new(pgx.Batch)
+	// A session that is about to be ended is waited for: what it held is not its own any more.
+	keep(b, sessions, make(map[int64]bool))
+	b.Queue(takeHeld, webhooks, ids, leases).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var n, trigger int64
+			var a carteiro.Attempt
+			var environment carteiro.ID
+			err := rows.Scan(&n, toID(&a.EventID), &a.EventType, &a.Number, &a.ChainStart, &trigger, toID(&a.PreviousID), toTime(&a.DueAt),
+				toID(&environment))
+			if err != nil {
+				return err
+			}
+			p := all[n-1]
+			a.WebhookID, a.ID, a.Trigger = webhooks[n-1], ids[n-1], triggerOf(trigger)
+			p.op.recorded[p.result].Lost = false
+			r.taken = append(r.taken, taken{a, environment, &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now})
+		}
+		return rows.Err()
+	})
+	return r.begin(b)
+}
+
+// findPredecessors looks for what the automatic retries among the attempts have retried: it reads "failed" from now on,
+// if it is still there.
+func (r *recording) findPredecessors() error {
+	var webhooks, previous ids
+	for i := range r.taken {
+		if a := &r.taken[i].Attempt; a.IsRetry() {
+			webhooks, previous = append(webhooks, a.WebhookID), append(previous, a.PreviousID)
+		}
+	}
+	if len(previous) == 0 {
+		return nil
+	}
+	r.predecessors = make(map[carteiro.ID]int)
+	return r.each(func(scan func(...any) error) error {
+		var failed carteiro.ID
+		var httpStatus int
+		err := scan(toID(&failed), &httpStatus)
+		r.predecessors[failed] = httpStatus
+		return err
+	}, findFailed, webhooks, previous)
+}
+
+func (r *recording) record(t *taken) error {
+	if err := r.append(t); err != nil {
+		return err
+	}
+	if httpStatus, failed := r.predecessors[t.PreviousID]; failed && t.IsRetry() {
+		r.tally.retrying(t.WebhookID, t.PreviousID, t.EventType, httpStatus, -1)
+	}
+	if err := r.succeed(t); err != nil {
+		return err
+	}
+	if t.result.DisableWebhook {
+		r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
+	}
+	r.noteHealth(t)
+	r.tally.recorded(t.environment, t.result.Outcome, t.now)
+	return nil
+}
+
+// append adds a finished attempt to the history.
+func (r *recording) append(t *taken) error {
+	trigger, err := triggerNumber(t.Trigger)
+	if err != nil {
+		return err
+	}
+	due := t.DueAt
+	if due.Equal(t.ID.Time()) {
+		due = time.Time{}
+	}
+	o, x := t.result.Outcome, t.exchange
+	r.tally.open(t.environment, t.WebhookID, t.EventType, -1)
+	r.tally.finished(t.WebhookID, t.ID, t.EventType, o.HTTPStatus, x.status)
+	r.webhooks, r.ids, r.events = append(r.webhooks, t.WebhookID), append(r.ids, t.ID), append(r.events, t.EventID)
+	r.previous, r.types, r.due = append(r.previous, t.PreviousID), append(r.types, t.EventType), append(r.due, due)
+	r.statuses, r.triggers = append(r.statuses, x.status), append(r.triggers, trigger)
+	r.numbers, r.chainStarts = append(r.numbers, int64(t.Number)), append(r.chainStarts, int64(t.ChainStart))
+	r.finished, r.durations = append(r.finished, o.FinishedAt), append(r.durations, int64(o.Duration))
+	r.reasons, r.errors, r.details = append(r.reasons, string(o.Reason)), append(r.errors, o.Error), append(r.details, o.Detail)
+	r.httpStatuses, r.retryAfter = append(r.httpStatuses, int64(o.HTTPStatus)), append(r.retryAfter, int64(o.RetryAfter))
+	r.truncated, r.methods, r.urls = append(r.truncated, o.ResponseTruncated), append(r.methods, o.RequestMethod), append(r.urls, o.RequestURL)
+	r.requestHeaders, r.responseHeaders = append(r.requestHeaders, x.requestHeaders), append(r.responseHeaders, x.responseHeaders)
+	r.tails, r.heads, r.bodies = append(r.tails, int64(x.sharedTail)), append(r.heads, x.requestHead), append(r.bodies, o.ResponseBody)
+	return nil
+}
+
+// succeed opens the successor, if there is one.
+func (r *recording) succeed(t *taken) error {
+	if t.result.Next == nil {
+		return nil
+	}
+	next := *t.result.Next
+	next.WebhookID, next.EventID, next.EventType, next.PreviousID = t.WebhookID, t.EventID, t.EventType, t.ID
+	if !t.result.Outcome.Success && next.IsRetry() {
+		r.tally.retrying(t.WebhookID, t.ID, t.EventType, t.result.Outcome.HTTPStatus, 1)
+	}
+	r.tally.open(t.environment, t.WebhookID, t.EventType, 1)
+	return r.open.add(&next, t.environment, 0)
+}
+
+// noteHealth notes how the receiver did, where it was asked. A failing test says nothing of it that its operator did
+// not want to find out.
+func (r *recording) noteHealth(t *taken) {
+	switch t.result.Outcome.Reason {
+	case carteiro.ReasonWebhookDisabled, carteiro.ReasonWebhookDeleted:
+		return
+	}
+	if test := t.result.Delivery.Event != nil && t.result.Delivery.Event.Test; t.result.Outcome.Success || !test {
+		r.tally.sent(t.WebhookID, t.result.Outcome)
+	}
+}
+
+func (r *recording) queue(b *pgx.Batch) {
+	if len(r.ids) > 0 {
+		b.Queue(insertAttempts, r.webhooks, r.ids, r.events, r.statuses, r.numbers, r.chainStarts, r.triggers, r.due, r.previous, r.types,
+			r.finished, r.durations, r.reasons, r.errors, r.details, r.httpStatuses, r.retryAfter, r.truncated,
+			r.methods, r.urls, r.requestHeaders, r.responseHeaders, r.tails, r.heads, r.bodies)
+	}
+	r.open.queue(b)
+	if len(r.off.ids) > 0 {
+		b.Queue(switchOff, r.off.ids, r.off.now)
+	}
+}
+
+// exchange is what an outcome is encoded to.
+type exchange struct {
+	status          int64
+	requestHeaders  []byte
+	responseHeaders []byte
+	requestHead     []byte
+	sharedTail      int
+}
+
+func newExchange(r *store.Result) exchange {
+	o := r.Outcome
+	x := exchange{
+		status:          statusFailed,
+		requestHeaders:  encodeHeaders(o.RequestHeaders),
+		responseHeaders: encodeHeaders(o.ResponseHeaders),
+		requestHead:     o.RequestBody,
+	}
+	if o.Success {
+		x.status = statusSuccess
+	}
+	// What is said to be shared is compared once more: the history must be right even when its writer was not.
+	if n := o.SharedTail; n > 0 && n <= len(o.RequestBody) && r.Delivery.Event != nil {
+		head, tail := o.RequestBody[:len(o.RequestBody)-n], o.RequestBody[len(o.RequestBody)-n:]
+		if bytes.HasSuffix(r.Delivery.Event.Payload, tail) {
+			x.requestHead, x.sharedTail = head, n
+		}
+	}
+	return x
+}
