@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -21,8 +22,19 @@ func file(tag string) string {
 	return anchor(tag) + ".md"
 }
 
-// anchor is the id of a heading.
-func anchor(heading string) string { return strings.ReplaceAll(strings.ToLower(heading), " ", "-") }
+// anchor is the id of a heading, as GitHub makes it: of letters, digits and hyphens.
+func anchor(heading string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		default:
+			return -1
+		}
+	}, heading)
+}
 
 // call is an operation with what its path gives it.
 type call struct {
