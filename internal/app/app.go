@@ -126,25 +126,27 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Sessions:   c.Dashboard,
 		Version:    version,
 	}
-	if a.ingest, err = newIngest(ctx, sources, s, api.NewIntake(settings), logger); err != nil {
-		return nil, errors.Join(err, s.Close())
+	if a.ingest, err = newIngest(ctx, sources, s, api.NewIntake(settings), logger); err == nil {
+		err = a.newHTTP(settings, hub)
 	}
-	handler, err := newHandler(settings, c.Dashboard)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	handler = docs.Handler(pages.Pages, contract.OpenAPI, logger, handler)
-	a.http = newServer(handler, logger)
-	a.http.RegisterOnShutdown(hub.Close)
 	return a, nil
 }
 
-// newHandler makes what answers HTTP: the API, behind the dashboard if there is to be one.
-func newHandler(settings api.Config, withDashboard bool) (http.Handler, error) {
-	if !withDashboard {
-		return api.New(settings), nil
+// newHTTP makes what answers HTTP: the API, behind the dashboard if there is to be one, and the documentation.
+func (a *App) newHTTP(settings api.Config, hub *tail.Hub) error {
+	handler := api.New(settings)
+	if a.config.Dashboard {
+		var err error
+		if handler, err = dashboard.New(web.Page(), handler); err != nil {
+			return err
+		}
 	}
-	return dashboard.New(web.Page(), api.New(settings))
+	a.http = newServer(docs.Handler(pages.Pages, contract.OpenAPI, a.logger, handler), a.logger)
+	a.http.RegisterOnShutdown(hub.Close)
+	return nil
 }
 
 func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
