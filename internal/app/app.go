@@ -86,18 +86,17 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	hub := tail.NewHub()
 	s := hub.Watch(opened)
 	a := &App{config: c, logger: logger, store: s, failed: make(chan error, 1)}
-	a.shared, _ = opened.(store.Shared)
-	shared := a.shared != nil
+	var shared bool
+	a.shared, shared = opened.(store.Shared)
 	a.background, a.end = context.WithCancel(context.Background())
 	a.intake, a.endIntake = context.WithCancel(a.background)
 
 	ids := new(carteiro.IDSource)
-	registry := directory.New(s, shared)
-	a.directory = registry
+	a.directory = directory.New(s, shared)
 	a.sender = send.New(egress.New(c.AllowPrivateNetworks), version)
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Store:    s,
-		Webhooks: registry,
+		Webhooks: a.directory,
 		Sender:   a.sender,
 		IDs:      ids,
 		Policy:   c.RetryPolicy(),
@@ -109,23 +108,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
 	})
-	settings := api.Config{
-		Store:     s,
-		Directory: registry,
-		Publisher: &publish.Publisher{
-			Store: s, Directory: registry, Lanes: a.dispatcher, IDs: ids, Retention: c.Retention,
-		},
-		Previewer:  a.sender,
-		Bulk:       a.bulk,
-		Tail:       hub,
-		Catalogue:  catalogue,
-		IDs:        ids,
-		Logger:     logger,
-		RateLimit:  c.RateLimit,
-		MaxPayload: c.MaxPayload,
-		Sessions:   c.Dashboard,
-		Version:    version,
-	}
+	settings := a.settings(catalogue, ids, hub, version)
 	if a.ingest, err = newIngest(ctx, sources, s, api.NewIntake(settings), logger); err == nil {
 		err = a.newHTTP(settings, hub)
 	}
@@ -133,6 +116,27 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		return nil, errors.Join(err, s.Close())
 	}
 	return a, nil
+}
+
+// settings are what the API is made of.
+func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hub *tail.Hub, version string) api.Config {
+	return api.Config{
+		Store:     a.store,
+		Directory: a.directory,
+		Publisher: &publish.Publisher{
+			Store: a.store, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Retention: a.config.Retention,
+		},
+		Previewer:  a.sender,
+		Bulk:       a.bulk,
+		Tail:       hub,
+		Catalogue:  catalogue,
+		IDs:        ids,
+		Logger:     a.logger,
+		RateLimit:  a.config.RateLimit,
+		MaxPayload: a.config.MaxPayload,
+		Sessions:   a.config.Dashboard,
+		Version:    version,
+	}
 }
 
 // newHTTP makes what answers HTTP: the API, behind the dashboard if there is to be one, and the documentation.
