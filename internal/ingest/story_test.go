@@ -254,6 +254,7 @@ type noLanes struct{ publish.Lanes }
 func (noLanes) Reserve([]carteiro.Place) store.Session               { return store.Session{} }
 func (noLanes) Cancel([]carteiro.Place)                              {}
 func (noLanes) Notice(time.Time, ...carteiro.ID)                     {}
+func (noLanes) Doubt(error)                                          {}
 func (noLanes) Take(_ store.Session, _ []*carteiro.Delivery, _ bool) {}
 
 // faultyStore fails to accept so many times.
