@@ -68,7 +68,7 @@ func (l Backlog) Run(ctx context.Context) (*BacklogReport, error) {
 }
 
 // settle is how long a restarted server is watched.
-const settle = 10 * time.Second
+const settle = 5 * time.Second
 
 // restart starts the server again, and gives the time until something is delivered.
 func (l Backlog) restart(ctx context.Context, b *bench, bad *badReceiver) (time.Duration, error) {
