@@ -13,6 +13,9 @@ BENCH       ?= .
 BENCHTIME   ?= 100ms
 BENCHCOUNT  ?= 6
 BASELINE    ?= docs/bench/baseline.txt
+# make figures FIGURES="throughput logs", or FIGURES=--small to try them out; LOGS=DIR keeps the long logs elsewhere.
+FIGURES     ?=
+LOGS        ?=
 
 GO          ?= go
 TOOL        := $(GO) tool -modfile=tools/go.mod
@@ -74,8 +77,8 @@ bench-baseline: ## Store the last `make bench` as the baseline
 	cp bin/bench.txt $(BASELINE)
 
 .PHONY: figures
-figures: build ## Measure everything that docs/performance.md shows, and put it there (FIGURES=, see scripts/figures)
-	@scripts/figures $(FIGURES)
+figures: build ## Measure everything that docs/performance.md shows, and put it there (FIGURES=, LOGS=)
+	@LOGS=$(LOGS) scripts/figures $(FIGURES)
 
 .PHONY: allocations
 allocations: ## Fail when an event on the hot path allocates a tenth more than it did

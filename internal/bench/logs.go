@@ -228,8 +228,8 @@ func measureRequests(name string, n int, do func(i int) error) (LogsRow, error) 
 
 // Text writes the report for people.
 func (r *LogsReport) Text(w io.Writer) error {
-	_, _ = fmt.Fprintf(w, "%s entries at the webhook, %s at others (%s of database an entry); %d requests of each kind over HTTP, one at a time; %s:\n\n",
-		count(r.Entries), count(r.Others), size(int64(r.Disk)), r.Requests, r.Machine)
+	_, _ = fmt.Fprintf(w, "%s entries at the webhook, %s at others%s; %d requests of each kind over HTTP, one at a time; %s:\n\n",
+		count(r.Entries), count(r.Others), onDisk(" (%s of database an entry)", r.Disk), r.Requests, r.Machine)
 	rows := [][]string{{"", "p50", "p99"}}
 	for _, row := range r.Rows {
 		rows = append(rows, []string{row.Name, inMilliseconds(row.P50), inMilliseconds(row.P99)})

@@ -125,7 +125,15 @@ func (r *Report) Text(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\nCPU of the server at that rate: %s a delivery. Peak memory of the server over all of it: %s. On disk: %s a delivery.\n",
-		r.Calm.CPUPerDelivery.write(" µs"), size(r.PeakMemory), size(int64(r.Disk)))
+	_, err = fmt.Fprintf(w, "\nCPU of the server at that rate: %s a delivery. Peak memory of the server over all of it: %s.%s\n",
+		r.Calm.CPUPerDelivery.write(" µs"), size(r.PeakMemory), onDisk(" On disk: %s a delivery.", r.Disk))
 	return err
+}
+
+// onDisk says what something takes on disk, and nothing where that cannot be told.
+func onDisk(format string, bytes float64) string {
+	if bytes == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, size(int64(bytes)))
 }
