@@ -10,8 +10,12 @@ TESTTIMEOUT ?= 10m
 FUZZTIME    ?= 30s
 SOAKTIMEOUT ?= 3h
 BENCH       ?= .
+BENCHTIME   ?= 100ms
 BENCHCOUNT  ?= 6
 BASELINE    ?= docs/bench/baseline.txt
+# make figures FIGURES="throughput logs", or FIGURES=--small to try them out; LOGS=DIR keeps the long logs elsewhere.
+FIGURES     ?=
+LOGS        ?=
 
 GO          ?= go
 TOOL        := $(GO) tool -modfile=tools/go.mod
@@ -58,21 +62,27 @@ generate: ## Write the generated files anew
 verify: ## Fail when generated files, go.mod or formatting are stale; changes nothing
 	@scripts/verify
 
+# Six runs are the fewest from which benchstat gives an interval. Only packages that have benchmarks are built.
 .PHONY: bench
-bench: ## Run the microbenchmarks and compare them with the stored baseline (BENCH=, BENCHCOUNT=)
+bench: ## Run the microbenchmarks and compare them with the stored baseline (PKG=, BENCH=, BENCHTIME=, BENCHCOUNT=)
 	@mkdir -p bin
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) $(PKG) | tee bin/bench.txt
-	@if [ -f $(BASELINE) ]; then $(TOOL) benchstat $(BASELINE) bin/bench.txt; \
-	else echo 'no $(BASELINE) to compare with: make bench-baseline stores this run as one'; fi
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) \
+		$(if $(filter ./...,$(PKG)),$$(git grep --untracked -lE '^func Benchmark' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,'),$(PKG)) \
+		| tee bin/bench.txt
+	@$(TOOL) benchstat $(BASELINE) bin/bench.txt
 
 .PHONY: bench-baseline
 bench-baseline: ## Store the last `make bench` as the baseline
 	@mkdir -p $(dir $(BASELINE))
 	cp bin/bench.txt $(BASELINE)
 
+.PHONY: figures
+figures: build ## Measure everything that docs/performance.md shows, and put it there (FIGURES=, LOGS=)
+	@LOGS=$(LOGS) scripts/figures $(FIGURES)
+
 .PHONY: allocations
 allocations: ## Fail when an event on the hot path allocates a tenth more than it did
-	$(GO) test -count=1 -run TestAllocationsAnEvent -v ./internal/app
+	$(GO) test -count=1 -run '^TestAllocations' -v ./internal/app ./internal/send
 
 .PHONY: soak
 soak: ## Run the long tests (build tag soak) under the race detector

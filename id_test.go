@@ -134,11 +134,3 @@ func FuzzParseID(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkNewID(b *testing.B) {
-	var source carteiro.IDSource
-	b.ReportAllocs()
-	for b.Loop() {
-		_ = source.New(noon)
-	}
-}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 
@@ -15,20 +16,31 @@ type benchCommand struct {
 	Logs       benchLogs       `cmd:"" help:"Measure reading a long delivery log."`
 	Backlog    benchBacklog    `cmd:"" help:"Measure a long queue for receivers that never answer, and a restart with it."`
 	Many       benchMany       `cmd:"" help:"Measure many webhooks that get little."`
+	Growth     benchGrowth     `cmd:"" help:"Measure how cost grows with payloads, webhooks and entries of the log."`
 }
 
+// benchOutput is how a report is given: as tables of Markdown, or as JSON.
 type benchOutput struct {
-	JSON bool `help:"Print JSON."`
+	JSON bool   `help:"Print JSON."`
+	Save string `help:"Write the JSON into a file as well." type:"path" placeholder:"FILE"`
+}
+
+// benchDatabase is where to measure. It is not read from the environment: a server's database must not be filled by accident.
+type benchDatabase struct {
+	Database string `help:"Database to measure, as for serve; it must be empty and is left with what was put in. A temporary SQLite file unless given." placeholder:"URL" env:"-"`
 }
 
 type benchThroughput struct {
 	benchOutput
-	Database string `help:"Store to measure, which must be empty; a temporary SQLite file unless given." placeholder:"URL" env:"-"`
-	Rounds   int    `help:"Rounds of each measurement." default:"5"`
-	Events   int    `help:"Deliveries a round." default:"20000"`
-	Size     int    `help:"Bytes of payload." default:"500"`
-	Seconds  int    `help:"How long latency is measured at 200 events a second." default:"10"`
+	benchDatabase
+	Rounds  int `help:"Rounds of each measurement." default:"5"`
+	Events  int `help:"Deliveries a round." default:"20000"`
+	Size    int `help:"Bytes of payload." default:"500"`
+	Seconds int `help:"How long latency is measured at 200 events a second, in each round." default:"5"`
 }
+
+// Validate keeps out what cannot be measured.
+func (c *benchThroughput) Validate() error { return positive(c.Rounds, c.Events, c.Size, c.Seconds) }
 
 // Run measures.
 func (c *benchThroughput) Run(ctx context.Context) error {
@@ -46,6 +58,9 @@ type benchNeighbour struct {
 	Rounds  int `help:"Rounds of each measurement." default:"3"`
 }
 
+// Validate keeps out what cannot be measured.
+func (c *benchNeighbour) Validate() error { return positive(c.Dead, c.Backlog, c.Events, c.Rounds) }
+
 // Run measures.
 func (c *benchNeighbour) Run(ctx context.Context) error {
 	report, err := bench.Neighbour{Dead: c.Dead, Backlog: c.Backlog, Events: c.Events, Rounds: c.Rounds, Log: os.Stderr}.Run(ctx)
@@ -54,39 +69,140 @@ func (c *benchNeighbour) Run(ctx context.Context) error {
 
 type benchLogs struct {
 	benchOutput
-	Database string `help:"Store to fill and read, which must be empty; a temporary SQLite file unless given." placeholder:"URL" env:"-"`
-	Entries  int    `help:"Entries at the webhook that is read, and as many again at others." default:"100000"`
-	Requests int    `help:"Requests of each kind." default:"200"`
+	benchDatabase
+	Filled   bool `help:"The database was filled by an earlier run: read what is there."`
+	Entries  int  `help:"Entries at the webhook that is read." default:"100000"`
+	Others   *int `help:"Entries at other webhooks; as many as at the one unless given."`
+	Requests int  `help:"Requests of each kind." default:"1000"`
+}
+
+// Validate keeps out what cannot be measured.
+func (c *benchLogs) Validate() error {
+	if c.Filled && c.Database == "" {
+		return errors.New("--filled needs --database")
+	}
+	if c.Others != nil && *c.Others < 0 {
+		return errors.New("--others must not be negative")
+	}
+	return positive(c.Entries, c.Requests)
 }
 
 // Run measures.
 func (c *benchLogs) Run(ctx context.Context) error {
-	report, err := bench.Logs{Database: c.Database, Entries: c.Entries, Requests: c.Requests, Log: os.Stderr}.Run(ctx)
+	others := c.Entries
+	if c.Others != nil {
+		others = *c.Others
+	}
+	report, err := bench.Logs{
+		Database: c.Database, Filled: c.Filled, Entries: c.Entries, Others: others, Requests: c.Requests, Log: os.Stderr,
+	}.Run(ctx)
 	return c.print(report, err)
 }
 
 type benchBacklog struct {
 	benchOutput
+	benchDatabase
 	Attempts int `help:"Attempts queued." default:"1000000"`
 	Dead     int `help:"Receivers that never answer." default:"20"`
 }
 
+// Validate keeps out what cannot be measured.
+func (c *benchBacklog) Validate() error { return positive(c.Attempts, c.Dead) }
+
 // Run measures.
 func (c *benchBacklog) Run(ctx context.Context) error {
-	report, err := bench.Backlog{Attempts: c.Attempts, Dead: c.Dead, Log: os.Stderr}.Run(ctx)
+	report, err := bench.Backlog{Database: c.Database, Attempts: c.Attempts, Dead: c.Dead, Log: os.Stderr}.Run(ctx)
 	return c.print(report, err)
 }
 
 type benchMany struct {
 	benchOutput
+	benchDatabase
 	Webhooks int `help:"Webhooks, each of an agent of its own." default:"100000"`
 	Seconds  int `help:"How long." default:"30"`
 }
 
+// Validate keeps out what cannot be measured.
+func (c *benchMany) Validate() error { return positive(c.Webhooks, c.Seconds) }
+
 // Run measures.
 func (c *benchMany) Run(ctx context.Context) error {
-	report, err := bench.Many{Webhooks: c.Webhooks, Seconds: c.Seconds, Log: os.Stderr}.Run(ctx)
+	report, err := bench.Many{Database: c.Database, Webhooks: c.Webhooks, Seconds: c.Seconds, Log: os.Stderr}.Run(ctx)
 	return c.print(report, err)
+}
+
+type benchGrowth struct {
+	Payload  benchGrowthPayload  `cmd:"" help:"With the size of payloads."`
+	Webhooks benchGrowthWebhooks `cmd:"" help:"With the number of webhooks, over which events are spread."`
+	Entries  benchGrowthEntries  `cmd:"" help:"With the length of the delivery log."`
+}
+
+// benchRounds is what the benchmarks of growth have in common.
+type benchRounds struct {
+	benchOutput
+	Rounds int `help:"Rounds at each point." default:"3"`
+	Events int `help:"Deliveries a round." default:"20000"`
+}
+
+func (c *benchRounds) run(ctx context.Context, over string, points []int, folder string) error {
+	report, err := bench.Growth{Over: over, Points: points, Rounds: c.Rounds, Events: c.Events, Folder: folder, Log: os.Stderr}.Run(ctx)
+	return c.print(report, err)
+}
+
+type benchGrowthPayload struct {
+	benchRounds
+	Bytes []int `help:"Sizes of payload." default:"512,2048,8192,32768,131072,262144"`
+}
+
+// Validate keeps out what cannot be measured.
+func (c *benchGrowthPayload) Validate() error {
+	return positive(append(c.Bytes, c.Rounds, c.Events)...)
+}
+
+// Run measures.
+func (c *benchGrowthPayload) Run(ctx context.Context) error {
+	return c.run(ctx, bench.OverPayload, c.Bytes, "")
+}
+
+type benchGrowthWebhooks struct {
+	benchRounds
+	Counts []int `help:"Numbers of webhooks, each of an agent of its own." default:"10,100,1000,10000,100000"`
+}
+
+// Validate keeps out what cannot be measured.
+func (c *benchGrowthWebhooks) Validate() error {
+	return positive(append(c.Counts, c.Rounds, c.Events)...)
+}
+
+// Run measures.
+func (c *benchGrowthWebhooks) Run(ctx context.Context) error {
+	return c.run(ctx, bench.OverWebhooks, c.Counts, "")
+}
+
+type benchGrowthEntries struct {
+	benchRounds
+	Counts []int  `help:"Numbers of entries, a tenth of them of the webhook that is read." default:"10000,100000,1000000,10000000"`
+	Folder string `help:"Keep the filled databases in a folder, and take up those that are there." type:"existingdir" placeholder:"DIR"`
+}
+
+// Validate keeps out what cannot be measured.
+func (c *benchGrowthEntries) Validate() error {
+	return positive(append(c.Counts, c.Rounds, c.Events)...)
+}
+
+// Run measures.
+func (c *benchGrowthEntries) Run(ctx context.Context) error {
+	return c.run(ctx, bench.OverEntries, c.Counts, c.Folder)
+}
+
+// positive fails when a number is not.
+func positive(numbers ...int) error {
+	for _, n := range numbers {
+		if n <= 0 {
+			return errors.New("all numbers must be positive")
+		}
+	}
+	return nil
 }
 
 // report is what a benchmark found: a struct to be encoded, with a text for people.
@@ -95,14 +211,22 @@ type report interface {
 }
 
 func (o benchOutput) print(r report, err error) error {
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case o.JSON:
-		encoder := json.NewEncoder(os.Stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
-	default:
-		return r.Text(os.Stdout)
 	}
+	machine, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	machine = append(machine, '\n')
+	if o.Save != "" {
+		if err := os.WriteFile(o.Save, machine, 0o644); err != nil { //nolint:gosec // figures are for everybody
+			return err
+		}
+	}
+	if o.JSON {
+		_, err = os.Stdout.Write(machine)
+		return err
+	}
+	return r.Text(os.Stdout)
 }

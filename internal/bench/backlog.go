@@ -2,82 +2,90 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync/atomic"
 	"time"
 )
 
 // Backlog measures what a long queue for receivers that never answer costs: memory, and time at the next start.
 type Backlog struct {
-	Attempts int // queued in all
-	Dead     int // receivers they are for
+	Attempts int    // queued in all
+	Dead     int    // receivers they are for
+	Database string // empty: a temporary SQLite file
 	Log      io.Writer
 }
 
 // BacklogReport is what was found.
 type BacklogReport struct {
+	Machine        Machine       `json:"machine"`
 	Attempts       int           `json:"attempts"`
 	Dead           int           `json:"dead_receivers"`
 	Accepted       float64       `json:"accepted_per_second"`
 	PeakMemory     int64         `json:"server_peak_memory_bytes"`
 	FirstDelivery  time.Duration `json:"restart_to_first_delivery_ns"`
 	RestartedPeak  int64         `json:"restarted_server_peak_memory_bytes"`
-	DatabaseOnDisk int64         `json:"database_bytes"`
+	DatabaseOnDisk int64         `json:"database_bytes,omitempty"`
 }
 
 // Run queues the attempts, kills the server, and starts it again.
 func (l Backlog) Run(ctx context.Context) (*BacklogReport, error) {
-	folder, err := os.MkdirTemp("", "carteiro-bench-")
+	s, err := newSite(ctx, l.Database)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
+	defer s.remove()
 	bad, err := startBadReceiver(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = bad.Close() }()
-	b := &bench{Throughput: Throughput{Size: 500, Log: l.Log}}
-	if b.server, err = startServer(ctx, "sqlite:"+folder+"/carteiro.db"); err != nil {
+	b := &bench{size: 500, log: l.Log}
+	if err := b.start(ctx, s); err != nil {
 		return nil, err
 	}
-	defer func() { _ = b.server.kill() }()
-	token, err := b.server.createEnvironment(ctx)
-	if err != nil {
-		return nil, err
-	}
-	b.load = newLoad(token, connections)
-	report := &BacklogReport{Attempts: l.Attempts, Dead: l.Dead}
+	defer b.end()
+	report := &BacklogReport{Machine: thisMachine(s.url), Attempts: l.Attempts, Dead: l.Dead}
 	if report.Accepted, err = l.queue(ctx, b, bad.url); err != nil {
 		return nil, err
 	}
 	report.PeakMemory = b.server.usage().peakMemory
-	report.DatabaseOnDisk = sizeOf(folder+"/carteiro.db") + sizeOf(folder+"/carteiro.db-wal")
+	report.DatabaseOnDisk = s.bytes()
 	if err := b.server.kill(); err != nil {
 		return nil, err
 	}
-	arrived := bad.next()
-	began := time.Now()
-	if err := b.server.start(ctx); err != nil {
+	if report.FirstDelivery, err = l.restart(ctx, b, bad); err != nil {
 		return nil, err
 	}
 	select {
-	case at := <-arrived:
-		report.FirstDelivery = at.Sub(began)
-	case <-time.After(time.Minute):
-		return nil, fmt.Errorf("no delivery within a minute of the restart")
+	case <-time.After(settle): // lanes fill up with what they may hold
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	time.Sleep(settle) //nolint:forbidigo // lanes fill up with what they may hold
 	report.RestartedPeak = b.server.usage().peakMemory
 	return report, nil
 }
 
 // settle is how long a restarted server is watched.
-const settle = 10 * time.Second
+const settle = 5 * time.Second
+
+// restart starts the server again, and gives the time until something is delivered.
+func (l Backlog) restart(ctx context.Context, b *bench, bad *badReceiver) (time.Duration, error) {
+	arrived := bad.next()
+	began := time.Now()
+	if err := b.server.start(ctx); err != nil {
+		return 0, err
+	}
+	select {
+	case at := <-arrived:
+		return at.Sub(began), nil
+	case <-time.After(time.Minute):
+		return 0, errors.New("no delivery within a minute of the restart")
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
 
 // queue publishes everything, and gives the events accepted a second.
 func (l Backlog) queue(ctx context.Context, b *bench, url string) (perSecond float64, err error) {
@@ -93,24 +101,21 @@ func (l Backlog) queue(ctx context.Context, b *bench, url string) (perSecond flo
 		if n := done.Add(batchSize); n%100_000 == 0 {
 			_, _ = fmt.Fprintf(l.Log, "\rqueued: %d of %d", n, l.Attempts)
 		}
-		return b.load.post(ctx, b.server.url+"/api/v1/events/batch", b.load.header(), batch(agents[i%l.Dead], i, batchSize, b.Size), nil)
+		return b.postBatch(ctx, batch(always(agents[i%l.Dead]), i*batchSize, batchSize, b.size), batchSize)
 	})
 	_, _ = fmt.Fprintln(l.Log)
 	return float64(l.Attempts) / time.Since(began).Seconds(), err
 }
 
-func sizeOf(file string) int64 {
-	info, err := os.Stat(file)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
 // Text writes the report for people.
 func (r *BacklogReport) Text(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%d attempts queued for %d receivers that never answer: accepted %.0f/s, peak memory %d MB, database %d MB\n"+
-		"killed and started again: first delivery after %v, peak memory %d MB\n",
-		r.Attempts, r.Dead, r.Accepted, r.PeakMemory>>20, r.DatabaseOnDisk>>20, r.FirstDelivery.Round(time.Millisecond), r.RestartedPeak>>20)
-	return err
+	_, _ = fmt.Fprintf(w, "%s attempts for %d receivers that never answer, then the server is killed and started again; %s:\n\n",
+		count(r.Attempts), r.Dead, r.Machine)
+	return table(w, [][]string{
+		{"", "queueing", "started again"},
+		{"events/s accepted", number(r.Accepted), ""},
+		{"peak memory", size(r.PeakMemory), size(r.RestartedPeak)},
+		{"until the first delivery", "", inMilliseconds(r.FirstDelivery)},
+		{"database on disk", size(r.DatabaseOnDisk), ""},
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +43,30 @@ func (l *load) post(ctx context.Context, url string, header http.Header, body []
 		return fmt.Errorf("%s answered %s: %s", url, response.Status, text)
 	}
 	if answer != nil {
+		return json.Unmarshal(text, answer)
+	}
+	return nil
+}
+
+// get sends one request; answer, if not nil, is filled from what comes.
+func (l *load) get(ctx context.Context, url string, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Header = l.header()
+	response, err := l.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s answered %s: %s", url, response.Status, text)
+	case answer != nil:
 		return json.Unmarshal(text, answer)
 	}
 	return nil
@@ -96,27 +119,57 @@ func atRate(ctx context.Context, rate, n int, do func(ctx context.Context, i int
 	return context.Cause(ctx)
 }
 
-// event is a phone call's end, with its number and padded to the size wished for.
-func event(n, size int) []byte {
-	payload := fmt.Sprintf(`{%s%010d","call":{"id":"call_%08d","from":"+5511987654321","to":"+14155550123","duration_seconds":%d,`+
-		`"sentiment":"positive"},"transcript":"`, mark, n, n, n%600)
-	const end = `"}`
-	return []byte(payload + strings.Repeat("x", max(0, size-len(payload)-len(end))) + end)
+// The parts of a payload: a phone call's end, with its number and a transcript that pads it to the size wished for.
+const (
+	payloadHead = `{` + mark
+	payloadCall = `","call":{"id":"call_`
+	payloadRest = `","from":"+5511987654321","to":"+14155550123","duration_seconds":42,"sentiment":"positive"},"transcript":"`
+	payloadEnd  = `"}`
+)
+
+// leastPayload is the size of a payload whose transcript is empty.
+const leastPayload = len(payloadHead) + len(payloadCall) + len(payloadRest) + len(payloadEnd) + 2*markDigits
+
+// appendEvent appends the payload of an event. It is plain appending, because what it takes is taken from the server.
+func appendEvent(b []byte, n, size int) []byte {
+	b = appendNumber(append(b, payloadHead...), n)
+	b = appendNumber(append(b, payloadCall...), n)
+	b = append(b, payloadRest...)
+	for rest := size - leastPayload; rest > 0; rest -= len(transcript) {
+		b = append(b, transcript[:min(rest, len(transcript))]...)
+	}
+	return append(b, payloadEnd...)
+}
+
+// transcript is what fills a payload up.
+const transcript = "Good morning, Ana speaking. How may I help? I am calling about the order of last week. One moment, please. "
+
+// appendNumber appends a number in as many digits as stand behind a mark.
+func appendNumber(b []byte, n int) []byte {
+	b = append(b, "0000000000"...)
+	for i := len(b) - 1; n > 0; i, n = i-1, n/10 {
+		b[i] = byte('0' + n%10)
+	}
+	return b
 }
 
 // single is the body that publishes one event.
 func single(n, size int) []byte {
-	return fmt.Appendf(nil, `{"event":"event_phone_call_ended","payload":%s}`, event(n, size))
+	body := make([]byte, 0, size+leastPayload)
+	body = append(body, `{"event":"event_phone_call_ended","payload":`...)
+	return append(appendEvent(body, n, size), '}')
 }
 
-// batch is the body that publishes several events of an agent.
-func batch(agent string, first, count, size int) []byte {
-	body := []byte{'['}
+// batch is the body that publishes several events, each of the agent that is named for its number.
+func batch(agent func(n int) string, first, count, size int) []byte {
+	body := append(make([]byte, 0, count*(size+leastPayload)), '[')
 	for n := first; n < first+count; n++ {
 		if n > first {
 			body = append(body, ',')
 		}
-		body = fmt.Appendf(body, `{"agent_id":%q,"event":"event_phone_call_ended","payload":%s}`, agent, event(n, size))
+		body = append(append(body, `{"agent_id":"`...), agent(n)...)
+		body = append(body, `","event":"event_phone_call_ended","payload":`...)
+		body = append(appendEvent(body, n, size), '}')
 	}
 	return append(body, ']')
 }

@@ -2,33 +2,35 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"carteiro"
-	"carteiro/internal/app"
-	"carteiro/internal/config"
 	"carteiro/internal/store"
 )
 
 // Logs measures reading the delivery log when it is long.
 type Logs struct {
 	Database string // empty: a temporary SQLite file
-	Entries  int    // at the webhook that is read, and as many again at others
+	Filled   bool   // the database was filled by an earlier run, whose entries are read
+	Entries  int    // at the webhook that is read
+	Others   int    // at others
 	Requests int    // of each kind
 	Log      io.Writer
 }
 
 // LogsReport is what was found.
 type LogsReport struct {
-	Entries int       `json:"entries"`
-	Rows    []LogsRow `json:"rows"`
+	Machine Machine `json:"machine"`
+	Entries int     `json:"entries"`
+	Others  int     `json:"entries_of_other_webhooks"`
+	// Disk is what an entry takes, its event included; 0 when the database is no file.
+	Disk     float64   `json:"database_bytes_per_entry,omitempty"`
+	Requests int       `json:"requests_of_each_kind"`
+	Rows     []LogsRow `json:"rows"`
 }
 
 // LogsRow is one kind of request.
@@ -38,206 +40,180 @@ type LogsRow struct {
 	P99  time.Duration `json:"p99_ns"`
 }
 
-// span is the time over which the entries are spread: all within the default retention.
-const span = 29 * 24 * time.Hour
-
-// failEvery is how rare a failed entry is.
-const failEvery = 50
-
-// others is how many webhooks share the entries that are not read.
-const others = 100
-
-// Run fills a store and reads it over HTTP.
+// Run fills a store, or takes up one that is filled, and reads it over HTTP.
 func (l Logs) Run(ctx context.Context) (*LogsReport, error) {
-	if l.Database == "" {
-		folder, err := os.MkdirTemp("", "carteiro-bench-")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = os.RemoveAll(folder) }()
-		l.Database = "sqlite:" + folder + "/carteiro.db"
+	s, log, err := l.site(ctx)
+	if err != nil {
+		return nil, err
 	}
-	f := &filling{Logs: l, ids: new(carteiro.IDSource)}
-	if err := f.fill(ctx); err != nil {
-		return nil, fmt.Errorf("filling the store: %w", err)
-	}
-	server, err := startServer(ctx, l.Database)
+	defer s.remove()
+	report := &LogsReport{Machine: thisMachine(s.url), Entries: log.entries, Others: log.others, Disk: log.disk, Requests: l.Requests}
+	server, err := startServer(ctx, s.url, keepAll)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = server.stop() }()
-	load := newLoad(f.token, 1)
-	base := server.url + "/api/v1/agents/" + f.owner.ID.String() + "/webhooks/" + f.webhooks[0].String() + "/logs"
-	return l.read(ctx, load, base, f)
+	report.Rows, err = log.read(ctx, newLoad(s.token, 1), server, l.Requests)
+	return report, err
 }
 
-// filling is a store being filled.
-type filling struct {
-	Logs
-	ids      *carteiro.IDSource
-	token    string
-	owner    store.OwnerRef
-	webhooks []carteiro.ID // the first is the one that is read
-	failed   []carteiro.ID // entries of the first webhook that can be retried
-	middle   carteiro.ID   // an entry half way
+// keepAll keeps the server from deleting what a filled database holds, however old that is by now.
+const keepAll = "--retention=87600h"
+
+// site gives a database with a long log.
+func (l Logs) site(ctx context.Context) (s *site, log *longLog, err error) {
+	if l.Filled {
+		s, err = knownSite(ctx, l.Database)
+	} else {
+		s, err = newSite(ctx, l.Database)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if !l.Filled {
+		f := &filling{site: s, entries: l.Entries, others: l.Others, log: l.Log}
+		if err := f.fill(ctx); err != nil {
+			s.remove()
+			return nil, nil, fmt.Errorf("filling the database: %w", err)
+		}
+	}
+	log = new(longLog)
+	err = s.with(ctx, func(db store.Store) error { return log.survey(ctx, db, s) })
+	if err != nil {
+		s.remove()
+		return nil, nil, err
+	}
+	log.disk = float64(s.bytes()) / float64(log.entries+log.others)
+	return s, log, nil
 }
 
-func (f *filling) fill(ctx context.Context) error {
-	s, err := app.OpenStore(ctx, config.Database{Database: f.Database}, app.Exclusive)
+// longLog is what there is to be read in a filled database.
+type longLog struct {
+	owner   store.OwnerRef
+	webhook carteiro.ID
+	entries int
+	others  int
+	disk    float64       // bytes of the database, an entry
+	middle  carteiro.ID   // the entry half way
+	failed  []carteiro.ID // entries that can be retried
+}
+
+// survey finds out what a filled database holds.
+func (l *longLog) survey(ctx context.Context, db store.Store, s *site) error {
+	all := store.ListOwners{EnvironmentID: s.environment, Kind: carteiro.OwnerAgent, Limit: 1000}
+	owners, _, err := db.ListOwners(ctx, all)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = s.Close() }()
-	if err := f.register(ctx, s); err != nil {
-		return err
+	if len(owners) == 0 {
+		return errors.New("the database holds no delivery log")
 	}
-	now := time.Now()
-	session, err := s.Join(ctx, store.Join{Node: "bench", Now: now, Until: now.Add(24 * time.Hour)})
-	if err != nil {
-		return err
-	}
-	const step = 500 // entries at each, in one transaction
-	for done := 0; done < f.Entries; done += step {
-		at := now.Add(-span + time.Duration(float64(span)*float64(done)/float64(f.Entries)))
-		if err := f.add(ctx, s, session, at, done, min(step, f.Entries-done)); err != nil {
+	// Benchmarks of deliveries may have registered others since: the agent of the log is the oldest.
+	l.owner = store.OwnerRef{EnvironmentID: s.environment, Kind: all.Kind, ID: owners[len(owners)-1].ID}
+	for _, owner := range owners {
+		webhooks, err := db.ListWebhooks(ctx, store.OwnerRef{EnvironmentID: s.environment, Kind: all.Kind, ID: owner.ID})
+		if err != nil {
 			return err
 		}
-		if done%(50*step) == 0 {
-			_, _ = fmt.Fprintf(f.Log, "\rfilling: %d of %d", done, f.Entries)
-		}
-	}
-	_, _ = fmt.Fprintf(f.Log, "\rfilled: %d entries at one webhook, as many at others\n", f.Entries)
-	_, err = s.EndSessions(ctx, store.EndSessions{Session: session, Now: now})
-	return err
-}
-
-func (f *filling) register(ctx context.Context, s store.Store) error {
-	now := time.Now().Add(-span)
-	f.token = carteiro.NewTokenSecret()
-	environment := carteiro.Environment{ID: f.ids.New(now), Name: "bench", CreatedAt: now}
-	token := carteiro.Token{ID: f.ids.New(now), EnvironmentID: environment.ID, Hash: carteiro.HashToken(f.token), CreatedAt: now}
-	if err := s.CreateEnvironment(ctx, store.CreateEnvironment{Environment: environment, Token: token}); err != nil {
-		return err
-	}
-	f.owner = store.OwnerRef{EnvironmentID: environment.ID, Kind: carteiro.OwnerAgent, ID: f.ids.New(now)}
-	_, _, err := s.PutOwner(ctx, store.PutOwner{Owner: carteiro.Owner{
-		Kind: f.owner.Kind, ID: f.owner.ID, EnvironmentID: environment.ID, Name: "bench", CreatedAt: now, UpdatedAt: now,
-	}})
-	for range 1 + others {
-		w := &carteiro.Webhook{
-			ID: f.ids.New(now), EnvironmentID: environment.ID, OwnerKind: f.owner.Kind, OwnerID: f.owner.ID, Name: "bench",
-			URL: "http://127.0.0.1:9/", Events: []string{"event_action"}, Timeout: carteiro.MinTimeout, Enabled: true,
-			HTTPMethod: carteiro.DefaultHTTPMethod, AuthorizationScheme: carteiro.AuthorizationNone,
-			CreatedAt: now, UpdatedAt: now, Version: 1,
-		}
-		f.webhooks = append(f.webhooks, w.ID)
-		if err == nil {
-			err = s.CreateWebhook(ctx, w)
-		}
-	}
-	return err
-}
-
-// add appends finished entries of about the time at: count of them at the webhook that is read, and as many elsewhere.
-func (f *filling) add(ctx context.Context, s store.Store, session store.Session, at time.Time, done, count int) error {
-	accept := store.Accept{Now: at, Session: session}
-	record := store.Record{Session: session, Now: at}
-	for i := range count {
-		e := &carteiro.Event{
-			ID: f.ids.New(at), EnvironmentID: f.owner.EnvironmentID, OwnerKind: f.owner.Kind, OwnerID: f.owner.ID, OwnerName: "bench",
-			Type: "event_action", Payload: event(done+i, 300), OccurredAt: at,
-		}
-		if i%2 == 0 {
-			e.Type = "event_recording"
-		}
-		item := store.AcceptItem{Event: e}
-		for j, webhook := range []carteiro.ID{f.webhooks[0], f.webhooks[1+(done+i)%others]} {
-			a := store.AcceptAttempt{ID: f.ids.Sibling(e.ID), WebhookID: webhook, Trigger: carteiro.TriggerAutomatic, Held: true}
-			item.Attempts = append(item.Attempts, a)
-			o := outcome(at, e, (done+i)%failEvery != 0)
-			record.Results = append(record.Results, store.Result{Outcome: o, Delivery: &carteiro.Delivery{Event: e, Attempt: carteiro.Attempt{
-				ID: a.ID, WebhookID: webhook, EventID: e.ID, EventType: e.Type, Number: 1, ChainStart: 1, Trigger: a.Trigger, DueAt: at,
-			}}})
-			if j == 0 && !o.Success {
-				f.failed = append(f.failed, a.ID)
+		for i, w := range webhooks {
+			page, err := db.ListLogs(ctx, store.ListLogs{WebhookID: w.ID, Limit: 1})
+			if err != nil {
+				return err
 			}
-			if done <= f.Entries/2 {
-				f.middle = item.Attempts[0].ID
+			if owner.ID == l.owner.ID && i == 0 {
+				l.webhook, l.entries = w.ID, page.Total
+			} else {
+				l.others += page.Total
 			}
 		}
-		accept.Items = append(accept.Items, item)
 	}
-	if _, err := s.Accept(ctx, accept); err != nil {
-		return err
-	}
-	_, err := s.Record(ctx, record)
-	return err
+	return l.sample(ctx, db)
 }
 
-func outcome(at time.Time, e *carteiro.Event, success bool) *carteiro.Outcome {
-	o := &carteiro.Outcome{
-		Success: success, HTTPStatus: http.StatusOK, FinishedAt: at, Duration: 20 * time.Millisecond,
-		RequestURL: "http://127.0.0.1:9/", RequestMethod: http.MethodPost, RequestBody: e.Payload, SharedTail: len(e.Payload),
-		RequestHeaders:  http.Header{"Content-Type": {"application/json"}, "webhook-id": {e.ID.String()}},
-		ResponseHeaders: http.Header{"Content-Type": {"text/plain"}}, ResponseBody: []byte("ok"),
+// sample notes entries to be looked up and retried.
+func (l *longLog) sample(ctx context.Context, db store.Store) error {
+	middle, err := db.ListLogs(ctx, store.ListLogs{WebhookID: l.webhook, Limit: 1, Offset: l.entries / 2})
+	if err != nil {
+		return err
 	}
-	if !success {
-		o.HTTPStatus, o.Reason, o.Error = http.StatusInternalServerError, carteiro.ReasonHTTPStatus, "HTTP 500 Internal Server Error"
+	failed, err := db.ListLogs(ctx, store.ListLogs{WebhookID: l.webhook, Status: carteiro.StatusFailed, Limit: maxRetried})
+	if err != nil {
+		return err
 	}
-	return o
+	for _, a := range middle.Attempts {
+		l.middle = a.ID
+	}
+	for _, a := range failed.Attempts {
+		if a.Number == 1 { // others were retried by an earlier run, and one event cannot be retried twice at once
+			l.failed = append(l.failed, a.ID)
+		}
+	}
+	if l.middle.IsZero() || len(l.failed) == 0 {
+		return errors.New("the delivery log is too short to be measured: fill it with more entries")
+	}
+	return nil
 }
+
+// maxRetried is how many entries are retried at most.
+const maxRetried = 10_000
+
+// warmUp is how many requests of a kind do not count.
+const warmUp = 3
 
 // read measures each kind of request.
-func (l Logs) read(ctx context.Context, load *load, base string, f *filling) (*LogsReport, error) {
+func (l *longLog) read(ctx context.Context, load *load, server *server, requests int) (rows []LogsRow, err error) {
+	base := server.url + "/api/v1/agents/" + l.owner.ID.String() + "/webhooks/" + l.webhook.String() + "/logs"
 	from := time.Now().Add(-10*24*time.Hour - 17*time.Minute).UTC().Format(time.RFC3339)
+	deep := fmt.Sprintf("?per_page=25&page=%d", max(1, l.entries/50))
 	var page struct {
 		Pagination struct {
 			NextCursor string `json:"next_cursor"`
 		}
 	}
-	deep := fmt.Sprintf("?per_page=25&page=%d", max(1, f.Entries/50))
 	if err := load.get(ctx, base+deep, &page); err != nil {
 		return nil, err
 	}
-	report := &LogsReport{Entries: l.Entries}
-	retried := 0
+	list := func(query string) func(int) error {
+		return func(int) error { return load.get(ctx, base+query, nil) }
+	}
 	for _, kind := range []struct {
 		name string
-		do   func() error
+		most int
+		do   func(i int) error
 	}{
-		{"first page with exact total", func() error { return load.get(ctx, base, nil) }},
-		{"first page, status=failed", func() error { return load.get(ctx, base+"?status=failed", nil) }},
-		{"first page, event=event_action", func() error { return load.get(ctx, base+"?event=event_action", nil) }},
-		{"first page, failed, of 10 days", func() error { return load.get(ctx, base+"?status=failed&from="+from, nil) }},
-		{"page 100", func() error { return load.get(ctx, base+"?page=100", nil) }},
-		{"the page in the middle", func() error { return load.get(ctx, base+deep, nil) }},
-		{"a cursor in the middle", func() error { return load.get(ctx, base+"?cursor="+page.Pagination.NextCursor, nil) }},
-		{"look-up by id", func() error { return load.get(ctx, base+"/"+f.middle.String(), nil) }},
-		{"manual retry", func() error {
-			retried++
-			return load.post(ctx, base+"/"+f.failed[retried%len(f.failed)].String()+"/retry", load.header(), nil, nil)
+		{firstPage, requests, list("")},
+		{"first page, status=failed", requests, list("?status=failed")},
+		{"first page, one event type", requests, list("?event=" + publishedType)},
+		{"first page, failed, of the last ten days", requests, list("?status=failed&from=" + from)},
+		{"page 100", requests, list("?page=100")},
+		{"the page in the middle", requests, list(deep)},
+		{"a cursor in the middle", requests, list("?cursor=" + page.Pagination.NextCursor)},
+		{"look-up by id", requests, list("/" + l.middle.String())},
+		{manualRetry, len(l.failed) - warmUp, func(i int) error {
+			return load.post(ctx, base+"/"+l.failed[i].String()+"/retry", load.header(), nil, nil)
 		}},
 	} {
-		requests := l.Requests
-		if kind.name == "manual retry" {
-			requests = min(requests, len(f.failed)-1)
-		}
-		row, err := measureRequests(kind.name, requests, kind.do)
+		row, err := measureRequests(kind.name, min(requests, kind.most), kind.do)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", kind.name, err)
 		}
-		report.Rows = append(report.Rows, row)
+		rows = append(rows, row)
 	}
-	return report, nil
+	return rows, nil
 }
 
+// The kinds of requests that are shown beside other figures too.
+const (
+	firstPage   = "first page with exact total"
+	manualRetry = "manual retry, durable"
+)
+
 // measureRequests makes requests of one kind, one after the other; the first few, which warm it up, do not count.
-func measureRequests(name string, n int, do func() error) (LogsRow, error) {
-	const warmUp = 3
+func measureRequests(name string, n int, do func(i int) error) (LogsRow, error) {
 	var all []time.Duration
 	for i := range n + warmUp {
 		began := time.Now()
-		if err := do(); err != nil {
+		if err := do(i); err != nil {
 			return LogsRow{}, err
 		}
 		if i >= warmUp {
@@ -245,42 +221,19 @@ func measureRequests(name string, n int, do func() error) (LogsRow, error) {
 		}
 	}
 	if len(all) == 0 {
-		return LogsRow{Name: name}, nil
+		return LogsRow{}, errors.New("there is nothing to measure: fill the log with more entries")
 	}
 	slices.Sort(all)
 	return LogsRow{Name: name, P50: all[len(all)/2], P99: all[len(all)*99/100]}, nil
 }
 
-// get sends one request; answer, if not nil, is filled from what comes.
-func (l *load) get(ctx context.Context, url string, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	request.Header = l.header()
-	response, err := l.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	switch {
-	case err != nil:
-		return err
-	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("%s answered %s: %s", url, response.Status, text)
-	case answer != nil:
-		return json.Unmarshal(text, answer)
-	}
-	return nil
-}
-
 // Text writes the report for people.
 func (r *LogsReport) Text(w io.Writer) error {
-	_, _ = fmt.Fprintf(w, "%d entries at the webhook, as many at others, over HTTP, one at a time\n\n", r.Entries)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "%s entries at the webhook, %s at others%s; %d requests of each kind over HTTP, one at a time; %s:\n\n",
+		count(r.Entries), count(r.Others), onDisk(" (%s of database an entry)", r.Disk), r.Requests, r.Machine)
+	rows := [][]string{{"", "p50", "p99"}}
 	for _, row := range r.Rows {
-		_, _ = fmt.Fprintf(table, "%s\tp50 %v\tp99 %v\n", row.Name, row.P50.Round(time.Microsecond), row.P99.Round(time.Microsecond))
+		rows = append(rows, []string{row.Name, inMilliseconds(row.P50), inMilliseconds(row.P99)})
 	}
-	return table.Flush()
+	return table(w, rows)
 }

@@ -4,18 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"carteiro"
-	"carteiro/internal/app"
-	"carteiro/internal/config"
 	"carteiro/internal/store"
 )
 
 // Many measures what many webhooks cost that get little: an event a second, spread over all of them.
 type Many struct {
+	Database string // empty: a temporary SQLite file
 	Webhooks int
 	Seconds  int
 	Log      io.Writer
@@ -23,7 +21,9 @@ type Many struct {
 
 // ManyReport is what was found.
 type ManyReport struct {
+	Machine    Machine `json:"machine"`
 	Webhooks   int     `json:"webhooks"`
+	Seconds    int     `json:"seconds"`
 	CPU        float64 `json:"server_cpu_share_of_a_core"`
 	PeakMemory int64   `json:"server_peak_memory_bytes"`
 	Latency    Latency `json:"publish_to_arrival"`
@@ -31,86 +31,77 @@ type ManyReport struct {
 
 // Run registers the webhooks and publishes to them, one event a second.
 func (l Many) Run(ctx context.Context) (*ManyReport, error) {
-	folder, err := os.MkdirTemp("", "carteiro-bench-")
+	s, err := newSite(ctx, l.Database)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	database := "sqlite:" + folder + "/carteiro.db"
-	b := &bench{Throughput: Throughput{Size: 500, Log: l.Log}}
-	if b.receiver, err = startReceiver(ctx); err != nil {
-		return nil, err
-	}
-	defer func() { _ = b.receiver.close() }()
-	agents, token, err := l.register(ctx, database, b.receiver.url+"/0")
-	if err != nil {
-		return nil, fmt.Errorf("registering webhooks: %w", err)
-	}
-	if b.server, err = startServer(ctx, database); err != nil {
-		return nil, err
-	}
-	defer func() { _ = b.server.stop() }()
-	b.load = newLoad(token, connections)
-	r := b.receiver.expect(0, l.Seconds, 1)
-	before, began := b.server.usage(), time.Now()
-	err = atRate(ctx, 1, l.Seconds, func(ctx context.Context, i int) error {
-		agent := agents[i*7919%len(agents)] // a prime, so that they are spread
-		return b.publishOne(ctx, r, agent.String(), i)
-	})
+	defer s.remove()
+	b := &bench{size: 500, log: l.Log}
+	agents, err := b.startWithMany(ctx, s, l.Webhooks)
 	if err != nil {
 		return nil, err
 	}
-	if err := await(ctx, r); err != nil {
+	defer b.end()
+	m, err := b.seldom(ctx, spread(agents), l.Seconds)
+	if err != nil {
 		return nil, err
 	}
-	after := b.server.usage()
 	return &ManyReport{
-		Webhooks: l.Webhooks, PeakMemory: after.peakMemory, Latency: latency(r.latencies()),
-		CPU: (after.cpu - before.cpu).Seconds() / time.Since(began).Seconds(),
+		Machine: thisMachine(s.url), Webhooks: l.Webhooks, Seconds: l.Seconds, CPU: m.cpu.Seconds() / m.took.Seconds(),
+		PeakMemory: b.server.usage().peakMemory, Latency: latency(m.latencies),
 	}, nil
 }
 
-// register makes an agent with a webhook for each, straight in the store.
-func (l Many) register(ctx context.Context, database, url string) (agents []carteiro.ID, token string, err error) {
-	s, err := app.OpenStore(ctx, config.Database{Database: database}, app.Exclusive)
-	if err != nil {
-		return nil, "", err
+// seldom measures one event a second.
+func (b *bench) seldom(ctx context.Context, agent func(int) string, seconds int) (measurement, error) {
+	return b.atRate(ctx, 1, seconds, func(ctx context.Context, r *round, n int) error { return b.publishOne(ctx, r, agent(n), n) })
+}
+
+// spread names agents in turn, such that neighbours in number are none in age.
+func spread(agents []string) func(n int) string {
+	const prime = 7919
+	return func(n int) string { return agents[n*prime%len(agents)] }
+}
+
+// startWithMany starts everything on a database in which so many webhooks are, each of an agent of its own. They are put
+// straight into the store: over HTTP it takes too long.
+func (b *bench) startWithMany(ctx context.Context, s *site, webhooks int) (agents []string, err error) {
+	if b.receiver, err = startReceiver(ctx); err != nil {
+		return nil, err
 	}
-	defer func() { _ = s.Close() }()
+	err = s.with(ctx, func(db store.Store) error {
+		agents, err = s.putMany(ctx, db, webhooks, b.receiver.url+"/0")
+		return err
+	})
+	if err != nil {
+		_ = b.receiver.close()
+		return nil, fmt.Errorf("registering webhooks: %w", err)
+	}
+	_, _ = fmt.Fprintf(b.log, "registered %s webhooks\n", count(webhooks))
+	return agents, b.start(ctx, s)
+}
+
+func (s *site) putMany(ctx context.Context, db store.Store, webhooks int, url string) (agents []string, err error) {
 	ids, now := new(carteiro.IDSource), time.Now()
-	environment := carteiro.Environment{ID: ids.New(now), Name: "bench", CreatedAt: now}
-	token = carteiro.NewTokenSecret()
-	err = s.CreateEnvironment(ctx, store.CreateEnvironment{Environment: environment, Token: carteiro.Token{
-		ID: ids.New(now), EnvironmentID: environment.ID, Hash: carteiro.HashToken(token), CreatedAt: now,
-	}})
-	if err != nil {
-		return nil, "", err
-	}
 	var mu sync.Mutex
-	err = inParallel(ctx, connections, l.Webhooks, func(ctx context.Context, _ int) error {
-		agent := carteiro.Owner{
-			Kind: carteiro.OwnerAgent, ID: ids.New(now), EnvironmentID: environment.ID, Name: "bench", CreatedAt: now, UpdatedAt: now,
-		}
-		if _, _, err := s.PutOwner(ctx, store.PutOwner{Owner: agent}); err != nil {
+	err = inParallel(ctx, connections, webhooks, func(ctx context.Context, _ int) error {
+		agent, err := s.putAgent(ctx, db, ids.New(now), now)
+		if err != nil {
 			return err
 		}
 		mu.Lock()
-		agents = append(agents, agent.ID)
+		agents = append(agents, agent.ID.String())
 		mu.Unlock()
-		return s.CreateWebhook(ctx, &carteiro.Webhook{
-			ID: ids.New(now), EnvironmentID: environment.ID, OwnerKind: agent.Kind, OwnerID: agent.ID, Name: "bench", URL: url,
-			Events: []string{"event_phone_call_ended"}, Timeout: carteiro.DefaultTimeout, MaxRetries: carteiro.DefaultRetries, Enabled: true,
-			HTTPMethod: carteiro.DefaultHTTPMethod, AuthorizationScheme: carteiro.AuthorizationNone,
-			CreatedAt: now, UpdatedAt: now, Version: 1,
-		})
+		return db.CreateWebhook(ctx, webhook(ids.New(now), agent, url, now))
 	})
-	_, _ = fmt.Fprintf(l.Log, "registered %d webhooks\n", len(agents))
-	return agents, token, err
+	return agents, err
 }
 
 // Text writes the report for people.
 func (r *ManyReport) Text(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%d webhooks, one event a second: %.1f %% of a core, peak memory %d MB, publish to arrival p50 %v, p99 %v\n",
-		r.Webhooks, 100*r.CPU, r.PeakMemory>>20, r.Latency.P50.Round(time.Microsecond), r.Latency.P99.Round(time.Microsecond))
-	return err
+	_, _ = fmt.Fprintf(w, "%s webhooks, one event a second for %d s, spread over all of them; %s:\n\n", count(r.Webhooks), r.Seconds, r.Machine)
+	return table(w, [][]string{
+		{"CPU of the server", "peak memory", "p50 of publish to arrival", "p99"},
+		{fmt.Sprintf("%.2f %% of a core", 100*r.CPU), size(r.PeakMemory), inMilliseconds(r.Latency.P50), inMilliseconds(r.Latency.P99)},
+	})
 }

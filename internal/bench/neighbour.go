@@ -24,19 +24,33 @@ const slowAnswer = 10 * time.Second
 
 // NeighbourReport is what was found.
 type NeighbourReport struct {
-	Dead       int    `json:"dead_receivers"`
-	Backlog    int    `json:"backlog_each"`
-	Events     int    `json:"events"`
-	Alone      Figure `json:"alone_seconds"`
-	Beside     Figure `json:"beside_seconds"`
-	TimeFactor Figure `json:"time_over_alone"`
-	P99Factor  Figure `json:"p99_over_alone"`
-	PeakMemory int64  `json:"server_peak_memory_bytes"`
+	Machine    Machine `json:"machine"`
+	Dead       int     `json:"dead_receivers"`
+	Backlog    int     `json:"backlog_each"`
+	Events     int     `json:"events"`
+	Rounds     int     `json:"rounds"`
+	Alone      Figure  `json:"alone_seconds"`
+	Beside     Figure  `json:"beside_seconds"`
+	TimeFactor Figure  `json:"time_over_alone"`
+	AloneP99   Figure  `json:"alone_p99_ms"`
+	BesideP99  Figure  `json:"beside_p99_ms"`
+	P99Factor  Figure  `json:"p99_over_alone"`
+	PeakMemory int64   `json:"server_peak_memory_bytes"`
+}
+
+func (r *NeighbourReport) add(alone, beside measurement) {
+	r.Alone.add(alone.took.Seconds())
+	r.Beside.add(beside.took.Seconds())
+	r.TimeFactor.add(beside.took.Seconds() / alone.took.Seconds())
+	before, after := latency(alone.latencies).P99, latency(beside.latencies).P99
+	r.AloneP99.add(milliseconds(before))
+	r.BesideP99.add(milliseconds(after))
+	r.P99Factor.add(after.Seconds() / before.Seconds())
 }
 
 // Run measures the healthy webhook alone, then beside the others, each on a fresh database, in alternation.
 func (n Neighbour) Run(ctx context.Context) (*NeighbourReport, error) {
-	report := &NeighbourReport{Dead: n.Dead, Backlog: n.Backlog, Events: n.Events}
+	report := &NeighbourReport{Machine: thisMachine("sqlite"), Dead: n.Dead, Backlog: n.Backlog, Events: n.Events, Rounds: n.Rounds}
 	for i := range n.Rounds {
 		alone, _, err := n.measure(ctx, false)
 		if err != nil {
@@ -46,10 +60,7 @@ func (n Neighbour) Run(ctx context.Context) (*NeighbourReport, error) {
 		if err != nil {
 			return nil, fmt.Errorf("beside bad neighbours: %w", err)
 		}
-		report.Alone.add(alone.took.Seconds())
-		report.Beside.add(beside.took.Seconds())
-		report.TimeFactor.add(beside.took.Seconds() / alone.took.Seconds())
-		report.P99Factor.add(latency(beside.latencies).P99.Seconds() / latency(alone.latencies).P99.Seconds())
+		report.add(alone, beside)
 		report.PeakMemory = max(report.PeakMemory, memory)
 		_, _ = fmt.Fprintf(n.Log, "round %d of %d: alone %.2f s, beside bad neighbours %.2f s\n", i+1, n.Rounds, alone.took.Seconds(), beside.took.Seconds())
 	}
@@ -57,10 +68,22 @@ func (n Neighbour) Run(ctx context.Context) (*NeighbourReport, error) {
 }
 
 func (n Neighbour) measure(ctx context.Context, beside bool) (m measurement, memory int64, err error) {
-	b := &bench{Throughput: Throughput{Events: n.Events, Size: 500, Log: n.Log}}
-	end, err := b.setUp(ctx)
-	defer end()
+	s, err := newSite(ctx, "")
 	if err != nil {
+		return m, 0, err
+	}
+	defer s.remove()
+	b := &bench{events: n.Events, size: 500, log: n.Log}
+	if err := b.start(ctx, s); err != nil {
+		return m, 0, err
+	}
+	defer b.end()
+	agent, err := b.register(ctx, 1)
+	if err != nil {
+		return m, 0, err
+	}
+	modes := twoModes(always(agent))
+	if err := b.warmUp(ctx, modes); err != nil {
 		return m, 0, err
 	}
 	if beside {
@@ -88,9 +111,8 @@ func (n Neighbour) fillBacklogs(ctx context.Context, b *bench, url string) error
 		if err != nil {
 			return err
 		}
-		err = inParallel(ctx, 4, n.Backlog/batchSize, func(ctx context.Context, _ int) error {
-			return b.load.post(ctx, b.server.url+"/api/v1/events/batch", b.load.header(), batch(agent, 0, batchSize, b.Size), nil)
-		})
+		body := batch(always(agent), 0, batchSize, b.size)
+		err = inParallel(ctx, 4, n.Backlog/batchSize, func(ctx context.Context, _ int) error { return b.postBatch(ctx, body, batchSize) })
 		if err != nil {
 			return err
 		}
@@ -141,8 +163,17 @@ func startBadReceiver(ctx context.Context) (*badReceiver, error) {
 
 // Text writes the report for people.
 func (r *NeighbourReport) Text(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%d events to a healthy webhook, alone and beside %d receivers that never answer and one that takes %v, "+
-		"each with a backlog of %d; median (least to most)\n\nalone:  %s\nbeside: %s\ntime over alone: %s\np99 over alone:  %s\npeak memory of the server: %d MB\n",
-		r.Events, r.Dead, slowAnswer, r.Backlog, r.Alone.write(" s"), r.Beside.write(" s"), r.TimeFactor.write("×"), r.P99Factor.write("×"), r.PeakMemory>>20)
+	_, _ = fmt.Fprintf(w, "%s events to a healthy webhook, alone and beside %d receivers that never answer and one that takes %v, "+
+		"each with a backlog of %s; %d rounds; %s; median (least to most):\n\n",
+		count(r.Events), r.Dead, slowAnswer, count(r.Backlog), r.Rounds, r.Machine)
+	err := table(w, [][]string{
+		{"", "alone", "beside the others", "over alone"},
+		{"time", r.Alone.write(" s"), r.Beside.write(" s"), r.TimeFactor.write("×")},
+		{"p99 of publish to arrival", r.AloneP99.write(" ms"), r.BesideP99.write(" ms"), r.P99Factor.write("×")},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "\nPeak memory of the server: %s.\n", size(r.PeakMemory))
 	return err
 }

@@ -13,8 +13,11 @@ import (
 	"time"
 )
 
-// mark stands in every body before its number, ten digits long.
+// mark stands in every body before its number.
 const mark = `"seq":"`
+
+// markDigits is how long that number is.
+const markDigits = 10
 
 // receiver is the other end of the deliveries. Every body carries a number, and the receiver counts how often it saw
 // each at each of its paths and when it saw it first. It does the same for requests that come straight from the
@@ -48,6 +51,18 @@ type round struct {
 type captured struct {
 	header http.Header
 	body   []byte
+}
+
+// numbered gives the captured delivery with another number in it.
+func (c *captured) numbered(n int) (http.Header, []byte) {
+	body := bytes.Clone(c.body)
+	if at := bytes.Index(body, []byte(mark)); at >= 0 {
+		appendNumber(body[:at+len(mark)], n)
+	}
+	header := c.header.Clone()
+	header.Del("Content-Length")
+	header.Del("Accept-Encoding")
+	return header, body
 }
 
 func startReceiver(ctx context.Context) (*receiver, error) {
@@ -92,7 +107,7 @@ func (r *round) arrive(body []byte, path int) {
 		r.strays.Add(1)
 		return
 	}
-	n, err := strconv.ParseInt(string(body[at+len(mark):at+len(mark)+10]), 10, 64)
+	n, err := strconv.ParseInt(string(body[at+len(mark):at+len(mark)+markDigits]), 10, 64)
 	n -= r.first
 	if err != nil || n < 0 || n >= int64(len(r.sentAt)) || path >= r.paths {
 		r.strays.Add(1)

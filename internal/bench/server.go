@@ -14,23 +14,26 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"carteiro/internal/config"
 )
 
 // server is a Carteiro in a process of its own, so that its time and memory can be told from the benchmark's.
 type server struct {
 	binary   string
 	database string
+	settings []string // flags beside those that every benchmark sets
 	command  *exec.Cmd
 	url      string
 }
 
 // startServer starts the binary's own serve verb on a free port.
-func startServer(ctx context.Context, database string) (*server, error) {
+func startServer(ctx context.Context, database string, settings ...string) (*server, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{binary: binary, database: database}
+	s := &server{binary: binary, database: database, settings: settings}
 	err = s.start(ctx)
 	return s, err
 }
@@ -38,8 +41,10 @@ func startServer(ctx context.Context, database string) (*server, error) {
 func (s *server) start(ctx context.Context) error {
 	// Not bound to ctx: whoever gives up a benchmark stops the server as one does.
 	//nolint:gosec // it is this very program
-	s.command = exec.CommandContext(context.WithoutCancel(ctx), s.binary, "serve", "--listen=127.0.0.1:0", "--database="+s.database,
-		"--allow-private-networks", "--rate-limit=0", "--log-format=json", "--log-level=info", "--drain-timeout=5s")
+	s.command = exec.CommandContext(context.WithoutCancel(ctx), s.binary, append([]string{"serve", "--listen=127.0.0.1:0",
+		"--allow-private-networks", "--rate-limit=0", "--log-format=json", "--log-level=info", "--drain-timeout=5s"}, s.settings...)...)
+	// Not a flag: the URL may hold a password, and flags are seen by everybody on the machine.
+	s.command.Env = append(s.command.Environ(), config.EnvPrefix+"_DATABASE="+s.database)
 	stderr, err := s.command.StderrPipe()
 	if err != nil {
 		return err
@@ -71,17 +76,6 @@ func (s *server) start(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), s.kill())
 	}
-}
-
-// createEnvironment makes an environment beside the server and gives its token.
-func (s *server) createEnvironment(ctx context.Context) (token string, err error) {
-	//nolint:gosec // it is this very program
-	out, err := exec.CommandContext(ctx, s.binary, "environment", "create", "bench", "--json", "--database="+s.database).Output()
-	if err != nil {
-		return "", err
-	}
-	var environment struct{ Token string }
-	return environment.Token, errors.Join(json.Unmarshal(out, &environment))
 }
 
 // stop asks the server to drain and waits for it.

@@ -403,18 +403,3 @@ func TestAnAttemptThatIsGivenUpEndsAtOnce(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
-
-func BenchmarkSend(b *testing.B) {
-	server := httptest.NewServer(http.HandlerFunc(ok))
-	defer server.Close()
-	w := webhook(server.URL)
-	w.Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-	sender, target := send.New(egress.New(true), "1"), send.Compile(w)
-	d := delivery(w, `{"call_id":"`+strings.Repeat("x", 500)+`"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if o := sender.Send(b.Context(), target, d); !o.Success {
-			b.Fatal(o.Error)
-		}
-	}
-}
