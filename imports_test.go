@@ -199,7 +199,10 @@ var house = map[string]room{
 		},
 	},
 	"test/e2e": {
-		tests: edges{"client": "drives the real binary as its users do; the inside is none of its business"},
+		tests: edges{
+			"client":                               "drives the real binary as its users do; the inside is none of its business",
+			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
+		},
 	},
 }
 

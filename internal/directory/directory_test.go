@@ -316,3 +316,75 @@ func TestTheCacheIsBounded(t *testing.T) {
 		t.Errorf("all of %d webhooks are in memory", many)
 	}
 }
+
+func TestAWebhookThatWasSeenInANewerVersionIsReadAgain(t *testing.T) {
+	w := webhook(agent)
+	w.Version = 3
+	r := newRegistry(w)
+	d := directory.New(r, false)
+	read := func() int64 {
+		t.Helper()
+		got, err := d.Webhook(t.Context(), w.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Version
+	}
+	read()
+	changed := *w
+	changed.Version = 4
+	r.webhooks[w.ID] = &changed
+	d.AtLeast(w.ID, 3)
+	if got := read(); got != 3 || r.reads != 1 {
+		t.Errorf("version %d after %d reads, though nobody has seen a newer one", got, r.reads)
+	}
+	d.AtLeast(w.ID, 4)
+	if got := read(); got != 4 {
+		t.Errorf("version %d", got)
+	}
+	// One that is being read when a newer version is seen is not kept.
+	other := *w
+	other.ID = ids.New(begin)
+	r.webhooks[other.ID] = &other
+	r.reading = func() {
+		r.reading = nil
+		newer := other
+		newer.Version = 9
+		r.webhooks[other.ID] = &newer
+		d.AtLeast(other.ID, 9)
+	}
+	if _, err := d.Webhook(t.Context(), other.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Webhook(t.Context(), other.ID); err != nil || got.Version != 9 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestWhatOtherNodesTellIsReadAgain(t *testing.T) {
+	for name, hint := range map[string]func(w *carteiro.Webhook) store.Hint{
+		"the webhook":          func(w *carteiro.Webhook) store.Hint { return store.Hint{Webhooks: []carteiro.ID{w.ID}} },
+		"the owner":            func(*carteiro.Webhook) store.Hint { return store.Hint{Owners: []store.OwnerRef{agent}} },
+		"that hints were lost": func(*carteiro.Webhook) store.Hint { return store.Hint{Lost: true} },
+		"something else":       func(*carteiro.Webhook) store.Hint { return store.Hint{Waiting: []carteiro.ID{{1}}} },
+	} {
+		w := webhook(agent)
+		r := newRegistry(w)
+		d := directory.New(r, true)
+		ask := func() {
+			if _, err := d.Webhook(t.Context(), w.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.Owner(t.Context(), agent); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ask()
+		before := r.reads
+		d.Hear(hint(w))
+		ask()
+		if again := r.reads > before; again != (name != "something else") {
+			t.Errorf("%s: read again %v", name, again)
+		}
+	}
+}

@@ -261,8 +261,10 @@ func (r *receivers) mostInFlight(w *carteiro.Webhook) int {
 // faultyStore is a store that can go down.
 type faultyStore struct {
 	store.Store
-	mu   sync.Mutex
-	down bool
+	mu     sync.Mutex
+	down   bool
+	cutOff bool // the lease cannot be renewed, while all else works
+	asked  int  // how often it was asked what is held
 }
 
 var errDown = errors.Join(store.ErrUnavailable, errors.New("the test took the store down"))
@@ -271,6 +273,26 @@ func (s *faultyStore) setDown(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = down
+}
+
+func (s *faultyStore) setCutOff(cutOff bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cutOff = cutOff
+}
+
+func (s *faultyStore) askedHeld() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// Held counts how often it is called.
+func (s *faultyStore) Held(ctx context.Context, p store.Held) ([]store.AttemptRef, error) {
+	s.mu.Lock()
+	s.asked++
+	s.mu.Unlock()
+	return s.Store.Held(ctx, p)
 }
 
 func (s *faultyStore) fault() error {
@@ -299,6 +321,12 @@ func (s *faultyStore) Claim(ctx context.Context, p store.Claim) (store.Claimed, 
 func (s *faultyStore) Renew(ctx context.Context, p store.Renew) error {
 	if err := s.fault(); err != nil {
 		return err
+	}
+	s.mu.Lock()
+	cutOff := s.cutOff
+	s.mu.Unlock()
+	if cutOff {
+		return errDown
 	}
 	return s.Store.Renew(ctx, p)
 }

@@ -158,12 +158,14 @@ const (
 	raceOptions = "atexit_sleep_ms=0"
 )
 
-// house is a directory with a database file, its environment, and the servers that run on it one after another.
+// house is a directory with a database file, or a place beside a database elsewhere, its environment, and the servers that
+// run on it one after another.
 type house struct {
-	t     testing.TB
-	dir   string
-	token string
-	flags []string
+	t       testing.TB
+	dir     string
+	token   string
+	flags   []string
+	environ []string // variables of its own
 	*process
 }
 
@@ -178,7 +180,7 @@ func newHouse(t testing.TB, flags ...string) *house {
 // command runs another command of the binary in the directory and gives what it printed.
 func (h *house) command(args ...string) (stdout string, err error) {
 	cmd := exec.Command(binary, args...)
-	cmd.Dir, cmd.Env = h.dir, cleanEnviron()
+	cmd.Dir, cmd.Env = h.dir, cleanEnviron(h.environ...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -205,7 +207,7 @@ func (h *house) environment(name string) string {
 // start starts a server that is killed at the end of the test, should it still run.
 func (h *house) start() *house {
 	h.t.Helper()
-	p, err := launch(within(h.t), h.dir, cleanEnviron(), h.flags...)
+	p, err := launch(within(h.t), h.dir, cleanEnviron(h.environ...), h.flags...)
 	if err != nil {
 		h.t.Fatal(err)
 	}

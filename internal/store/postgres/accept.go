@@ -102,13 +102,14 @@ type acceptance struct {
 	live map[int64]bool // sessions
 	open openRows
 
-	ids, environments, owners, campaigns ids
-	kinds                                ints
-	ownerNames, campaignNames            octets
-	types                                texts
-	occurredAt                           times
-	test                                 bools
-	payloads                             blobs
+	ids, environments, owners ids
+	campaigns                 maybeIDs
+	kinds                     ints
+	ownerNames, campaignNames octets
+	types                     texts
+	occurredAt                times
+	test                      bools
+	payloads                  blobs
 }
 
 // accept adds what a call stores. It fails with store.ErrLeaseLost, and has added nothing then.

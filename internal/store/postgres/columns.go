@@ -11,21 +11,22 @@ import (
 
 // Groups of rows go to the database as arrays, a column each, to be unnested there. These types write themselves in
 // PostgreSQL's binary format of arrays, which takes a fraction of what pgx takes element by element.
-// What stands for "none" (zero id, zero time, nil slice, zero lease) goes as NULL.
+// What stands for "none" (zero time, nil slice, and in columns that may have none zero id and zero lease) goes as NULL.
 type column interface {
 	// appendBinary appends the elements, each behind its length, and gives the OID of their type and how many there are.
 	appendBinary(b []byte) (_ []byte, element uint32, n int)
 }
 
 type (
-	ids    []carteiro.ID
-	ints   []int64
-	leases []int64 // 0 is NULL
-	bools  []bool
-	texts  []string
-	octets []string // bytea, of strings
-	blobs  [][]byte // bytea
-	times  []time.Time
+	ids      []carteiro.ID
+	maybeIDs []carteiro.ID // zero is NULL
+	ints     []int64
+	leases   []int64 // 0 is NULL
+	bools    []bool
+	texts    []string
+	octets   []string // bytea, of strings
+	blobs    [][]byte // bytea
+	times    []time.Time
 )
 
 // epoch is where PostgreSQL begins to count time, in microseconds since 1970.
@@ -42,6 +43,13 @@ func appendInt(b []byte, n int64) []byte {
 }
 
 func (c ids) appendBinary(b []byte) (_ []byte, element uint32, n int) {
+	for i := range c {
+		b = append(appendLength(b, 16), c[i][:]...)
+	}
+	return b, pgtype.UUIDOID, len(c)
+}
+
+func (c maybeIDs) appendBinary(b []byte) (_ []byte, element uint32, n int) {
 	for i := range c {
 		if c[i].IsZero() {
 			b = appendNull(b)

@@ -63,7 +63,7 @@ const (
 	listEvent = `SELECT id, 'pending', event_type FROM open WHERE webhook_id = $1 AND event_id = $2
 		UNION ALL SELECT id, ` + readStatus + `, event_type FROM attempts a
 			WHERE webhook_id = $1 AND id BETWEEN $3 AND $4 AND event_id = $2 AND number = 1
-		UNION ALL SELECT id, ` + readStatus + `, event_type FROM attempts a WHERE webhook_id = $1 AND event_id = $2 AND number > 1
+		UNION ALL SELECT id, ` + readStatus + `, event_type FROM attempts a WHERE webhook_id = $1 AND event_id = $2 AND number > 1 AND id >= $5
 		ORDER BY 1 DESC`
 	readStatus = `CASE WHEN status = 1 THEN 'success' WHEN EXISTS ` + retryOf + ` THEN 'retrying' ELSE 'failed' END`
 )

@@ -78,7 +78,8 @@ func keep(b *pgx.Batch, sessions map[int64]bool, live map[int64]bool) {
 
 // openRows are rows of the table open on their way there.
 type openRows struct {
-	webhooks, ids, events, previous        ids
+	webhooks, ids, events                  ids
+	previous                               maybeIDs
 	types                                  texts
 	numbers, chainStarts, triggers, leases ints
 	due                                    times

@@ -253,7 +253,7 @@ func (l *listing) findOfEvent(p *store.ListLogs) (found []carteiro.ID, total int
 			found = append(found, entry)
 		}
 		return nil
-	}, listEvent, id(l.webhook), id(event), [16]byte(event.MinSibling()), [16]byte(event.MaxSibling()))
+	}, listEvent, id(l.webhook), id(event), [16]byte(event.MinSibling()), [16]byte(event.MaxSibling()), [16]byte(beforeRetries(event)))
 	if err != nil {
 		return nil, 0, err
 	}

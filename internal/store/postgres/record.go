@@ -88,7 +88,8 @@ type recording struct {
 	// predecessors are the failed attempts in the history whose retries are done.
 	predecessors map[carteiro.ID]bool
 
-	webhooks, ids, events, previous          ids
+	webhooks, ids, events                    ids
+	previous                                 maybeIDs
 	statuses, numbers, chainStarts, triggers ints
 	types, reasons, methods                  texts
 	due, finished                            times

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,7 +21,7 @@ const (
 	// First attempts are found by their ids, which are siblings of the event's.
 	finishedOf = `SELECT coalesce(max(number), 0), coalesce(bool_or(status = 1), false) FROM (
 			SELECT number, status FROM attempts WHERE webhook_id = $2 AND id BETWEEN $3 AND $4 AND event_id = $1 AND number = 1
-			UNION ALL SELECT number, status FROM attempts WHERE webhook_id = $2 AND event_id = $1 AND number > 1) finished`
+			UNION ALL SELECT number, status FROM attempts WHERE webhook_id = $2 AND event_id = $1 AND number > 1 AND id >= $5) finished`
 )
 
 // Retry implements [store.Queue].
@@ -115,8 +116,15 @@ func (t *tx) logEntry(ref *store.LogRef) (log logEntry, err error) {
 	if err := t.row(isOpen, id(event), id(ref.WebhookID))(&log.open); err != nil {
 		return log, err
 	}
-	err = t.row(finishedOf, id(event), id(ref.WebhookID), id(event.MinSibling()), id(event.MaxSibling()))(&log.highest, &log.delivered)
+	err = t.row(finishedOf, id(event), id(ref.WebhookID), id(event.MinSibling()), id(event.MaxSibling()), id(beforeRetries(event)))(
+		&log.highest, &log.delivered)
 	return log, err
+}
+
+// beforeRetries is less than the ids of an event's later attempts, which other nodes may have made, by clocks of their
+// own: the days before need not be looked into.
+func beforeRetries(event carteiro.ID) carteiro.ID {
+	return carteiro.MinID(event.Time().Add(-time.Hour))
 }
 
 // reopen makes the new attempt.
