@@ -109,3 +109,12 @@ func (c *conn) defineHour() error {
 		},
 	})
 }
+
+func TestEverythingCanBeMovedIntoAnotherFile(t *testing.T) {
+	open := func(t *testing.T) store.Movable {
+		s := openTemp(t)
+		t.Cleanup(func() { wantConsistent(t, s) })
+		return s
+	}
+	storetest.Move(t, open, open)
+}
