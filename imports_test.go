@@ -62,6 +62,7 @@ var house = map[string]room{
 			"internal/bench":        "the bench verb",
 			"internal/config":       "flags and environment variables",
 			"internal/demo":         "serve --demo",
+			"internal/move":         "the migrate verb",
 			"internal/store":        "environments are made beside the API",
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
@@ -147,6 +148,13 @@ var house = map[string]room{
 			"internal/store": "purges and recounts",
 		},
 		tests: edges{
+			"internal/store/sqlite": realStore,
+		},
+	},
+	"internal/move": {
+		imports: edges{"internal/store": "exports from one and imports into the other"},
+		tests: edges{
+			"/":                     vocabulary,
 			"internal/store/sqlite": realStore,
 		},
 	},
