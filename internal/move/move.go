@@ -3,6 +3,7 @@
 package move
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type Move struct {
 	Source string
 	// Progress is told how far each stage has come, in things of so many; one call at a time. Nil is told nothing.
 	Progress func(stage Stage, done, total int)
+
+	limit int // things a page; 0 is pageLimit
 }
 
 // Stage is a part of the work.
@@ -114,7 +117,7 @@ func (m Move) copy(ctx context.Context, reached store.Cursor, progress func(int)
 	pages := make(chan store.Page, 1)
 	group.Go(func() error {
 		defer close(pages)
-		return each(ctx, m.From, reached, func(page store.Page) error {
+		return m.each(ctx, m.From, reached, func(page store.Page) error {
 			select {
 			case pages <- page:
 				return nil
@@ -136,9 +139,9 @@ func (m Move) copy(ctx context.Context, reached store.Cursor, progress func(int)
 }
 
 // each calls do with every page behind a cursor.
-func each(ctx context.Context, from store.Movable, cursor store.Cursor, do func(store.Page) error) error {
+func (m Move) each(ctx context.Context, from store.Movable, cursor store.Cursor, do func(store.Page) error) error {
 	for !cursor.Done() {
-		page, err := from.Export(ctx, store.Export{From: cursor, Limit: pageLimit, MaxBytes: pageBytes})
+		page, err := from.Export(ctx, store.Export{From: cursor, Limit: cmp.Or(m.limit, pageLimit), MaxBytes: pageBytes})
 		if err != nil {
 			return fmt.Errorf("read %s: %w", cursor.Section, err)
 		}
@@ -157,7 +160,7 @@ func (m Move) compare(ctx context.Context, progress func(int)) ([]SectionReport,
 	group, inner := errgroup.WithContext(ctx)
 	for i, side := range []store.Movable{m.From, m.To} {
 		group.Go(func() error {
-			return each(inner, side, store.Cursor{}, func(page store.Page) error {
+			return m.each(inner, side, store.Cursor{}, func(page store.Page) error {
 				sides[i][page.From.Section].add(&page)
 				progress(page.Len())
 				return nil
