@@ -107,7 +107,7 @@ func (s *Server) Validate() error {
 			faults = append(faults, errors.New(fault))
 		}
 	}
-	s.Database.faults(check)
+	s.faults(check)
 	check(s.Retention >= time.Second, "--retention must be at least 1s")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")

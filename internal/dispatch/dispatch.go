@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -339,7 +340,7 @@ func (d *Dispatcher) settle(l *lane) {
 func nodeName() string {
 	host, err := os.Hostname()
 	if err != nil {
-		return "unknown"
+		host = "unknown"
 	}
-	return host
+	return host + "/" + strconv.Itoa(os.Getpid())
 }

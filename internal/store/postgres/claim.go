@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
 	"carteiro"
 	"carteiro/internal/store"
 )
@@ -19,10 +21,12 @@ const (
 			WHERE w.n < $2)
 		SELECT webhook_id, due_at FROM waiting ORDER BY webhook_id LIMIT $2`
 
-	// claimDue leases what is due and locked by nobody else, at most so many and so much. Who else claims for the webhook
-	// at the same moment gets what comes after.
-	claimDue = `WITH due AS MATERIALIZED (
-			SELECT id, event_id, due_at FROM open WHERE lease IS NULL AND webhook_id = $2 AND due_at <= $3
+	// claimDue leases what is due and locked by nobody else, at most so many and so much, and nothing when the session has
+	// ended; otherwise it keeps that until the transaction is over. Who else claims for the webhook at the same moment gets
+	// what comes after.
+	claimDue = `WITH live AS MATERIALIZED (SELECT id FROM sessions WHERE id = $1 FOR KEY SHARE),
+		due AS MATERIALIZED (
+			SELECT id, event_id, due_at FROM open WHERE EXISTS (SELECT FROM live) AND lease IS NULL AND webhook_id = $2 AND due_at <= $3
 			ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED),
 		sized AS (
 			SELECT d.id, row_number() OVER up_to AS n, sum(octet_length(e.payload)) OVER up_to AS bytes
@@ -34,7 +38,7 @@ const (
 		FROM claimed c JOIN events e ON e.id = c.event_id ORDER BY c.due_at, c.id`
 	// afterClaim sees the webhook as it is once the attempts are claimed, or later.
 	afterClaim = `SELECT (SELECT due_at FROM open WHERE lease IS NULL AND webhook_id = $1 ORDER BY due_at LIMIT 1),
-		coalesce((SELECT version FROM webhooks WHERE id = $1), 0)`
+		coalesce((SELECT version FROM webhooks WHERE id = $1), 0), EXISTS (SELECT FROM sessions WHERE id = $2)`
 
 	releaseHeld = `UPDATE open o SET lease = NULL FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
 		WHERE o.webhook_id = u.webhook_id AND o.id = u.id AND o.lease = $3 RETURNING o.webhook_id`
@@ -57,36 +61,43 @@ func (s *Store) Backlog(ctx context.Context, p store.Backlog) (waiting []store.W
 
 // Claim implements [store.Queue].
 func (s *Store) Claim(ctx context.Context, p store.Claim) (claimed store.Claimed, err error) {
-	err = s.inTx(ctx, func(t *tx) error {
-		claimed, err = t.claim(&p)
-		return err
+	var live bool
+	err = s.read(ctx, func(t *tx) error {
+		claimed = store.Claimed{}
+		return t.batch(func(b *pgx.Batch) { // one trip, and one transaction
+			b.Queue(claimDue, p.Session.ID, id(p.WebhookID), micros(p.Now), p.Limit, p.MaxBytes).Query(func(rows pgx.Rows) (err error) {
+				claimed.Deliveries, err = readDeliveries(rows, p.WebhookID)
+				return err
+			})
+			b.Queue(afterClaim, id(p.WebhookID), p.Session.ID).QueryRow(func(row pgx.Row) error {
+				return row.Scan(toTime(&claimed.NextDue), &claimed.Version, &live)
+			})
+		})
 	})
+	if err == nil && !live {
+		err = store.ErrLeaseLost
+	}
 	if err != nil {
 		return store.Claimed{}, err
 	}
 	return claimed, nil
 }
 
-func (t *tx) claim(p *store.Claim) (claimed store.Claimed, err error) {
-	if err := t.mustLive(p.Session); err != nil {
-		return claimed, err
-	}
-	err = t.each(func(scan func(...any) error) error {
-		d := &carteiro.Delivery{Event: new(carteiro.Event), Attempt: carteiro.Attempt{WebhookID: p.WebhookID, Status: carteiro.StatusPending}}
+func readDeliveries(rows pgx.Rows, webhook carteiro.ID) (deliveries []*carteiro.Delivery, err error) {
+	for rows.Next() {
+		d := &carteiro.Delivery{Event: new(carteiro.Event), Attempt: carteiro.Attempt{WebhookID: webhook, Status: carteiro.StatusPending}}
 		a := &d.Attempt
 		var trigger int64
-		err := scan(append([]any{
+		err := rows.Scan(append([]any{
 			toID(&a.ID), &a.EventType, &a.Number, &a.ChainStart, &trigger, toID(&a.PreviousID), toTime(&a.DueAt),
 		}, eventFields(d.Event)...)...)
 		a.EventID, a.Trigger = d.Event.ID, triggerOf(trigger)
-		claimed.Deliveries = append(claimed.Deliveries, d)
-		return err
-	}, claimDue, p.Session.ID, id(p.WebhookID), micros(p.Now), p.Limit, p.MaxBytes)
-	if err != nil {
-		return claimed, err
+		if err != nil {
+			return nil, err
+		}
+		deliveries = append(deliveries, d)
 	}
-	err = t.row(afterClaim, id(p.WebhookID))(toTime(&claimed.NextDue), &claimed.Version)
-	return claimed, err
+	return deliveries, rows.Err()
 }
 
 // eventFields are where a scan of eventColumns puts them.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -43,6 +44,7 @@ func appendInt(b []byte, n int64) []byte {
 }
 
 func (c ids) appendBinary(b []byte) (_ []byte, element uint32, n int) {
+	b = slices.Grow(b, 20*len(c))
 	for i := range c {
 		b = append(appendLength(b, 16), c[i][:]...)
 	}
@@ -50,6 +52,7 @@ func (c ids) appendBinary(b []byte) (_ []byte, element uint32, n int) {
 }
 
 func (c maybeIDs) appendBinary(b []byte) (_ []byte, element uint32, n int) {
+	b = slices.Grow(b, 20*len(c))
 	for i := range c {
 		if c[i].IsZero() {
 			b = appendNull(b)
@@ -61,6 +64,7 @@ func (c maybeIDs) appendBinary(b []byte) (_ []byte, element uint32, n int) {
 }
 
 func (c ints) appendBinary(b []byte) (_ []byte, element uint32, n int) {
+	b = slices.Grow(b, 12*len(c))
 	for _, v := range c {
 		b = appendInt(b, v)
 	}
@@ -68,6 +72,7 @@ func (c ints) appendBinary(b []byte) (_ []byte, element uint32, n int) {
 }
 
 func (c leases) appendBinary(b []byte) (_ []byte, element uint32, n int) {
+	b = slices.Grow(b, 12*len(c))
 	for _, v := range c {
 		if v == 0 {
 			b = appendNull(b)
@@ -105,6 +110,11 @@ func (c octets) appendBinary(b []byte) (_ []byte, element uint32, n int) {
 }
 
 func (c blobs) appendBinary(b []byte) (_ []byte, element uint32, n int) {
+	size := 4 * len(c)
+	for _, v := range c {
+		size += len(v)
+	}
+	b = slices.Grow(b, size)
 	for _, v := range c {
 		if v == nil {
 			b = appendNull(b)
@@ -116,6 +126,7 @@ func (c blobs) appendBinary(b []byte) (_ []byte, element uint32, n int) {
 }
 
 func (c times) appendBinary(b []byte) (_ []byte, element uint32, n int) {
+	b = slices.Grow(b, 12*len(c))
 	for _, v := range c {
 		if v.IsZero() {
 			b = appendNull(b)

@@ -128,15 +128,15 @@ func (t *tx) each(read func(scan func(into ...any) error) error, sql string, arg
 	return rows.Err()
 }
 
-// inTx runs do in a transaction, and once more when the database says that it got into another's way. do may be run
+// inTx runs do in a transaction, and again when the database says that it got into another's way. do may be run
 // several times, and must set all that it gives back each time.
 func (s *Store) inTx(ctx context.Context, do func(*tx) error) error {
-	return s.transact(ctx, s.pool, pgx.TxOptions{}, do)
+	return s.transact(ctx, s.timeout, pgx.TxOptions{}, do)
 }
 
 // read runs do, which is one query. What has no row is not found.
 func (s *Store) read(ctx context.Context, do func(*tx) error) error {
-	return s.bounded(ctx, func(ctx context.Context) error {
+	return bounded(ctx, s.timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
 			return s.withConn(ctx, s.pool, func(c *pgx.Conn) error { return do(&tx{querier: c, ctx: ctx}) })
 		})
@@ -145,25 +145,25 @@ func (s *Store) read(ctx context.Context, do func(*tx) error) error {
 
 // inSnapshot runs do, which only reads, so that all of it sees the same state of the database.
 func (s *Store) inSnapshot(ctx context.Context, do func(*tx) error) error {
-	return s.transact(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do)
+	return s.transact(ctx, s.timeout, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, do)
 }
 
-func (s *Store) transact(ctx context.Context, pool *pgxpool.Pool, opts pgx.TxOptions, do func(*tx) error) error {
-	return s.bounded(ctx, func(ctx context.Context) error {
+func (s *Store) transact(ctx context.Context, timeout time.Duration, opts pgx.TxOptions, do func(*tx) error) error {
+	return bounded(ctx, timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
-			return s.withConn(ctx, pool, func(c *pgx.Conn) error {
+			return s.withConn(ctx, s.pool, func(c *pgx.Conn) error {
 				return pgx.BeginTxFunc(ctx, c, opts, func(began pgx.Tx) error { return do(&tx{querier: began, ctx: ctx}) })
 			})
 		})
 	})
 }
 
-// bounded runs do with at most the time that a call may take, and gives its error in the words of the port.
-func (s *Store) bounded(ctx context.Context, do func(context.Context) error) error {
+// bounded runs do with at most so much time, and gives its error in the words of the port.
+func bounded(ctx context.Context, timeout time.Duration, do func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	inner, cancel := context.WithTimeout(ctx, s.timeout)
+	inner, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := do(inner)
 	if err != nil && ctx.Err() != nil {
@@ -181,7 +181,8 @@ func (s *Store) withConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgx.C
 	defer c.Release()
 	err = do(c.Conn())
 	if isReadOnly(err) {
-		// The server is a standby by now: the next connection looks for the primary.
+		// The server is a standby by now: the next connections look for the primary.
+		pool.Reset()
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = c.Conn().Close(closing) // it is thrown away either way

@@ -124,7 +124,8 @@ type Error struct {
 func (e *Error) Error() string {
 	text := "database " + e.URL + ": " + e.Message
 	if e.Err != nil {
-		text += " (" + e.Err.Error() + ")"
+		// pgx tells of each host in a line of its own.
+		text += " (" + strings.Join(strings.Fields(e.Err.Error()), " ") + ")"
 	}
 	if e.Hint != "" {
 		text += "; " + e.Hint
@@ -140,6 +141,10 @@ func openError(url string, err error) error {
 	e := &Error{URL: Redacted(url), Err: err, Code: CodeBroken, Message: "it cannot be opened"}
 	var known *Error
 	var parsing *pgconn.ParseConfigError
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) {
+		e.Err = connecting
+	}
 	switch {
 	case errors.As(err, &known):
 		known.URL = e.URL

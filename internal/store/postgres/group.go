@@ -20,7 +20,7 @@ type group struct {
 
 // inGroup runs do in a group's transaction, and again when it got into another's way. do ends with [group.commit].
 func (s *Store) inGroup(do func(*group) error) error {
-	return s.bounded(context.Background(), func(ctx context.Context) error {
+	return bounded(context.Background(), s.timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
 			return s.withConn(ctx, s.commits, func(c *pgx.Conn) error {
 				g := &group{tx: tx{querier: c, ctx: ctx}, conn: c, tally: newTally()}

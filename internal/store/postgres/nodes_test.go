@@ -430,6 +430,53 @@ func TestTheSameHistoriesGiveTheSameOnBothDatabases(t *testing.T) {
 	}
 }
 
+// A group that needs to know nothing before it writes is sent as one, without a beginning and an end.
+func TestACallThatFailsLeavesNothingOfItsGroupBehind(t *testing.T) {
+	c := newCluster(t)
+	hook := c.webhook()
+	item, _ := c.item(hook.ID, store.Session{})
+	item.Attempts = append(item.Attempts, item.Attempts[0])
+	item.Attempts[1].ID = c.ids.New(c.now) // two open attempts of one event
+	if _, err := c.a.Accept(t.Context(), store.Accept{Now: c.now, Items: []store.AcceptItem{item}}); err == nil {
+		t.Fatal("it was accepted")
+	}
+	item.Attempts = item.Attempts[:1]
+	_, err := c.a.Accept(t.Context(), store.Accept{Now: c.now, Items: []store.AcceptItem{item}})
+	c.ok(err)
+	wantConsistent(t, c.a)
+}
+
+// Of many calls that share a group the one at fault is told so, and the others are stored.
+func TestOneCallAtFaultDoesNotSpoilItsGroup(t *testing.T) {
+	c := newCluster(t)
+	hook := c.webhook()
+	taken, _ := c.item(hook.ID, store.Session{})
+	_, err := c.a.Accept(t.Context(), store.Accept{Now: c.now, Items: []store.AcceptItem{taken}})
+	c.ok(err)
+	const callers = 50
+	errs := make([]error, callers)
+	var all sync.WaitGroup
+	for i := range errs {
+		item, _ := c.item(hook.ID, store.Session{})
+		if i%10 == 3 {
+			item = taken
+		}
+		all.Go(func() {
+			_, errs[i] = c.a.Accept(t.Context(), store.Accept{Now: c.now, Items: []store.AcceptItem{item}})
+		})
+	}
+	all.Wait()
+	for i, err := range errs {
+		if (err != nil) != (i%10 == 3) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	if n := c.total(hook.ID, ""); n != 1+callers*9/10 {
+		t.Errorf("%d entries", n)
+	}
+	wantConsistent(t, c.a)
+}
+
 // What others write may hold bytes that text of PostgreSQL does not take.
 func TestWhateverBytesOthersSendAreKept(t *testing.T) {
 	c := newCluster(t)

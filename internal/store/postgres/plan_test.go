@@ -40,6 +40,10 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		{"an event's attempts", listEvent, append([]any{hook, [16]byte(event)}, siblings...), 7, false},
 		{"what has become of an event", finishedOf, append([]any{[16]byte(event), hook}, siblings...), 7, false},
 		{"the event of an entry", eventOfLog, []any{hook, [16]byte(event)}, 1, false},
+		{"a claim", claimDue, []any{int64(1), hook, noon, 512, 1 << 20}, 14, false},
+		{"a record", takeHeld, []any{ids{l.webhooks[0]}, ids{event}, ints{1}}, 0, false},
+		{"what a retry has retried", findFailed, []any{ids{l.webhooks[0]}, ids{event}}, 14, false},
+		{"what a dead node held", freeHeld, []any{[]int64{1}}, 0, false},
 		{"webhooks that wait", backlog, []any{hook, 100}, 0, true},
 	}
 	for status := range wantKinds {

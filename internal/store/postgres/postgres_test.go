@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 
 	"carteiro/internal/store"
@@ -17,6 +19,14 @@ func TestPostgresPassesTheSuite(t *testing.T) {
 		t.Cleanup(func() { wantConsistent(t, s) })
 		return s
 	})
+}
+
+// Where very many attempts are open, pages are put together by the database.
+func TestListsOfVeryManyOpenAttemptsPassTheSuite(t *testing.T) {
+	defer func(n int) { manyOpen = n }(manyOpen)
+	manyOpen = 2
+	template := emptyTemplate(t)
+	storetest.Run(t, func(t *testing.T) store.Store { return openURL(t, postgrestest.Database(t, template)) }, "logs")
 }
 
 // emptyTemplate makes a database with nothing in it but the layout, and gives its URL.
@@ -76,8 +86,21 @@ const hourOfID = `('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::b
 
 func wantConsistent(t testing.TB, s *Store) {
 	t.Helper()
+	wantNoFaults(t, s, slices.Collect(maps.Keys(faults))...)
+}
+
+// wantCounts is wantConsistent but for what lies in the rest.
+func wantCounts(t testing.TB, s *Store) {
+	t.Helper()
+	wantNoFaults(t, s, "counts are the finished attempts", "totals are the sums of counts", "no count is without its total",
+		"no open attempt is without its total", "open totals are the open attempts", "attempts have their event", "who holds is there")
+}
+
+func wantNoFaults(t testing.TB, s *Store, whats ...string) {
+	t.Helper()
 	err := s.inTx(context.Background(), func(tx *tx) error {
-		for what, sql := range faults {
+		for _, what := range whats {
+			sql := faults[what]
 			n := 0
 			if err := tx.row(`SELECT count(*) FROM (` + sql + `) faults`)(&n); err != nil {
 				return err

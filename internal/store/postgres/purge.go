@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"carteiro"
 	"carteiro/internal/store"
 )
@@ -13,6 +15,9 @@ const (
 	purgeKeys = `DELETE FROM idempotency WHERE (environment_id, key) IN
 		(SELECT environment_id, key FROM idempotency WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`
 )
+
+// purgeWithin is how long the dropping of a day may take, at most.
+const purgeWithin = 5 * time.Minute
 
 // Purge implements [store.Queue]. It drops whole days, one a call, and makes those to come.
 func (s *Store) Purge(ctx context.Context, p store.Purge) (more bool, err error) {
@@ -27,14 +32,15 @@ func (s *Store) Purge(ctx context.Context, p store.Purge) (more bool, err error)
 	if err != nil {
 		return false, err
 	}
-	more, err = s.purgeDay(ctx, dayAt(p.Before))
+	// Today and the days ahead stay, whatever is asked for: they would only be made again.
+	more, err = s.purgeDay(ctx, min(dayAt(p.Before), dayAt(p.Now)))
 	return more || keys >= p.Limit, err
 }
 
 // purgeDay drops the oldest day before another, and says whether there may be more.
 func (s *Store) purgeDay(ctx context.Context, before int64) (more bool, err error) {
 	var dropped int64
-	err = s.inTx(ctx, func(t *tx) error {
+	err = s.transact(ctx, purgeWithin, pgx.TxOptions{}, func(t *tx) error {
 		dropped, more = 0, false
 		if _, err := t.run(lockDaysOf, lockSpace, lockDays); err != nil {
 			return err

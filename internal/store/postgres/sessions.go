@@ -29,10 +29,12 @@ func clock() time.Time { return time.Now() } //nolint:forbidigo // see above
 const clockTolerance = 250 * time.Millisecond
 
 // keepTime compares this node's clock with the database's, which answered now when it was asked. Nodes' clocks differ,
-// and a lease is a promise between two of them: it is kept in the database's time.
+// and a lease is a promise between two of them: it is kept in the database's time. An answer that was long under way
+// says nothing.
 func (s *Store) keepTime(asked, now time.Time) {
-	ahead := now.Sub(asked) - clock().Sub(asked)/2
-	if (ahead - time.Duration(s.ahead.Load())).Abs() > clockTolerance {
+	took := clock().Sub(asked)
+	ahead := now.Sub(asked) - took/2
+	if took < clockTolerance && (ahead-time.Duration(s.ahead.Load())).Abs() > clockTolerance {
 		s.ahead.Store(int64(ahead))
 	}
 }

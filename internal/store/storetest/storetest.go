@@ -4,13 +4,15 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 
 	"carteiro/internal/store"
 )
 
-// Run holds a database against the port. open gives an empty one that is closed when its test ends.
-func Run(t *testing.T, open func(t *testing.T) store.Store) {
+// Run holds a database against the port: all of it, or the named parts. open gives an empty one that is closed when its
+// test ends.
+func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 	for _, part := range []struct {
 		name    string
 		stories []story
@@ -28,6 +30,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"purge", purging},
 		{"histories", histories},
 	} {
+		if len(only) > 0 && !slices.Contains(only, part.name) {
+			continue
+		}
 		t.Run(part.name, func(t *testing.T) {
 			for _, s := range part.stories {
 				t.Run(s.name, func(t *testing.T) { s.tell(newWorld(t, open(t))) })

@@ -28,8 +28,8 @@ func Database(t testing.TB, template string) string {
 	if template != "" {
 		create += ` TEMPLATE ` + pgx.Identifier{nameOf(t, template)}.Sanitize()
 	}
-	run(t, server, create)
-	t.Cleanup(func() { run(t, server, `DROP DATABASE `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`) })
+	Run(t, server, create+` STRATEGY file_copy`) // quicker where nothing is synced
+	t.Cleanup(func() { Run(t, server, `DROP DATABASE `+pgx.Identifier{name}.Sanitize()+` WITH (FORCE)`) })
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
@@ -48,8 +48,8 @@ func nameOf(t testing.TB, database string) string {
 	return u.Path[1:]
 }
 
-// run runs one statement in a database of its own connection.
-func run(t testing.TB, database, sql string) {
+// Run runs statements in the database that a URL names.
+func Run(t testing.TB, database, sql string) {
 	t.Helper()
 	ctx := context.Background() // also once the test's own has ended
 	c, err := pgx.Connect(ctx, database)
