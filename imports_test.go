@@ -67,6 +67,9 @@ var house = map[string]room{
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
 	},
+	"deploy": {
+		tests: edges{"internal/config": "nodes are configured by what there is"},
+	},
 	"internal/api": {
 		imports: edges{
 			"/":                  vocabulary,
