@@ -96,6 +96,7 @@ var house = map[string]room{
 			"internal/directory":      "wires it",
 			"internal/dispatch":       "wires it",
 			"internal/egress":         "wires it",
+			"internal/front":          "wires it",
 			"internal/maintenance":    "wires it",
 			"internal/payload":        "wires it",
 			"internal/publish":        "wires it",
@@ -145,6 +146,7 @@ var house = map[string]room{
 		},
 	},
 	"internal/egress": {},
+	"internal/front":  {},
 	"internal/maintenance": {
 		imports: edges{
 			"/":              vocabulary,

@@ -81,11 +81,16 @@ func main() {
 	}
 }
 
-// tuneCollector lets the heap grow to three times what is alive before it is collected, which takes a twentieth less
-// processor time an event. Whoever sets GOGC knows better.
+// calmHeap is up to how large, in bytes, memory may grow before it is collected more often again.
+const calmHeap = 1 << 30
+
+// tuneCollector lets the heap grow to five times what is alive before it is collected, which takes a twelfth less
+// processor time an event than twice would; most of the time some 20 MB are alive. A server that holds much, as one does that
+// is sent large payloads, must not take five times that. Whoever sets GOGC or GOMEMLIMIT knows better.
 func tuneCollector() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(calmHeap)
 	}
 }
 

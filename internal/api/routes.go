@@ -30,8 +30,17 @@ const (
 	publishing               // whoever has a token; not counted
 )
 
+// base is what the paths of the API begin with.
+const base = "/api/v1"
+
+// Publishes says whether a request puts events in, by its method and path. Those are the calls that come by the thousand;
+// their handlers need no context and answer with one body.
+func Publishes(method, path string) bool {
+	return method == http.MethodPost && strings.HasPrefix(path, base+"/") &&
+		(strings.HasSuffix(path, "/events") || path == base+"/events/batch")
+}
+
 func (s *server) routes() {
-	const base = "/api/v1"
 	s.handle("/", open, nil)
 	s.handle("/readyz", open, methods{"GET": s.ready})
 	s.handle("/openapi.yaml", open, methods{"GET": s.document})

@@ -17,6 +17,7 @@ import (
 	"carteiro/internal/directory"
 	"carteiro/internal/dispatch"
 	"carteiro/internal/egress"
+	"carteiro/internal/front"
 	"carteiro/internal/maintenance"
 	"carteiro/internal/publish"
 	"carteiro/internal/send"
@@ -45,7 +46,7 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
 	http       *http.Server
-	listener   net.Listener
+	front      *front.Listener // before http; nil until Start
 
 	background context.Context // of what runs beside the server
 	end        context.CancelFunc
@@ -164,10 +165,14 @@ func DatabaseName(d config.Database) string {
 
 // Start listens, takes up what was left open, and serves. After an error the app is to be stopped all the same.
 func (a *App) Start(ctx context.Context) (err error) {
-	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
 	}
+	a.front = front.New(listener, front.Config{
+		Handler: a.http.Handler, Takes: api.Publishes,
+		IdleTimeout: idleTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, Logger: a.logger,
+	})
 	if err := a.dispatcher.Start(ctx); err != nil {
 		return fmt.Errorf("cannot join the database: %w", err)
 	}
@@ -176,7 +181,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 		a.running.Go(func() { shared.Listen(a.background, a.hear) })
 	}
 	a.running.Go(func() {
-		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := a.http.Serve(a.front); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- err
 		}
 	})
@@ -190,7 +195,7 @@ func (a *App) hear(h store.Hint) {
 }
 
 // Addr is the address that the server listens on, once started.
-func (a *App) Addr() string { return a.listener.Addr().String() }
+func (a *App) Addr() string { return a.front.Addr().String() }
 
 // Store is the server's database, for what is done beside the API.
 func (a *App) Store() store.Store { return a.store }
@@ -202,11 +207,11 @@ func (a *App) Failed() <-chan error { return a.failed }
 // not sent by then is sent after the next start.
 func (a *App) Stop(ctx context.Context) error {
 	var faults []error
-	if a.listener != nil {
+	if a.front != nil {
+		faults = append(faults, a.front.Shutdown(ctx))
 		if err := a.http.Shutdown(ctx); err != nil {
 			faults = append(faults, a.http.Close())
 		}
-		_ = a.listener.Close() // closed already, unless Start failed half way
 	}
 	a.dispatcher.Stop(ctx)
 	a.end()

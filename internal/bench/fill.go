@@ -63,13 +63,11 @@ func (f *filling) register(ctx context.Context, db store.Store) (err error) {
 		return err
 	}
 	for range 1 + otherWebhooks {
-		w := webhook(f.ids.New(began), f.owner, nowhere, began)
-		f.webhooks = append(f.webhooks, w.ID)
-		if err := db.CreateWebhook(ctx, w); err != nil {
-			return err
-		}
+		f.webhooks = append(f.webhooks, f.ids.New(began))
 	}
-	return nil
+	return inParallel(ctx, connections, len(f.webhooks), func(ctx context.Context, i int) error {
+		return db.CreateWebhook(ctx, webhook(f.webhooks[i], f.owner, nowhere, began))
+	})
 }
 
 // events is how many are needed: each is for the webhook that is read, for one of the others, or for both, in turn.

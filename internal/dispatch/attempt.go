@@ -73,11 +73,7 @@ func (l *lane) learn(o *carteiro.Outcome) {
 // attempt makes one attempt and hands its outcome to the recorder. It gives nil when the attempt was given up: the
 // store then still has it as open, and it is sent again once the session has ended.
 func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store.Session) *carteiro.Outcome {
-	if !d.awaitLease(session) {
-		d.drop(delivery)
-		return nil
-	}
-	webhook, ok := d.webhookNow(delivery.WebhookID)
+	webhook, ok := d.clearToSend(delivery.WebhookID, session)
 	if !ok {
 		d.drop(delivery)
 		return nil
@@ -92,6 +88,23 @@ func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store
 	}
 	d.results <- d.judge(delivery, webhook, outcome, session)
 	return outcome
+}
+
+// clearToSend waits until this node may send what the session holds, and gives the webhook as it is then; nil when it is
+// gone. Reading it may take its time, so that the lease is looked at once more at the end: what is left between that look
+// and the request is all that a node which is paused there can send of what it has lost.
+func (d *Dispatcher) clearToSend(webhook carteiro.ID, session store.Session) (w *carteiro.Webhook, ok bool) {
+	_, ok = d.awaitLease(session)
+	for ok {
+		if w, ok = d.webhookNow(webhook); !ok {
+			break
+		}
+		var waited bool
+		if waited, ok = d.awaitLease(session); ok && !waited {
+			return w, true
+		}
+	}
+	return nil, false
 }
 
 // unsendable is the outcome of an attempt whose webhook must not be sent to any more; nil when it may be.

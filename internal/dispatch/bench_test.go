@@ -41,7 +41,8 @@ type webhooks map[carteiro.ID]*carteiro.Webhook
 func (w webhooks) Webhook(_ context.Context, id carteiro.ID) (*carteiro.Webhook, error) {
 	return w[id], nil
 }
-func (webhooks) Forget(*carteiro.Webhook)   {}
+func (webhooks) Forget(*carteiro.Webhook) {}
+
 func (webhooks) AtLeast(carteiro.ID, int64) {}
 
 // delivered is the sender of receivers that answer at once.

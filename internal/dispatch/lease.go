@@ -25,7 +25,7 @@ func (d *Dispatcher) leaseFrom(now time.Time) {
 	d.leased.Broadcast()
 }
 
-// runs says whether the lease runs. The monotonic clock stands still while a machine is suspended, and the other one can
+// leaseRuns says whether the lease runs. The monotonic clock stands still while a machine is suspended, and the other one can
 // be set back: both must agree. The mutex is held.
 func (d *Dispatcher) leaseRuns() bool {
 	now := time.Now()
@@ -34,13 +34,14 @@ func (d *Dispatcher) leaseRuns() bool {
 
 // awaitLease waits until this node may send what the session holds: its lease runs and outcomes can be recorded.
 // Not ok means that it never may again: the session is over, or the dispatcher is stopping.
-func (d *Dispatcher) awaitLease(session store.Session) bool {
+func (d *Dispatcher) awaitLease(session store.Session) (waited, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for d.session == session && d.stopping.Err() == nil && (d.failing || !d.leaseRuns()) {
+		waited = true
 		d.leased.Wait()
 	}
-	return d.session == session && d.stopping.Err() == nil
+	return waited, d.session == session && d.stopping.Err() == nil
 }
 
 // hurry has the lease looked after soon.

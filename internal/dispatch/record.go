@@ -20,9 +20,17 @@ type result struct {
 	webhook *carteiro.Webhook
 }
 
+// While many results come, commits of them begin at least a pace apart: to record touches other pages of the database than
+// to accept, so that every commit that does both costs nearly twice as much. One that comes alone is recorded at once.
+const (
+	recordPace  = 4 * time.Millisecond
+	manyResults = 8
+)
+
 // record is the loop that commits results, as many at a time as have come while the last batch was committed.
 func (d *Dispatcher) record() {
 	for first := range d.results {
+		begun := time.Now()
 		batch := append(make([]result, 0, 64), first)
 		for len(batch) < maxRecordBatch {
 			select {
@@ -36,6 +44,9 @@ func (d *Dispatcher) record() {
 			break
 		}
 		d.recordBatch(batch)
+		if len(batch) >= manyResults && len(d.results) < maxRecordBatch/2 {
+			pause(d.recording, recordPace-time.Since(begun))
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func (g *Guard) checkHost(u *url.URL) error {
 		}
 		return g.Allow(addr)
 	}
-	host, err := asciiHost(host)
+	host, err := ASCIIHost(host)
 	if err != nil {
 		return err
 	}
@@ -102,9 +102,10 @@ func (g *Guard) checkIPv4(host, name string) error {
 	return nil
 }
 
-// asciiHost gives the host in lower case and ASCII, as net/http will dial it: full-width digits and letters,
-// ideographic full stops and their like become what they look like.
-func asciiHost(host string) (string, error) {
+// ASCIIHost gives a host in lower case and ASCII, as it is to be dialled: full-width digits and letters, ideographic full
+// stops and their like become what they look like (UTS 46), and names of other letters Punycode. It fails with
+// [ErrInvalidURL].
+func ASCIIHost(host string) (string, error) {
 	if isASCII(host) {
 		return strings.ToLower(host), nil
 	}

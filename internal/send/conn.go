@@ -62,7 +62,7 @@ func (c *conn) exchange(
 		r.Reset(nil) // the pool must not keep the connection
 		readers.Put(r)
 	}()
-	response, err := c.readHead(r)
+	response, err := c.readHead(r) //nolint:bodyclose // closing it would read on; the connection is what is closed
 	if err != nil {
 		return false, out.or(err)
 	}

@@ -29,7 +29,8 @@ func (s *Sender) request(t *Target, d *carteiro.Delivery, body []byte, now time.
 	r := request{wire: buffers.Get().(*[]byte), shown: make(http.Header, len(t.shown)+own)}
 	maps.Copy(r.shown, t.shown)
 	values := make([]string, 0, own)
-	wire := append((*r.wire)[:0], t.head...)
+	wire := (*r.wire)[:0]
+	wire = append(wire, t.head...)
 	set := func(name, value string) {
 		values = append(values, value)
 		r.shown[name] = values[len(values)-1 : len(values) : len(values)]

@@ -10,8 +10,10 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strings"
 
 	"carteiro"
+	"carteiro/internal/egress"
 	"carteiro/internal/payload"
 	"carteiro/internal/signature"
 
@@ -62,16 +64,16 @@ func (t *Target) compileHead() error {
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
-	host, err := httpguts.PunycodeHostPort(u.Host)
+	name, err := egress.ASCIIHost(u.Hostname())
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
-	u.Host = host
+	u.Host = strings.TrimSuffix(net.JoinHostPort(name, u.Port()), ":")
 	if t.origin, err = originOf(u); err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
 	t.head = fmt.Appendf(nil, "%s %s HTTP/1.1\r\n", t.webhook.HTTPMethod, u.RequestURI())
-	t.head = appendHeader(t.head, "Host", host)
+	t.head = appendHeader(t.head, "Host", u.Host)
 	var sent http.Header
 	sent, t.shown = fixedHeaders(t.webhook)
 	for _, name := range slices.Sorted(maps.Keys(sent)) {

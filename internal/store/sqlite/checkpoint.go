@@ -12,11 +12,11 @@ import (
 // log begin anew, and beside a busy writer there is always something new: so the writer itself copies what has come
 // meanwhile, which is little, in a moment between two commits.
 const (
-	// checkpointAfter is how many statements may have written between two checkpoints: some 16 MiB of log.
-	checkpointAfter = 8000
+	// checkpointAfter is how many statements may have written between two checkpoints: some 64 MiB of log.
+	checkpointAfter = 32000
 	// maxLogPages is how long the log may grow when there is always someone who still reads of it. Past it those who want
 	// to read wait until the log is copied.
-	maxLogPages = 8000
+	maxLogPages = 16000
 )
 
 // checkpointer copies the log into the database while others commit.
