@@ -59,7 +59,7 @@ func appendValue(b []byte, v reflect.Value) []byte {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return binary.AppendUvarint(b, v.Uint())
 	case reflect.String:
-		return append(binary.AppendUvarint(b, uint64(v.Len())), v.String()...)
+		return append(binary.AppendUvarint(b, uint64(len(v.String()))), v.String()...)
 	case reflect.Pointer:
 		if v.IsNil() {
 			return append(b, 0)
@@ -71,7 +71,7 @@ func appendValue(b []byte, v reflect.Value) []byte {
 		if v.IsNil() {
 			return append(b, 0)
 		}
-		b = binary.AppendUvarint(b, uint64(v.Len())+1)
+		b = binary.AppendVarint(b, int64(v.Len())+1)
 		if v.Kind() == reflect.Map {
 			return appendEntries(b, v)
 		}

@@ -63,7 +63,7 @@ type SectionReport struct {
 // fails with [store.ErrConflict] when the target is neither empty nor the part of this copy that is done, and with
 // [ErrDiffer] when both sides turn out to differ; the target stays marked as unfinished then.
 func (m Move) Run(ctx context.Context) (*Report, error) {
-	began := time.Now() //nolint:forbidigo // how long it takes is for people to read
+	began := time.Now()
 	reached, err := m.To.BeginImport(ctx, m.Source)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
