@@ -33,7 +33,7 @@ func TestEverythingIsMovedToPostgreSQLThoughTheCopyIsKilled(t *testing.T) {
 	h := newHouse(t, "--allow-private-networks", "--rate-limit", "0", "--retry-schedule", "1h").start()
 	agent := h.agent()
 	hooks := []client.Webhook{h.webhook(agent, works.URL, 3), h.webhook(agent, fails.URL, 3)}
-	const events = 1500
+	const events = 600
 	h.publishMany(agent, events/2)
 	h.publishMany(agent, events/2)
 	for i, status := range []string{client.StatusSuccess, client.StatusRetrying} {
