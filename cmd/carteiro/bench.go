@@ -41,7 +41,9 @@ type benchThroughput struct {
 }
 
 // Validate keeps out what cannot be measured.
-func (c *benchThroughput) Validate() error { return positive(c.Nodes, c.Rounds, c.Events, c.Size, c.Seconds) }
+func (c *benchThroughput) Validate() error {
+	return positive(c.Nodes, c.Rounds, c.Events, c.Size, c.Seconds)
+}
 
 // Run measures.
 func (c *benchThroughput) Run(ctx context.Context) error {
