@@ -62,9 +62,13 @@ var house = map[string]room{
 			"internal/bench":        "the bench verb",
 			"internal/config":       "flags and environment variables",
 			"internal/demo":         "serve --demo",
+			"internal/move":         "the migrate verb",
 			"internal/store":        "environments are made beside the API",
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
+	},
+	"deploy": {
+		tests: edges{"internal/config": "nodes are configured by what there is"},
 	},
 	"internal/api": {
 		imports: edges{
@@ -165,6 +169,13 @@ var house = map[string]room{
 			"internal/store": "purges and recounts",
 		},
 		tests: edges{
+			"internal/store/sqlite": realStore,
+		},
+	},
+	"internal/move": {
+		imports: edges{"internal/store": "exports from one and imports into the other"},
+		tests: edges{
+			"/":                     vocabulary,
 			"internal/store/sqlite": realStore,
 		},
 	},

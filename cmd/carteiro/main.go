@@ -22,6 +22,8 @@ var version = "dev"
 type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
+	Migrate     migrateCommand     `cmd:"" help:"Copy everything from one database into another."`
+	Ready       readyCommand       `cmd:"" help:"Ask a running server whether it is ready."`
 	Bench       benchCommand       `cmd:"" help:"Measure this machine and the server on it."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
