@@ -66,11 +66,14 @@ var house = map[string]room{
 			"internal/demo":         "serve --demo",
 			"internal/sample":       "the trigger verb",
 			"internal/docs":         "the docs verb",
+			"internal/move":         "the migrate verb",
 			"internal/store":        "environments are made beside the API",
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
 	},
-	"deploy": {},
+	"deploy": {
+		tests: edges{"internal/config": "nodes are configured by what there is"},
+	},
 	"internal/api": {
 		imports: edges{
 			"/":                  vocabulary,
@@ -202,6 +205,13 @@ var house = map[string]room{
 			"internal/store": "purges and recounts",
 		},
 		tests: edges{
+			"internal/store/sqlite": realStore,
+		},
+	},
+	"internal/move": {
+		imports: edges{"internal/store": "exports from one and imports into the other"},
+		tests: edges{
+			"/":                     vocabulary,
 			"internal/store/sqlite": realStore,
 		},
 	},

@@ -33,6 +33,7 @@ type benchDatabase struct {
 type benchThroughput struct {
 	benchOutput
 	benchDatabase
+	Nodes   int `help:"Servers that share the database, which must be PostgreSQL if there are several." default:"1"`
 	Rounds  int `help:"Rounds of each measurement." default:"5"`
 	Events  int `help:"Deliveries a round." default:"20000"`
 	Size    int `help:"Bytes of payload." default:"500"`
@@ -40,12 +41,14 @@ type benchThroughput struct {
 }
 
 // Validate keeps out what cannot be measured.
-func (c *benchThroughput) Validate() error { return positive(c.Rounds, c.Events, c.Size, c.Seconds) }
+func (c *benchThroughput) Validate() error {
+	return positive(c.Nodes, c.Rounds, c.Events, c.Size, c.Seconds)
+}
 
 // Run measures.
 func (c *benchThroughput) Run(ctx context.Context) error {
 	report, err := bench.Throughput{
-		Database: c.Database, Rounds: c.Rounds, Events: c.Events, Size: c.Size, Seconds: c.Seconds, Log: os.Stderr,
+		Database: c.Database, Nodes: c.Nodes, Rounds: c.Rounds, Events: c.Events, Size: c.Size, Seconds: c.Seconds, Log: os.Stderr,
 	}.Run(ctx)
 	return c.print(report, err)
 }

@@ -26,6 +26,8 @@ type commands struct {
 	Trigger     triggerCommand     `cmd:"" help:"Publish a sample of an event, to try a receiver."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`
 	Restore     restoreCommand     `cmd:"" help:"Make the SQLite database from a backup."`
+	Migrate     migrateCommand     `cmd:"" help:"Copy everything from one database into another."`
+	Ready       readyCommand       `cmd:"" help:"Ask a running server whether it is ready."`
 	Bench       benchCommand       `cmd:"" help:"Measure this machine and the server on it."`
 	Version     versionCommand     `cmd:"" help:"Print the version, and what it was built from."`
 

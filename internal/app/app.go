@@ -177,21 +177,37 @@ func newIngest(ctx context.Context, sources []config.Source, s store.Store, inta
 	return ingest.New(sources, environments, intake, logger)
 }
 
-// How a database is opened.
+// Use is what a database is opened for.
+type Use int
+
+// The uses.
 const (
-	Exclusive = false // by the server
-	Shared    = true  // by a command, also beside a running server
+	Exclusive  Use = iota // by the server
+	Shared                // by a command, also beside a running server
+	MoveSource            // to be copied, which is there and has no server
+	MoveTarget            // to be copied into
 )
 
-// commandConnections is how many connections a command opens, which does one thing at a time.
-const commandConnections = 4
+const (
+	// commandConnections is how many connections a command opens, which does one thing at a time.
+	commandConnections = 4
+	// moveTimeout bounds one call of a copy, which may count millions of rows.
+	moveTimeout = 10 * time.Minute
+)
 
 // OpenStore opens the database that the configuration names, creating or migrating it. Its errors speak to the operator.
-func OpenStore(ctx context.Context, d config.Database, shared bool) (store.Store, error) {
+func OpenStore(ctx context.Context, d config.Database, use Use) (store.Store, error) {
+	moving := use == MoveSource || use == MoveTarget
 	if d.Postgres() {
-		opts := postgres.Options{Shared: shared, Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout}
-		if shared {
+		opts := postgres.Options{
+			Shared: use == Shared, Moving: moving, Existing: use == MoveSource,
+			Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout,
+		}
+		if use != Exclusive {
 			opts.Connections = commandConnections
+		}
+		if moving {
+			opts.Timeout = moveTimeout
 		}
 		return openStore(postgres.Open(ctx, d.Database, opts))
 	}
@@ -199,7 +215,7 @@ func OpenStore(ctx context.Context, d config.Database, shared bool) (store.Store
 	if err != nil {
 		return nil, err
 	}
-	return openStore(sqlite.Open(ctx, file, sqlite.Options{Shared: shared}))
+	return openStore(sqlite.Open(ctx, file, sqlite.Options{Shared: use == Shared, Moving: moving, Existing: use == MoveSource}))
 }
 
 // openStore gives a nil interface for a store that could not be opened.

@@ -101,7 +101,7 @@ func (l Backlog) queue(ctx context.Context, b *bench, url string) (perSecond flo
 		if n := done.Add(batchSize); n%100_000 == 0 {
 			_, _ = fmt.Fprintf(l.Log, "\rqueued: %d of %d", n, l.Attempts)
 		}
-		return b.postBatch(ctx, batch(always(agents[i%l.Dead]), i*batchSize, batchSize, b.size), batchSize)
+		return b.postBatch(ctx, b.server, batch(always(agents[i%l.Dead]), i*batchSize, batchSize, b.size), batchSize)
 	})
 	_, _ = fmt.Fprintln(l.Log)
 	return float64(l.Attempts) / time.Since(began).Seconds(), err

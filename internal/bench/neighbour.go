@@ -112,7 +112,7 @@ func (n Neighbour) fillBacklogs(ctx context.Context, b *bench, url string) error
 			return err
 		}
 		body := batch(always(agent), 0, batchSize, b.size)
-		err = inParallel(ctx, 4, n.Backlog/batchSize, func(ctx context.Context, _ int) error { return b.postBatch(ctx, body, batchSize) })
+		err = inParallel(ctx, 4, n.Backlog/batchSize, func(ctx context.Context, _ int) error { return b.postBatch(ctx, b.server, body, batchSize) })
 		if err != nil {
 			return err
 		}

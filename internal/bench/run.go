@@ -23,6 +23,7 @@ type bench struct {
 	log    io.Writer
 
 	server   *server
+	others   []*server // further nodes on the same database
 	receiver *receiver
 	load     *load
 	next     int // number of the next event
@@ -44,8 +45,41 @@ func (b *bench) start(ctx context.Context, s *site, settings ...string) (err err
 	return err
 }
 
+// startOthers starts further nodes, so that there are so many.
+func (b *bench) startOthers(ctx context.Context, s *site, nodes int) error {
+	for len(b.others) < nodes-1 {
+		other, err := startServer(ctx, s.url)
+		if err != nil {
+			return fmt.Errorf("node %d: %w", len(b.others)+2, err)
+		}
+		b.others = append(b.others, other)
+	}
+	return nil
+}
+
+// node gives the server that the nth request goes to.
+func (b *bench) node(n int) *server {
+	if n %= len(b.others) + 1; n > 0 {
+		return b.others[n-1]
+	}
+	return b.server
+}
+
+// usage is that of all nodes; the peaks of their memory are added.
+func (b *bench) usage() (sum usage) {
+	for n := range len(b.others) + 1 {
+		u := b.node(n).usage()
+		sum.cpu += u.cpu
+		sum.peakMemory += u.peakMemory
+	}
+	return sum
+}
+
 // end stops what runs. It may be called twice.
 func (b *bench) end() {
+	for _, other := range b.others {
+		_ = other.stop()
+	}
 	_ = b.server.stop()
 	_ = b.receiver.close()
 }
@@ -53,8 +87,10 @@ func (b *bench) end() {
 // finish stops the server, which then has sent all that it will ever send, and sees whether anything came twice after
 // its round. It gives the bytes that a delivery takes on disk.
 func (b *bench) finish(bytes func() int64, before int64) (disk float64, err error) {
-	if err := b.server.stop(); err != nil {
-		return 0, fmt.Errorf("stopping the server: %w", err)
+	for n := range len(b.others) + 1 {
+		if err := b.node(n).stop(); err != nil {
+			return 0, fmt.Errorf("stopping the server: %w", err)
+		}
 	}
 	if after := bytes(); after > 0 && b.made > 0 {
 		disk = float64(after-before) / float64(b.made)
@@ -142,7 +178,7 @@ func (b *bench) warmUp(ctx context.Context, modes []mode) error {
 
 func (b *bench) publishOne(ctx context.Context, r *round, agent string, n int) error {
 	r.sent(n)
-	return b.load.post(ctx, b.server.url+"/api/v1/agents/"+agent+"/events", b.load.header(), single(n, b.size), nil)
+	return b.load.post(ctx, b.node(n).url+"/api/v1/agents/"+agent+"/events", b.load.header(), single(n, b.size), nil)
 }
 
 func (b *bench) publishBatch(ctx context.Context, r *round, agent func(int) string, first, count int) error {
@@ -150,12 +186,12 @@ func (b *bench) publishBatch(ctx context.Context, r *round, agent func(int) stri
 	for n := first; n < first+count; n++ {
 		r.sent(n)
 	}
-	return b.postBatch(ctx, body, count)
+	return b.postBatch(ctx, b.node(first/batchSize), body, count)
 }
 
-func (b *bench) postBatch(ctx context.Context, body []byte, count int) error {
+func (b *bench) postBatch(ctx context.Context, to *server, body []byte, count int) error {
 	var answer struct{ Data struct{ Accepted int } }
-	if err := b.load.post(ctx, b.server.url+"/api/v1/events/batch", b.load.header(), body, &answer); err != nil {
+	if err := b.load.post(ctx, to.url+"/api/v1/events/batch", b.load.header(), body, &answer); err != nil {
 		return err
 	}
 	if answer.Data.Accepted != count {
@@ -187,7 +223,7 @@ func (b *bench) expect(n, paths int) (r *round, first int) {
 func (b *bench) through(ctx context.Context, m mode) (measurement, error) {
 	n := max(1, b.events/m.fanOut/batchSize) * batchSize
 	r, first := b.expect(n, m.fanOut)
-	before := b.server.usage()
+	before := b.usage()
 	if err := m.publish(ctx, b, m, r, first, n); err != nil {
 		return measurement{}, err
 	}
@@ -200,7 +236,7 @@ func (b *bench) through(ctx context.Context, m mode) (measurement, error) {
 		deliveries: n * m.fanOut,
 		took:       time.Duration(r.lastAt.Load()),
 		publishing: published,
-		cpu:        b.server.usage().cpu - before.cpu,
+		cpu:        b.usage().cpu - before.cpu,
 		latencies:  r.latencies(),
 	}, r.check()
 }
@@ -242,7 +278,7 @@ func (b *bench) postRaw(ctx context.Context, r *round, n int) error {
 // atRate measures n events that are sent one by one, so many a second.
 func (b *bench) atRate(ctx context.Context, rate, n int, send func(ctx context.Context, r *round, n int) error) (measurement, error) {
 	r, first := b.expect(n, 1)
-	before := b.server.usage()
+	before := b.usage()
 	if err := atRate(ctx, rate, n, func(ctx context.Context, i int) error { return send(ctx, r, first+i) }); err != nil {
 		return measurement{}, err
 	}
@@ -250,6 +286,6 @@ func (b *bench) atRate(ctx context.Context, rate, n int, send func(ctx context.C
 		return measurement{}, err
 	}
 	return measurement{
-		deliveries: n, took: time.Since(r.began), cpu: b.server.usage().cpu - before.cpu, latencies: r.latencies(),
+		deliveries: n, took: time.Since(r.began), cpu: b.usage().cpu - before.cpu, latencies: r.latencies(),
 	}, r.check()
 }

@@ -9,6 +9,7 @@ import (
 // Throughput is what the main benchmark is told.
 type Throughput struct {
 	Database string // empty: a temporary SQLite file
+	Nodes    int    // servers that share the database, and the requests; 0 is 1
 	Rounds   int
 	Events   int // deliveries a round
 	Size     int // bytes of payload
@@ -26,6 +27,7 @@ type Report struct {
 	Rounds       int     `json:"rounds"`
 	PayloadBytes int     `json:"payload_bytes"`
 	Connections  int     `json:"connections"`
+	Nodes        int     `json:"nodes"`
 	Rates
 	Calm       Calm  `json:"at_200_events_per_second"`
 	PeakMemory int64 `json:"server_peak_memory_bytes"`
@@ -68,6 +70,9 @@ func (t Throughput) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	defer b.end()
+	if err := b.startOthers(ctx, s, t.Nodes); err != nil {
+		return nil, err
+	}
 	modes, err := b.threeModes(ctx)
 	if err != nil {
 		return nil, err
@@ -76,7 +81,7 @@ func (t Throughput) Run(ctx context.Context) (*Report, error) {
 	if err := b.warmUp(ctx, modes); err != nil {
 		return nil, err
 	}
-	report := &Report{Machine: thisMachine(s.url), Events: t.Events, Rounds: t.Rounds, PayloadBytes: t.Size, Connections: connections}
+	report := &Report{Machine: thisMachine(s.url), Events: t.Events, Rounds: t.Rounds, PayloadBytes: t.Size, Connections: connections, Nodes: max(1, t.Nodes)}
 	for i := range t.Rounds {
 		_, _ = fmt.Fprintf(t.Log, "round %d of %d: ", i+1, t.Rounds)
 		if err := report.measure(ctx, b, modes); err != nil {
@@ -86,7 +91,7 @@ func (t Throughput) Run(ctx context.Context) (*Report, error) {
 			return nil, fmt.Errorf("at %d events a second: %w", calmRate, err)
 		}
 	}
-	report.PeakMemory = b.server.usage().peakMemory
+	report.PeakMemory = b.usage().peakMemory
 	report.Disk, err = b.finish(s.bytes, before)
 	return report, err
 }
@@ -111,8 +116,8 @@ func (c *Calm) measure(ctx context.Context, b *bench, agent func(int) string, se
 
 // Text writes the report for people.
 func (r *Report) Text(w io.Writer) error {
-	_, _ = fmt.Fprintf(w, "%d rounds of %s deliveries, payloads of %d bytes; %s; median (least to most):\n\n",
-		r.Rounds, count(r.Events), r.PayloadBytes, r.Machine)
+	_, _ = fmt.Fprintf(w, "%d rounds of %s deliveries, payloads of %d bytes; %s%s; median (least to most):\n\n",
+		r.Rounds, count(r.Events), r.PayloadBytes, r.Machine, nodes(r.Nodes))
 	if err := r.Rates.Text(w); err != nil {
 		return err
 	}
@@ -128,6 +133,14 @@ func (r *Report) Text(w io.Writer) error {
 	_, err = fmt.Fprintf(w, "\nCPU of the server at that rate: %s a delivery. Peak memory of the server over all of it: %s.%s\n",
 		r.Calm.CPUPerDelivery.write(" µs"), size(r.PeakMemory), onDisk(" On disk: %s a delivery.", r.Disk))
 	return err
+}
+
+// nodes says how many there are, where there is more than one.
+func nodes(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(", %d nodes", n)
 }
 
 // onDisk says what something takes on disk, and nothing where that cannot be told.

@@ -191,7 +191,10 @@ func (d *Dispatcher) drop(delivery *carteiro.Delivery) {
 // forget gives back a delivery's memory and lets go of whoever waits for it. The mutex is held.
 func (d *Dispatcher) forget(delivery *carteiro.Delivery) {
 	l := d.lane(delivery.WebhookID)
-	delete(d.inHand, delivery.ID)
+	// What a lost session sent comes to its end while the attempt may be held again, as another delivery.
+	if d.inHand[delivery.ID] == delivery {
+		delete(d.inHand, delivery.ID)
+	}
 	d.hold(l, -len(delivery.Event.Payload)-deliveryOverhead)
 	d.settle(l)
 	if waiter, ok := d.waiters[delivery.ID]; ok {

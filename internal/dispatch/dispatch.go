@@ -99,10 +99,10 @@ type Dispatcher struct {
 	heldBytes  int
 	session    store.Session
 	leaseUntil time.Time
-	failing    bool                     // outcomes cannot be recorded at present
-	leased     *sync.Cond               // one of the three above has changed, or the dispatcher is stopping
-	inHand     map[carteiro.ID]struct{} // the attempts that are held and known of: queued, in flight or being recorded
-	doubtUntil time.Time                // the session may hold more than is known of until then; see Doubt
+	failing    bool                               // outcomes cannot be recorded at present
+	leased     *sync.Cond                         // one of the three above has changed, or the dispatcher is stopping
+	inHand     map[carteiro.ID]*carteiro.Delivery // the attempts that are held and known of: queued, in flight or being recorded
+	doubtUntil time.Time                          // the session may hold more than is known of until then; see Doubt
 	waiters    map[carteiro.ID]chan<- *carteiro.Outcome
 }
 
@@ -122,7 +122,7 @@ func New(c Config) *Dispatcher {
 		wake:    make(chan struct{}, 1),
 		beat:    make(chan struct{}, 1),
 		scan:    make(chan struct{}, 1),
-		inHand:  make(map[carteiro.ID]struct{}),
+		inHand:  make(map[carteiro.ID]*carteiro.Delivery),
 		claims:  make(chan struct{}, maxClaims),
 		results: make(chan result, maxRecordBatch),
 		lanes:   make(map[carteiro.ID]*lane),
@@ -266,7 +266,7 @@ func (d *Dispatcher) Take(session store.Session, deliveries []*carteiro.Delivery
 			d.arm(l)
 			continue
 		}
-		d.inHand[delivery.ID] = struct{}{}
+		d.inHand[delivery.ID] = delivery
 		if urgent {
 			l.queue.pushFront(delivery)
 		} else {
@@ -302,7 +302,7 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 		return nil, store.ErrLeaseLost
 	}
 	d.waiters[delivery.ID] = outcome
-	d.inHand[delivery.ID] = struct{}{}
+	d.inHand[delivery.ID] = delivery
 	l.inFlight++
 	d.attempts.Go(func() { d.sendOne(l, delivery, session) })
 	d.mu.Unlock()

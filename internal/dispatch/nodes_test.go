@@ -134,6 +134,28 @@ func TestWhatAFailedCallStoredIsFoundAndSent(t *testing.T) {
 	})
 }
 
+// An attempt that was in flight when its session was lost is claimed anew by the same node: that the first sending comes to
+// its end, unrecorded, must not make the node take the second for unknown, and give it away.
+func TestWhatIsHeldAgainAfterALostSessionIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shared)
+		w := n.webhook(takes(20*time.Second, 200))
+		n.publish(w)
+		elapse(time.Second)
+		_, err := n.store.EndSessions(t.Context(), store.EndSessions{Now: time.Now().Add(time.Hour)})
+		must(t, err)
+		elapse(18 * time.Second) // by now it is sent for the second time, beside the first
+		n.Doubt(store.ErrUnavailable)
+		elapse(time.Minute)
+		if got := n.receivers.of(w); len(got) != 2 {
+			t.Errorf("%d requests, want what was in flight and one more", len(got))
+		}
+		if log := n.log(w); len(log) != 1 || log[0].Status != carteiro.StatusSuccess {
+			t.Errorf("log %+v", log)
+		}
+	})
+}
+
 // Without a doubt nothing is asked: it would cost every node a look at all that it holds, several times a minute.
 func TestNothingIsAskedWithoutADoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -124,7 +124,7 @@ func (d *Dispatcher) abandon(batch []result) {
 	defer d.mu.Unlock()
 	for _, r := range batch {
 		d.forget(r.Delivery)
-		d.inHand[r.Delivery.ID] = struct{}{} // it is not to be found, and sent, again
+		d.inHand[r.Delivery.ID] = r.Delivery // it is not to be found, and sent, again
 	}
 }
 

@@ -20,7 +20,7 @@ type BulkRetries interface {
 	// is then. To resume one that is queued or running, or to cancel one that is cancelled, changes nothing. It fails
 	// with ErrConflict when the job has ended in another way, and with ErrNotFound.
 	ChangeBulkRetry(ctx context.Context, p ChangeBulkRetry) (carteiro.BulkRetry, error)
-	// StepBulkRetry takes the job that is longest due by p.Now, if any, some way on, in one transaction: it goes through
+	// StepBulkRetry takes the job that is longest due by p.Now (of several the first by webhook), if any, some way on, in one transaction: it goes through
 	// the next entries that match, at most p.Look of them, and opens a new attempt (trigger "bulk", due at once, held by
 	// nobody) for each as [Queue.Retry] would, until p.NewIDs are used up; the others are counted by reason. Then the job
 	// is due at p.DueAt, or done when nothing more matches. A disabled webhook pauses it and a deleted one cancels it

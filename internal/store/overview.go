@@ -46,6 +46,12 @@ type Activity struct {
 	Latencies carteiro.Latencies
 }
 
+// Add counts what another says of the same slot, too.
+func (a *Activity) Add(other *Activity) {
+	a.Success, a.Failed = a.Success+other.Success, a.Failed+other.Failed
+	a.Latencies.Add(&other.Latencies)
+}
+
 // QueueState is what is open in an environment. The counts by kind end at [MaxQueueCount]; More says that one has.
 type QueueState struct {
 	Open      int // all of it, exactly

@@ -195,8 +195,10 @@ type ledger struct {
 	deaths   []time.Time             // of the servers so far
 	accepted map[string]client.Owner // event to its owner
 	unknown  int                     // events of calls that were not answered: they may be stored or not
+	gap      time.Duration           // between a publisher's calls
 	arrivals map[to][]arrival
-	missing  map[to]bool // promised, and not arrived yet
+	missing  map[to]bool      // promised, and not arrived yet
+	recorded map[to]time.Time // when what the log has as a success was delivered
 	all      chan struct{}
 }
 
@@ -207,6 +209,7 @@ func newLedger() *ledger {
 		accepted: make(map[string]client.Owner),
 		arrivals: make(map[to][]arrival),
 		missing:  make(map[to]bool),
+		recorded: make(map[to]time.Time),
 		all:      make(chan struct{}, 1),
 	}
 }
@@ -240,6 +243,7 @@ func (l *ledger) publish(ctx context.Context, c *client.Client, owners []client.
 			l.mu.Unlock()
 			return
 		}
+		pause(ctx, l.gap)
 	}
 }
 
@@ -316,10 +320,18 @@ func (l *ledger) audit(t *testing.T, h *house) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lost := 0
 	twice, unrecorded := l.auditArrivals(t)
+	t.Logf("%d kills; %s; %d delivered again, the oldest of them %s before a kill",
+		len(l.deaths), l.auditLogs(t, h), twice, unrecorded.Round(time.Millisecond))
+}
+
+// auditLogs holds what the logs say against what was promised, and sums up.
+func (l *ledger) auditLogs(t *testing.T, h *house) string {
+	t.Helper()
+	lost, deliveries := 0, 0
 	for event, owner := range l.accepted {
 		for _, path := range l.paths[owner] {
+			deliveries++
 			if !slices.ContainsFunc(l.arrivals[to{path, event}], func(a arrival) bool { return a.ok }) {
 				lost++
 				t.Errorf("event %s was accepted and has not arrived at %s", event, path)
@@ -333,9 +345,8 @@ func (l *ledger) audit(t *testing.T, h *house) {
 	if len(surprises) > l.unknown {
 		t.Errorf("%d events are logged that nobody was told of, of %d that were not answered", len(surprises), l.unknown)
 	}
-	t.Logf("%d kills; %d events accepted, %d not answered of which %d were stored; %d log entries; lost %d; %d delivered again, "+
-		"the oldest of them %s before a kill",
-		len(l.deaths), len(l.accepted), l.unknown, len(surprises), entries, lost, twice, unrecorded.Round(time.Millisecond))
+	return fmt.Sprintf("%d events accepted, %d not answered of which %d were stored; %d deliveries promised, lost %d; %d log entries",
+		len(l.accepted), l.unknown, len(surprises), deliveries, lost, entries)
 }
 
 // auditArrivals counts deliveries that came again after they had succeeded, and says how long before its death a server
@@ -390,6 +401,7 @@ func (l *ledger) auditLog(t *testing.T, h *house, path string, hook client.Webho
 				t.Errorf("event %s has two successes in the log of %s", log.EventID, path)
 			}
 			succeeded[log.EventID] = true
+			l.recorded[to{path, log.EventID}] = log.DeliveredAt
 		}
 		if _, known := l.accepted[log.EventID]; !known {
 			surprises[log.EventID] = true

@@ -311,6 +311,7 @@ type proxy struct {
 	net.Listener
 	to string
 
+	flow  sync.RWMutex // whoever has it lets nothing through, and nobody is told
 	mu    sync.Mutex
 	cut   bool
 	conns map[net.Conn]bool
@@ -349,10 +350,22 @@ func (p *proxy) serve() {
 			continue
 		}
 		for _, pair := range [][2]net.Conn{{client, server}, {server, client}} {
-			go func() {
-				_, _ = io.Copy(pair[0], pair[1])
-				pair[0].Close()
-			}()
+			go p.pass(pair[0], pair[1])
+		}
+	}
+}
+
+// pass hands on what comes, while it flows.
+func (p *proxy) pass(to, from net.Conn) {
+	defer to.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		p.flow.RLock()
+		_, lost := to.Write(buf[:n])
+		p.flow.RUnlock()
+		if err != nil || lost != nil {
+			return
 		}
 	}
 }

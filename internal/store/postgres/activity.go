@@ -68,8 +68,8 @@ const (
 		ON CONFLICT (environment_id, grain, slot, shard) DO UPDATE SET success = a.success + excluded.success,
 			failed = a.failed + excluded.failed, latencies = ARRAY (SELECT coalesce(l.before, 0) + coalesce(l.more, 0)
 				FROM unnest(a.latencies, excluded.latencies) WITH ORDINALITY AS l (before, more, n) ORDER BY l.n)`
-	listActivity = `SELECT slot, success, failed, latencies FROM activity
-		WHERE environment_id = $1 AND grain = $2 AND slot >= $3 ORDER BY slot`
+	slotColumns   = `environment_id, grain, slot, success, failed, latencies`
+	listActivity  = `SELECT ` + slotColumns + ` FROM activity WHERE environment_id = $1 AND grain = $2 AND slot >= $3 ORDER BY slot`
 	purgeActivity = `DELETE FROM activity WHERE (environment_id, grain, slot, shard) IN
 		(SELECT environment_id, grain, slot, shard FROM activity WHERE grain = $1 AND slot < $2 ORDER BY slot LIMIT $3)`
 )
@@ -115,26 +115,48 @@ func arrayOf(l *carteiro.Latencies) string {
 
 // activity reads what was recorded since a time, the shards summed.
 func (t *tx) activity(environment carteiro.ID, grain int64, from time.Time) (list []store.Activity, err error) {
-	seconds := grainSeconds[grain]
+	var slots []store.Slot
 	err = t.each(func(scan func(...any) error) error {
-		var slot int64
-		var counts []int64
-		var a store.Activity
-		if err := scan(&slot, &a.Success, &a.Failed, &counts); err != nil {
-			return err
-		}
-		copy(a.Latencies[:], counts)
-		a.At = time.Unix(slot*seconds, 0).UTC()
-		if n := len(list); n > 0 && list[n-1].At.Equal(a.At) {
-			last := &list[n-1]
-			last.Success, last.Failed = last.Success+a.Success, last.Failed+a.Failed
-			last.Latencies.Add(&a.Latencies)
-		} else {
-			list = append(list, a)
-		}
-		return nil
-	}, listActivity, id(environment), grain, from.Unix()/seconds)
+		slot, err := readSlot(scan)
+		slots = addSlot(slots, &slot)
+		return err
+	}, listActivity, id(environment), grain, from.Unix()/grainSeconds[grain])
+	for i := range slots {
+		list = append(list, slots[i].Activity)
+	}
 	return list, err
+}
+
+// readSlot reads slotColumns.
+func readSlot(scan func(...any) error) (slot store.Slot, err error) {
+	var grain, number int64
+	var latencies []int64
+	if err := scan(toID(&slot.EnvironmentID), &grain, &number, &slot.Success, &slot.Failed, &latencies); err != nil {
+		return slot, err
+	}
+	slot.Hourly = grain == grainHour
+	slot.At = time.Unix(number*grainSeconds[grainOf(slot.Hourly)], 0).UTC()
+	copy(slot.Latencies[:], latencies)
+	return slot, nil
+}
+
+// addSlot adds a slot to a list; the shards of one, which follow one another, become one.
+func addSlot(list []store.Slot, slot *store.Slot) []store.Slot {
+	if n := len(list); n > 0 {
+		last := &list[n-1]
+		if last.EnvironmentID == slot.EnvironmentID && last.Hourly == slot.Hourly && last.At.Equal(slot.At) {
+			last.Add(&slot.Activity)
+			return list
+		}
+	}
+	return append(list, *slot)
+}
+
+func grainOf(hourly bool) int64 {
+	if hourly {
+		return grainHour
+	}
+	return grainMinute
 }
 
 // purgeActivity deletes slots that have been kept long enough.

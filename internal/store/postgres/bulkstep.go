@@ -13,8 +13,8 @@ import (
 
 const (
 	// A job that another node is taking on is passed over.
-	dueBulk = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE status <= 2 AND due_at <= $1 ORDER BY due_at LIMIT 1
-		FOR UPDATE SKIP LOCKED`
+	dueBulk = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE status <= 2 AND due_at <= $1
+		ORDER BY due_at, webhook_id, id LIMIT 1 FOR UPDATE SKIP LOCKED`
 	nextBulk = `SELECT due_at FROM bulk_retries WHERE status <= 2 ORDER BY due_at LIMIT 1`
 
 	eventsOfLogs = `SELECT id, event_id FROM attempts WHERE webhook_id = $1 AND id = ANY ($2)`

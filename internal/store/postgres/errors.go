@@ -106,6 +106,8 @@ const (
 	CodeForeign     Code = "foreign"     // the schema is another program's
 	CodeNewer       Code = "newer"       // a newer Carteiro has changed it
 	CodeOlder       Code = "older"       // it must be upgraded, by a server
+	CodeLocked      Code = "locked"      // servers run on it
+	CodeMoving      Code = "moving"      // another database's contents are on their way into it
 	CodeBroken      Code = "broken"      // anything else
 )
 

@@ -11,10 +11,10 @@ import (
 const (
 	openColumns = `id, event_id, event_type, number, chain_start, trigger, previous_id, due_at`
 	getOpen     = `SELECT ` + openColumns + ` FROM open WHERE webhook_id = $1 AND id = ANY ($2)`
-	getAttempts = `SELECT ` + openColumns + `, status, status = 2 AND EXISTS ` + retryOf + `, reason, error, detail, finished_at, duration,
-			http_status, retry_after, response_truncated, request_method, request_url, request_headers, response_headers,
-			response_body, shared_tail, request_head
+	getAttempts = `SELECT ` + openColumns + `, status, status = 2 AND EXISTS ` + retryOf + `, ` + outcomeColumns + `
 		FROM attempts a WHERE webhook_id = $1 AND id = ANY ($2)`
+	outcomeColumns = `reason, error, detail, finished_at, duration, http_status, retry_after, response_truncated, request_method,
+		request_url, request_headers, response_headers, response_body, shared_tail, request_head`
 	getPayloads = `SELECT id, payload FROM events WHERE id = ANY ($1)`
 
 	// retryOf is the open automatic retry of an attempt a.
@@ -76,7 +76,8 @@ func readAttempt(scan func(...any) error, a *carteiro.Attempt, more ...any) erro
 	return err
 }
 
-func readFinished(scan func(...any) error, a *carteiro.Attempt) (err error) {
+// readFinished reads openColumns, status, whether it is being retried, outcomeColumns, and into more what comes behind them.
+func readFinished(scan func(...any) error, a *carteiro.Attempt, more ...any) (err error) {
 	o := a.Outcome
 	var (
 		status                          int64
@@ -84,9 +85,11 @@ func readFinished(scan func(...any) error, a *carteiro.Attempt) (err error) {
 		requestHeaders, responseHeaders []byte
 		reason                          string
 	)
-	err = readAttempt(scan, a, &status, &retrying, &reason, octet{&o.Error}, octet{&o.Detail}, toTime(&o.FinishedAt), (*int64)(&o.Duration),
+	err = readAttempt(scan, a, append([]any{
+		&status, &retrying, &reason, octet{&o.Error}, octet{&o.Detail}, toTime(&o.FinishedAt), (*int64)(&o.Duration),
 		&o.HTTPStatus, (*int64)(&o.RetryAfter), &o.ResponseTruncated, &o.RequestMethod, octet{&o.RequestURL}, &requestHeaders,
-		&responseHeaders, &o.ResponseBody, &o.SharedTail, &o.RequestBody)
+		&responseHeaders, &o.ResponseBody, &o.SharedTail, &o.RequestBody,
+	}, more...)...)
 	if err != nil {
 		return err
 	}

@@ -49,19 +49,19 @@ func migrations() ([]string, error) {
 
 // migrate brings the database to the present layout, in one transaction. Nodes that start together wait for the one
 // that comes first.
-func (s *Store) migrate(ctx context.Context, shared bool) error {
+func (s *Store) migrate(ctx context.Context, opts Options) error {
 	steps, err := migrations()
 	if err != nil {
 		return err
 	}
 	return s.withConn(ctx, s.pool, func(c *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, c, func(began pgx.Tx) error {
-			return (&tx{querier: began, ctx: ctx}).migrate(c.PgConn(), steps, shared)
+			return (&tx{querier: began, ctx: ctx}).migrate(c.PgConn(), steps, opts)
 		})
 	})
 }
 
-func (t *tx) migrate(c *pgconn.PgConn, steps []string, shared bool) error {
+func (t *tx) migrate(c *pgconn.PgConn, steps []string, opts Options) error {
 	// A migration may take longer than any call, and those who wait for it as long.
 	if _, err := t.run(`SET LOCAL statement_timeout = 0`); err != nil {
 		return err
@@ -76,7 +76,10 @@ func (t *tx) migrate(c *pgconn.PgConn, steps []string, shared bool) error {
 	if err != nil {
 		return err
 	}
-	if err := checkLayout(version, len(steps), shared); err != nil {
+	if version == 0 && opts.Existing {
+		return &Error{Code: CodeForeign, Message: "there is nothing of Carteiro's in it", Hint: "is it the right database?"}
+	}
+	if err := checkLayout(version, len(steps), opts.Shared); err != nil {
 		return err
 	}
 	for i := version; i < len(steps); i++ {

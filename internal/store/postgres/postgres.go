@@ -18,6 +18,11 @@ import (
 type Options struct {
 	// Shared opens the database beside servers that may be running on it, for a command: it leaves an older layout alone.
 	Shared bool
+	// Moving opens the database for a copy of everything, as its source or target: no server may run on it, and that a copy
+	// into it is under way is no obstacle. Otherwise it is one.
+	Moving bool
+	// Existing fails where there is no database of Carteiro's, rather than make one.
+	Existing bool
 	// Connections is how many connections this node may have open at once; at least 4, 16 by default.
 	Connections int
 	// Timeout is how long the database may take for one call; 10 seconds by default.
@@ -85,7 +90,10 @@ func (s *Store) open(ctx context.Context, url string, opts Options) (err error) 
 	if s.pool, err = newPool(ctx, url, opts.Timeout, max(opts.Connections, MinConnections)-writers-listeners); err != nil {
 		return err
 	}
-	if err := s.migrate(ctx, opts.Shared); err != nil {
+	if err := s.migrate(ctx, opts); err != nil {
+		return err
+	}
+	if err := s.checkUse(ctx, opts); err != nil {
 		return err
 	}
 	return s.Ping(ctx)

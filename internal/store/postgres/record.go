@@ -188,6 +188,7 @@ func (r *recording) findPredecessors() error {
 }
 
 func (r *recording) record(t *taken) error {
+	r.tally.open(t.environment, t.WebhookID, t.EventType, -1)
 	if err := r.append(t); err != nil {
 		return err
 	}
@@ -216,7 +217,6 @@ func (r *recording) append(t *taken) error {
 		due = time.Time{}
 	}
 	o, x := t.result.Outcome, t.exchange
-	r.tally.open(t.environment, t.WebhookID, t.EventType, -1)
 	r.tally.finished(t.WebhookID, t.ID, t.EventType, o.HTTPStatus, x.status)
 	r.webhooks, r.ids, r.events = append(r.webhooks, t.WebhookID), append(r.ids, t.ID), append(r.events, t.EventID)
 	r.previous, r.types, r.due = append(r.previous, t.PreviousID), append(r.types, t.EventType), append(r.due, due)

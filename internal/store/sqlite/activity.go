@@ -157,16 +157,29 @@ func (c *conn) activity(environment carteiro.ID, grain int64, from time.Time) (l
 	seconds := grainSeconds[grain]
 	rows := c.query(listActivity).id(environment).int(grain).int(from.Unix() / seconds)
 	for rows.next() {
-		a := store.Activity{
-			At: time.Unix(rows.colInt(0)*seconds, 0).UTC(), Success: int(rows.colInt(1)), Failed: int(rows.colInt(2)),
-		}
-		if err := addLatencies(&a.Latencies, rows.colBlob(3)); err != nil {
+		a, err := readActivity(rows, seconds)
+		if err != nil {
 			_ = rows.end() // what was read is at fault, not the reading
 			return nil, err
 		}
 		list = append(list, a)
 	}
 	return list, rows.end()
+}
+
+// readActivity reads slot, success, failed and latencies.
+func readActivity(row *stmt, seconds int64) (a store.Activity, err error) {
+	a = store.Activity{
+		At: time.Unix(row.colInt(0)*seconds, 0).UTC(), Success: int(row.colInt(1)), Failed: int(row.colInt(2)),
+	}
+	return a, addLatencies(&a.Latencies, row.colBlob(3))
+}
+
+func grainOf(hourly bool) int64 {
+	if hourly {
+		return grainHour
+	}
+	return grainMinute
 }
 
 // purgeActivity deletes slots that have been kept long enough.

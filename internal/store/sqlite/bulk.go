@@ -20,8 +20,9 @@ var (
 	getBulk   = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? AND id = ?`)
 	listBulk  = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? ORDER BY id DESC LIMIT ? OFFSET ?`)
 	countBulk = newQuery(`SELECT count(*) FROM bulk_retries WHERE webhook_id = ?`)
-	dueBulk   = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 AND due_at <= ? ORDER BY due_at LIMIT 1`)
-	nextBulk  = newQuery(`SELECT due_at FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 ORDER BY due_at LIMIT 1`)
+	dueBulk   = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 AND due_at <= ?
+		ORDER BY due_at, webhook_id, id LIMIT 1`)
+	nextBulk = newQuery(`SELECT due_at FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 ORDER BY due_at LIMIT 1`)
 )
 
 // bulkStatuses by their stored number.

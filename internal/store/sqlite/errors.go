@@ -20,6 +20,7 @@ const (
 	CodeOlder       Code = "older"        // it must be upgraded, by the server
 	CodeUnreachable Code = "unreachable"  // it cannot be opened or made
 	CodeReadOnly    Code = "not_writable" // it can be read only
+	CodeMoving      Code = "moving"       // another database's contents are on their way into it
 	CodeBroken      Code = "broken"       // anything else
 )
 

@@ -11,16 +11,20 @@ import (
 )
 
 var (
-	getOpen = newQuery(`SELECT e.id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at
-		FROM open o JOIN events e ON e.number = o.event WHERE o.webhook_id = ? AND o.id = ?`)
-	getAttempt = newQuery(`SELECT e.id, a.event_type, a.number, a.chain_start, a.trigger, a.previous_id, a.due_at,
+	getOpen    = newQuery(selectOpen + ` WHERE o.webhook_id = ? AND o.id = ?`)
+	getAttempt = newQuery(selectAttempts + ` WHERE a.webhook_id = ? AND a.id = ?`)
+)
+
+const (
+	selectOpen = `SELECT e.id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at, o.webhook_id, o.id
+		FROM open o JOIN events e ON e.number = o.event`
+	selectAttempts = `SELECT e.id, a.event_type, a.number, a.chain_start, a.trigger, a.previous_id, a.due_at, a.webhook_id, a.id,
 			a.status = 2 AND EXISTS (SELECT 1 FROM open o INDEXED BY open_retries
 				WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start),
 			a.status, x.reason, x.error, x.detail, x.finished_at, x.duration, x.http_status, x.retry_after, x.response_truncated,
 			x.request_method, x.request_url, x.request_headers, x.response_headers, x.response_body,
 			x.shared_tail, x.request_head, CASE WHEN x.shared_tail > 0 THEN substr(e.payload, -x.shared_tail) END
-		FROM attempts a JOIN exchanges x ON x.id = a.exchange JOIN events e ON e.number = a.event
-		WHERE a.webhook_id = ? AND a.id = ?`)
+		FROM attempts a JOIN exchanges x ON x.id = a.exchange JOIN events e ON e.number = a.event`
 )
 
 // GetLog implements [store.Logs].
@@ -45,11 +49,7 @@ func (c *conn) log(webhook, id carteiro.ID) (*carteiro.Attempt, error) {
 			return nil, orNotFound(err)
 		}
 	}
-	a := &carteiro.Attempt{
-		ID: id, WebhookID: webhook, EventID: row.colID(0), EventType: row.colText(1),
-		Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)), Trigger: triggerOf(row.colInt(4)),
-		PreviousID: row.colID(5), DueAt: row.colTime(6), Status: carteiro.StatusPending,
-	}
+	a := readAttempt(row)
 	if finished {
 		if err := finish(a, row); err != nil {
 			_ = row.end() // what was read is at fault, not the reading
@@ -59,16 +59,25 @@ func (c *conn) log(webhook, id carteiro.ID) (*carteiro.Attempt, error) {
 	return a, row.end()
 }
 
-// finish reads what getAttempt has beyond getOpen.
+// readAttempt reads what selectOpen and selectAttempts have in common.
+func readAttempt(row *stmt) *carteiro.Attempt {
+	return &carteiro.Attempt{
+		ID: row.colID(8), WebhookID: row.colID(7), EventID: row.colID(0), EventType: row.colText(1),
+		Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)), Trigger: triggerOf(row.colInt(4)),
+		PreviousID: row.colID(5), DueAt: row.colTime(6), Status: carteiro.StatusPending,
+	}
+}
+
+// finish reads what selectAttempts has beyond selectOpen.
 func finish(a *carteiro.Attempt, row *stmt) (err error) {
 	if a.DueAt.IsZero() {
 		a.DueAt = a.ID.Time()
 	}
-	if a.Outcome, err = readOutcome(row, 8); err != nil {
+	if a.Outcome, err = readOutcome(row, 10); err != nil {
 		return err
 	}
 	a.Status = a.Outcome.Status()
-	if row.colBool(7) {
+	if row.colBool(9) {
 		a.Status = carteiro.StatusRetrying
 	}
 	return nil

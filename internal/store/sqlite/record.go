@@ -66,7 +66,7 @@ func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, e
 	if err := t.append(o, r.Outcome, x); err != nil {
 		return false, err
 	}
-	if err := t.settleRetrying(&o.attempt); err != nil {
+	if err := t.countRetrying(&o.attempt, -1); err != nil {
 		return false, err
 	}
 	if err := t.succeed(o, r); err != nil {
@@ -116,8 +116,9 @@ func (t *tx) append(o *openRow, outcome *carteiro.Outcome, x *exchange) error {
 		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).time(due).maybeID(a.PreviousID).text(a.EventType).int(int64(outcome.HTTPStatus)).run()
 }
 
-// settleRetrying takes an automatic retry that is done into account: its predecessor reads "failed" from now on.
-func (t *tx) settleRetrying(a *carteiro.Attempt) error {
+// countRetrying takes into account that n automatic retries more are open as this one: as long as there is one its
+// predecessor, if it is still there, reads "retrying" and not "failed".
+func (t *tx) countRetrying(a *carteiro.Attempt, n int64) error {
 	if !a.IsRetry() {
 		return nil
 	}
@@ -126,7 +127,7 @@ func (t *tx) settleRetrying(a *carteiro.Attempt) error {
 		return err
 	}
 	if row.colInt(0) == statusFailed {
-		t.tally.retrying(a.WebhookID, a.PreviousID, a.EventType, int(row.colInt(1)), -1)
+		t.tally.retrying(a.WebhookID, a.PreviousID, a.EventType, int(row.colInt(1)), n)
 	}
 	return row.end()
 }

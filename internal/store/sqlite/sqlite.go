@@ -21,6 +21,11 @@ type Options struct {
 	// Shared opens the database beside a server that may be running on it, for a command. Otherwise the database is
 	// this process's alone, and what earlier processes held is free to be claimed.
 	Shared bool
+	// Moving opens the database for a copy of everything, as its source or target: that a copy into it is under way is no
+	// obstacle. Otherwise it is one.
+	Moving bool
+	// Existing fails where there is no database, rather than make one.
+	Existing bool
 }
 
 // Store is an open database. It implements [store.Store].
@@ -49,7 +54,7 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string, opts Options) error {
-	if err := checkPlace(path); err != nil {
+	if err := checkPlace(path, opts.Existing); err != nil {
 		return err
 	}
 	if !opts.Shared {
@@ -62,6 +67,9 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 	}
 	c, err := s.openWriter(path, opts.Shared)
 	if err != nil {
+		return err
+	}
+	if err := c.checkUse(path, opts); err != nil {
 		return err
 	}
 	if s.readers, err = openPool(path); err != nil {
@@ -80,12 +88,14 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 	return s.endAll(ctx)
 }
 
-// checkPlace looks whether there can be a database at a path.
-func checkPlace(path string) error {
+// checkPlace looks whether there can be a database at a path, or is one.
+func checkPlace(path string, existing bool) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return &Error{Code: CodeUnreachable, Path: path, Message: "it is a directory", Hint: "name a file in it"}
+	case existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0):
+		return &Error{Code: CodeUnreachable, Path: path, Message: "there is no database", Hint: "is it the right file?"}
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):

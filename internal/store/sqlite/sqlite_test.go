@@ -122,3 +122,12 @@ func wantNone(t testing.TB, s *Store, faults map[string]string) {
 		t.Error(err)
 	}
 }
+
+func TestEverythingCanBeMovedIntoAnotherFile(t *testing.T) {
+	open := func(t *testing.T) store.Movable {
+		s := openTemp(t)
+		t.Cleanup(func() { wantConsistent(t, s) })
+		return s
+	}
+	storetest.Move(t, open, open)
+}

@@ -46,7 +46,7 @@ func Same(t *testing.T, seed uint64, one, other store.Store) {
 }
 
 // tellHistory tells a history to the store and to a model of it, or another store.
-func (w *world) tellHistory(seed uint64, steps int, model store.Store) {
+func (w *world) tellHistory(seed uint64, steps int, model store.Store) *history {
 	h := &history{world: w, random: rand.New(rand.NewPCG(seed, 0)), model: model}
 	_, _, err := h.model.PutOwner(w.t.Context(), store.PutOwner{Owner: carteiro.Owner{
 		EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, ID: w.owner.ID, Name: "Reception", CreatedAt: w.now, UpdatedAt: w.now,
@@ -56,6 +56,12 @@ func (w *world) tellHistory(seed uint64, steps int, model store.Store) {
 		h.addWebhook()
 	}
 	h.addSession()
+	h.tell(steps)
+	return h
+}
+
+// tell makes so many random calls, and then asks for everything.
+func (h *history) tell(steps int) {
 	calls := []struct {
 		weight int
 		name   string

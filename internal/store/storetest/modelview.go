@@ -220,7 +220,7 @@ func (m *model) firstDue() (first *carteiro.BulkRetry) {
 	for i := range m.jobs {
 		job := &m.jobs[i]
 		active := job.Status == carteiro.BulkQueued || job.Status == carteiro.BulkRunning
-		if active && (first == nil || job.DueAt.Before(first.DueAt)) {
+		if active && (first == nil || cmp.Or(job.DueAt.Compare(first.DueAt), compareIDs(job.WebhookID, first.WebhookID), compareIDs(job.ID, first.ID)) < 0) {
 			first = job
 		}
 	}
