@@ -18,7 +18,7 @@ var (
 )
 
 // othersFlags are flags of other programs that pages name.
-var othersFlags = map[string]bool{}
+var othersFlags = map[string]bool{"--build": true, "--detach": true, "--rm": true} // docker compose
 
 // helps is what the binary says of all its verbs.
 func helps(t *testing.T) string {
