@@ -224,51 +224,53 @@ func TestOurOwnFaultsTellNothing(t *testing.T) {
 }
 
 func TestRateLimitsCountByEnvironment(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.RateLimit = 20 })
-	o := w.newOwner(w.home, "agents") // two requests
-	standing := func(r *reply, remaining int) {
-		t.Helper()
-		reset, _ := strconv.ParseInt(r.header.Get("X-RateLimit-Reset"), 10, 64)
-		left := time.Until(time.Unix(reset, 0))
-		if r.header.Get("X-RateLimit-Limit") != "20" || left < -time.Second || left > time.Minute || reset%60 != 0 {
-			t.Errorf("headers %v", r.header)
+	inSimulatedTime(t, func(w *world) {
+		o := w.newOwner(w.home, "agents") // two requests
+		standing := func(r *reply, remaining int) {
+			w.t.Helper()
+			reset, _ := strconv.ParseInt(r.header.Get("X-RateLimit-Reset"), 10, 64)
+			left := time.Until(time.Unix(reset, 0))
+			if r.header.Get("X-RateLimit-Limit") != "20" || left < -time.Second || left > time.Minute || reset%60 != 0 {
+				w.t.Errorf("headers %v", r.header)
+			}
+			if got := r.header.Get("X-RateLimit-Remaining"); got != strconv.Itoa(remaining) {
+				w.t.Errorf("%s remain, want %d", got, remaining)
+			}
 		}
-		if got := r.header.Get("X-RateLimit-Remaining"); got != strconv.Itoa(remaining) {
-			t.Errorf("%s remain, want %d", got, remaining)
+		event := map[string]any{"event": o.event, "payload": map[string]any{}}
+		standing(w.call("GET", "/agents", nil), 17)
+		standing(w.call("GET", "/agents/nobody", nil), 16)
+		standing(w.call("GET", "/nowhere", nil), 15)
+		standing(w.call("PATCH", "/agents", nil), 14)
+		for range 30 {
+			standing(w.call("POST", o.events, event).has(202), 14)
 		}
-	}
-	event := map[string]any{"event": o.event, "payload": map[string]any{}}
-	standing(w.call("GET", "/agents", nil), 17)
-	standing(w.call("GET", "/agents/nobody", nil), 16)
-	standing(w.call("GET", "/nowhere", nil), 15)
-	standing(w.call("PATCH", "/agents", nil), 14)
-	for range 30 {
-		standing(w.call("POST", o.events, event).has(202), 14)
-	}
-	standing(w.call("POST", o.events, "{").is(400, invalidJSON), 14)
-	for n := 13; n >= 0; n-- {
-		standing(w.call("GET", o.path, nil).has(200), n)
-	}
-	for range 3 {
-		r := w.call("GET", o.path, nil).is(429, limited)
-		standing(r, 0)
-		if wait, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || wait < 1 || wait > 60 {
-			t.Errorf("Retry-After %q", r.header.Get("Retry-After"))
+		standing(w.call("POST", o.events, "{").is(400, invalidJSON), 14)
+		for n := 13; n >= 0; n-- {
+			standing(w.call("GET", o.path, nil).has(200), n)
 		}
-	}
-	standing(w.call("POST", o.events, event).has(202), 0)
-	standing(w.callAs(w.other, "GET", "/agents", nil).has(200), 19)
-	w.call("GET", "/health", nil).has(200)
+		for range 3 {
+			r := w.call("GET", o.path, nil).is(429, limited)
+			standing(r, 0)
+			if wait, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || wait < 1 || wait > 60 {
+				w.t.Errorf("Retry-After %q", r.header.Get("Retry-After"))
+			}
+		}
+		standing(w.call("POST", o.events, event).has(202), 0)
+		standing(w.callAs(w.other, "GET", "/agents", nil).has(200), 19)
+		w.call("GET", "/health", nil).has(200)
+	}, func(c *api.Config) { c.RateLimit = 20 })
 }
 
 func TestThoseWithoutATokenAreCountedByAddress(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.RateLimit = 3 })
-	for range 3 {
-		w.call("POST", "/events/batch", "[]", "Authorization", "").is(401, missingToken)
-	}
-	w.call("GET", "/agents", nil, "Authorization", "Bearer talq_unknown").is(429, limited)
-	w.call("GET", "/nowhere", nil, "Authorization", "").is(404, noRoute)
-	w.call("GET", "/agents", nil).has(200)
+	inSimulatedTime(t, func(w *world) {
+		for range 3 {
+			w.call("POST", "/events/batch", "[]", "Authorization", "").is(401, missingToken)
+		}
+		w.call("GET", "/agents", nil, "Authorization", "Bearer talq_unknown").is(429, limited)
+		w.call("GET", "/nowhere", nil, "Authorization", "").is(404, noRoute)
+		w.call("GET", "/agents", nil).has(200)
+	}, func(c *api.Config) { c.RateLimit = 3 })
 }
 
 func TestWithoutALimitTheHeadersStandAllTheSame(t *testing.T) {

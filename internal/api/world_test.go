@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"carteiro"
@@ -41,6 +42,7 @@ type world struct {
 	ids       *carteiro.IDSource
 	handler   http.Handler
 	url       string
+	exchange  func(*http.Request) (*http.Response, error)
 	validator *apitest.Validator
 	log       *syncBuffer
 	home      *tenant
@@ -55,6 +57,16 @@ type tenant struct {
 
 func newWorld(t *testing.T, change ...func(*api.Config)) *world {
 	t.Helper()
+	w := makeWorld(t, change...)
+	server := httptest.NewServer(w.handler)
+	t.Cleanup(server.Close)
+	w.url, w.exchange = server.URL, http.DefaultClient.Do
+	return w
+}
+
+// makeWorld is newWorld without the network.
+func makeWorld(t *testing.T, change ...func(*api.Config)) *world {
+	t.Helper()
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "carteiro.db"), sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
@@ -63,6 +75,7 @@ func newWorld(t *testing.T, change ...func(*api.Config)) *world {
 	w := &world{
 		t: t, store: &faultyStore{Store: hub.Watch(s)}, elsewhere: s, hub: hub, ids: new(carteiro.IDSource), validator: apitest.New(t), log: new(syncBuffer),
 	}
+	w.exchange = w.hand
 	w.directory = directory.New(w.store, false)
 	session, err := s.Join(t.Context(), store.Join{Node: "test", Now: time.Now(), Until: time.Now().Add(time.Hour)})
 	must(t, err)
@@ -87,11 +100,33 @@ func newWorld(t *testing.T, change ...func(*api.Config)) *world {
 		f(&c)
 	}
 	w.handler = api.New(c)
-	server := httptest.NewServer(w.handler)
-	t.Cleanup(server.Close)
-	w.url = server.URL
 	w.home, w.other = w.tenant(), w.tenant()
 	return w
+}
+
+// inSimulatedTime tells a story of a world whose clock stands still while anything is done, so that no full minute comes
+// into it. Its requests go to the handler without a network, which does not wait for that clock.
+func inSimulatedTime(t *testing.T, story func(*world), change ...func(*api.Config)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := makeWorld(t, change...)
+		w.url = "http://carteiro.test"
+		story(w)
+	})
+}
+
+// hand gives a request to the handler itself.
+func (w *world) hand(req *http.Request) (*http.Response, error) {
+	req.RemoteAddr = "192.0.2.1:1024"
+	answer := httptest.NewRecorder()
+	w.handler.ServeHTTP(answer, req)
+	resp := answer.Result()
+	read := make(http.Header, len(resp.Header)) // as a client reads them: the contract spells some its own way
+	for name, values := range resp.Header {
+		read[http.CanonicalHeaderKey(name)] = values
+	}
+	resp.Header = read
+	return resp, nil
 }
 
 // in gives the same world to a subtest.
@@ -143,7 +178,7 @@ func (w *world) callAs(who *tenant, method, path string, body any, headers ...st
 // send is the rest of call, for a request that was changed. sent is shown beside a failure.
 func (w *world) send(req *http.Request, sent []byte) *reply {
 	w.t.Helper()
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := w.exchange(req)
 	must(w.t, err)
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
