@@ -20,7 +20,7 @@ const (
 	eventsOfLogs = `SELECT id, event_id FROM attempts WHERE webhook_id = $1 AND id = ANY ($2)`
 	// As with lockEvent, whoever has the events finds them as all others have left them.
 	lockEvents  = `SELECT id, environment_id, type FROM events WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
-	openNumbers = `SELECT event_id, number FROM open WHERE event_id = ANY ($1) AND webhook_id = $2`
+	openNumbers = `SELECT event_id, number FROM open WHERE event_id = ANY ($1) AND webhook_id IS NOT DISTINCT FROM $2` // see placeOf
 )
 
 // finishedOfAll is finishedOf for several events.

@@ -26,13 +26,13 @@ const (
 	// what comes after.
 	claimDue = `WITH live AS MATERIALIZED (SELECT id FROM sessions WHERE id = $1 FOR KEY SHARE),
 		due AS MATERIALIZED (
-			SELECT id, event_id, due_at FROM open WHERE EXISTS (SELECT FROM live) AND lease IS NULL AND webhook_id = $2 AND due_at <= $3
+			SELECT ctid AS place, id, event_id, due_at FROM open WHERE EXISTS (SELECT FROM live) AND lease IS NULL AND webhook_id = $2 AND due_at <= $3
 			ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED),
 		sized AS (
-			SELECT d.id, row_number() OVER up_to AS n, sum(octet_length(e.payload)) OVER up_to AS bytes
+			SELECT d.place, row_number() OVER up_to AS n, sum(octet_length(e.payload)) OVER up_to AS bytes
 			FROM due d JOIN events e ON e.id = d.event_id WINDOW up_to AS (ORDER BY d.due_at, d.id)),
 		claimed AS (
-			UPDATE open o SET lease = $1 FROM sized s WHERE o.webhook_id = $2 AND o.id = s.id AND (s.n = 1 OR s.bytes <= $5)
+			UPDATE open o SET lease = $1 FROM sized s WHERE o.ctid = s.place AND (s.n = 1 OR s.bytes <= $5)
 			RETURNING o.id, o.event_id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at)
 		SELECT c.id, c.event_type, c.number, c.chain_start, c.trigger, c.previous_id, c.due_at, ` + eventColumns + `
 		FROM claimed c JOIN events e ON e.id = c.event_id ORDER BY c.due_at, c.id`
@@ -40,10 +40,16 @@ const (
 	afterClaim = `SELECT (SELECT due_at FROM open WHERE lease IS NULL AND webhook_id = $1 ORDER BY due_at LIMIT 1),
 		coalesce((SELECT version FROM webhooks WHERE id = $1), 0), EXISTS (SELECT FROM sessions WHERE id = $2)`
 
-	releaseHeld = `UPDATE open o SET lease = NULL FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
-		WHERE o.webhook_id = u.webhook_id AND o.id = u.id AND o.lease = $3 RETURNING o.webhook_id`
+	releaseHeld = `UPDATE open o SET lease = NULL FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id) ` + placeOf + `
+		WHERE o.ctid = place.ctid AND o.lease IS NOT DISTINCT FROM $3 RETURNING o.webhook_id`
 	listHeld = `SELECT webhook_id, id FROM open WHERE lease = $1 AND (webhook_id, id) > ($2, $3) ORDER BY webhook_id, id LIMIT $4`
 )
+
+// placeOf finds the place in the table open of an attempt whose key is in u. The table is empty at one moment and full at the
+// next, and a plan that was made when it was empty serves until it is vacuumed again. To such a plan any index is as good,
+// and so is either side of a join to begin with. So what looks for single attempts leaves no choice: it goes by places,
+// found one by one; only one index begins with what it asks for; and what is to be a filter is no equation.
+const placeOf = `CROSS JOIN LATERAL (SELECT ctid FROM open WHERE webhook_id = u.webhook_id AND id = u.id LIMIT 1) AS place`
 
 // Backlog implements [store.Queue].
 func (s *Store) Backlog(ctx context.Context, p store.Backlog) (waiting []store.Waiting, err error) {

@@ -69,7 +69,7 @@ func configureConn(c *pgx.ConnConfig, timeout time.Duration) {
 	c.RuntimeParams["default_transaction_isolation"] = "read committed"
 	// The tables of a queue grow and shrink faster than statistics can follow. Every query has an index to go by, so
 	// the planner is told to go by it, rather than read what it takes for a small table.
-	for _, plan := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
+	for _, plan := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_memoize", "jit"} {
 		c.RuntimeParams[plan] = "off"
 	}
 }

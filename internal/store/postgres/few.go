@@ -28,7 +28,7 @@ var (
 )
 
 func eventEntries(event, first, last, since string) string {
-	return `SELECT ` + openEntry + ` FROM open WHERE webhook_id = $1 AND event_id = ` + event + `
+	return `SELECT ` + openEntry + ` FROM open WHERE webhook_id IS NOT DISTINCT FROM $1 AND event_id = ` + event + `
 		UNION ALL ` + finishedAttempts(finishedEntry, event, first, last, since)
 }
 

@@ -10,15 +10,18 @@ import (
 
 const (
 	openColumns = `id, event_id, event_type, number, chain_start, trigger, previous_id, due_at`
-	getOpen     = `SELECT ` + openColumns + ` FROM open WHERE webhook_id = $1 AND id = ANY ($2)`
+	// getOpen goes by the key, whatever the statistics say: see placeOf.
+	getOpen = `SELECT ` + openColumns + ` FROM unnest($2::uuid[]) AS w (wanted)
+		CROSS JOIN LATERAL (SELECT * FROM open WHERE webhook_id = $1 AND id = wanted LIMIT 1) AS o`
 	getAttempts = `SELECT ` + openColumns + `, status, status = 2 AND EXISTS ` + retryOf + `, ` + outcomeColumns + `
 		FROM attempts a WHERE webhook_id = $1 AND id = ANY ($2)`
 	outcomeColumns = `reason, error, detail, finished_at, duration, http_status, retry_after, response_truncated, request_method,
 		request_url, request_headers, response_headers, response_body, shared_tail, request_head`
 	getPayloads = `SELECT id, payload FROM events WHERE id = ANY ($1)`
 
-	// retryOf is the open automatic retry of an attempt a.
-	retryOf = `(SELECT FROM open o WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start)`
+	// retryOf is the open automatic retry of an attempt a. With the offset it is looked for by each attempt, and not joined with
+	// all of them, likewise.
+	retryOf = `(SELECT FROM open o WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start OFFSET 0)`
 )
 
 // GetLog implements [store.Logs].

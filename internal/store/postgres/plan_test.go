@@ -119,6 +119,53 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 	}
 }
 
+// A plan that is made at a moment when nothing is open serves until the queue is vacuumed again, and by then it may be long:
+// whatever looks for single attempts in it must go by their keys, though any index is as good for an empty table.
+func TestPlansForAnEmptyQueueServeAFullOne(t *testing.T) {
+	s := openURL(t, postgrestest.Database(t, ""))
+	l := newLoad(t, s, 1)
+	l.history(2000, time.Hour)
+	_, err := s.pool.Exec(t.Context(), `DELETE FROM open`)
+	l.ok(err)
+	for _, table := range []string{"open", "attempts", "events"} {
+		_, err := s.pool.Exec(t.Context(), `VACUUM ANALYZE `+table)
+		l.ok(err)
+	}
+	keys := map[string]string{
+		"open_pkey": "(id = ", "open_once": "event_id", "open_retries": "previous_id", "open_waiting": "webhook_id", "open_held": "lease",
+	}
+	event := carteiro.MinID(start)
+	hook, span := [16]byte(l.webhooks[0]), []any{[16]byte(l.webhooks[0]), [16]byte(event), [16]byte(l.ids.New(l.now))}
+	failed, byIndex := listKind{status: wantFailed}, regexp.MustCompile(`using (open_\w+) on open`)
+	for _, q := range []struct {
+		name, sql string
+		args      []any
+	}{
+		{"a claim", claimDue, []any{int64(1), hook, start, 512, 1 << 20}},
+		{"after it", afterClaim, []any{hook, int64(1)}},
+		{"a record", takeHeld, []any{ids{l.webhooks[0]}, ids{event}, ints{1}}},
+		{"a release", releaseHeld, []any{ids{l.webhooks[0]}, ids{event}, int64(1)}},
+		{"what a dead node held", freeHeld, []any{[]int64{1}}},
+		{"open ones by their ids", getOpen, []any{hook, ids{event}}},
+		{"entries by their ids", getAttempts, []any{hook, ids{event}}},
+		{"the event of an entry", eventOfLog, []any{hook, [16]byte(event)}},
+		{"what is open of an event", openNumber, []any{[16]byte(event), hook}},
+		{"what is open of some", openNumbers, []any{ids{event}, hook}},
+		{"an event's attempts", listEvent, append([]any{hook}, attemptsOf(event)...)},
+		{"a page of failures", listFinished.of(failed), append(span, 26, 0)},
+		{"their number", countFinished.of(failed), span},
+	} {
+		plan := strings.Split(explain(t, s, q.sql, q.args), "\n")
+		for i, line := range plan {
+			if m := byIndex.FindStringSubmatch(line); len(m) == 2 {
+				if cond := strings.TrimSpace(plan[i+1]); !strings.HasPrefix(cond, "Index Cond: ") || !strings.Contains(cond, keys[m[1]]) {
+					t.Errorf("%s reads through %s:\n%s", q.name, m[1], strings.Join(plan, "\n"))
+				}
+			}
+		}
+	}
+}
+
 // explain gives the plan of a query as the store's own connections make it.
 func explain(t *testing.T, s *Store, sql string, args []any) string {
 	t.Helper()

@@ -15,7 +15,8 @@ import (
 const (
 	// takeHeld takes attempts out of the open ones, if the session that presents them holds them.
 	takeHeld = `DELETE FROM open o USING unnest($1::uuid[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS u (webhook_id, id, lease, n)
-		WHERE o.webhook_id = u.webhook_id AND o.id = u.id AND o.lease = u.lease
+		` + placeOf + `
+		WHERE o.ctid = place.ctid AND o.lease IS NOT DISTINCT FROM u.lease
 		RETURNING u.n, o.event_id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at,
 			o.environment_id`
 	// findFailed gives those of attempts that are in the history as failed, with what their receivers answered.

@@ -19,7 +19,7 @@ const (
 	getEvent = `SELECT ` + eventColumns + ` FROM events e WHERE e.id = $1`
 	// The event's row is the lock of its retries: whoever has it finds the event as all others have left it.
 	lockEvent  = getEvent + ` FOR UPDATE`
-	openNumber = `SELECT number FROM open WHERE event_id = $1 AND webhook_id = $2`
+	openNumber = `SELECT number FROM open WHERE event_id = $1 AND webhook_id IS NOT DISTINCT FROM $2` // see placeOf
 )
 
 // finishedOf gives the finished attempts of an event.
