@@ -6,6 +6,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/headers"
 )
 
 const (
@@ -97,10 +98,10 @@ func readFinished(scan func(...any) error, a *carteiro.Attempt, more ...any) (er
 		return err
 	}
 	o.Success, o.Reason = status == statusSuccess, carteiro.Reason(reason)
-	if o.RequestHeaders, err = decodeHeaders(requestHeaders); err != nil {
+	if o.RequestHeaders, err = headers.Decode(requestHeaders); err != nil {
 		return fmt.Errorf("log %s: %w", a.ID, err)
 	}
-	if o.ResponseHeaders, err = decodeHeaders(responseHeaders); err != nil {
+	if o.ResponseHeaders, err = headers.Decode(responseHeaders); err != nil {
 		return fmt.Errorf("log %s: %w", a.ID, err)
 	}
 	if a.DueAt.IsZero() {

@@ -8,6 +8,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/headers"
 )
 
 var (
@@ -99,8 +100,8 @@ func readOutcome(row *stmt, at int) (o *carteiro.Outcome, err error) {
 		ResponseBody:      row.colBlob(at + 13),
 		SharedTail:        int(row.colInt(at + 14)),
 	}
-	for i, headers := range []*http.Header{&o.RequestHeaders, &o.ResponseHeaders} {
-		if *headers, err = decodeHeaders(row.colBlob(at + 11 + i)); err != nil {
+	for i, h := range []*http.Header{&o.RequestHeaders, &o.ResponseHeaders} {
+		if *h, err = headers.Decode(row.colBlob(at + 11 + i)); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/headers"
 )
 
 var (
@@ -170,8 +171,8 @@ func newExchange(r *store.Result) exchange {
 	o := r.Outcome
 	x := exchange{
 		status:          statusFailed,
-		requestHeaders:  encodeHeaders(o.RequestHeaders),
-		responseHeaders: encodeHeaders(o.ResponseHeaders),
+		requestHeaders:  headers.Encode(o.RequestHeaders),
+		responseHeaders: headers.Encode(o.ResponseHeaders),
 		requestHead:     o.RequestBody,
 	}
 	if o.Success {

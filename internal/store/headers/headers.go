@@ -1,4 +1,5 @@
-package postgres
+// Package headers writes HTTP headers as the databases keep them, so that they read the same in each.
+package headers
 
 import (
 	"encoding/binary"
@@ -11,7 +12,8 @@ import (
 // for each name, in their order, itself, the number of its values, and those. The count of values is one more than it
 // is, with 0 for a nil slice; nil headers are nil.
 
-func encodeHeaders(h http.Header) []byte {
+// Encode gives headers as bytes, nil for nil. Equal headers give equal bytes.
+func Encode(h http.Header) []byte {
 	if h == nil {
 		return nil
 	}
@@ -46,13 +48,14 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-var errHeaders = errors.New("stored headers are damaged")
+var errDamaged = errors.New("stored headers are damaged")
 
-func decodeHeaders(b []byte) (http.Header, error) {
+// Decode is the reverse of [Encode]. It fails when the bytes are not what Encode has made.
+func Decode(b []byte) (http.Header, error) {
 	if b == nil {
 		return nil, nil
 	}
-	r := headerReader{b: b}
+	r := reader{b: b}
 	names := r.number()
 	h := make(http.Header, min(names, len(b)))
 	for range names {
@@ -74,17 +77,17 @@ func decodeHeaders(b []byte) (http.Header, error) {
 		h[name] = values
 	}
 	if r.failed || len(r.b) > 0 {
-		return nil, errHeaders
+		return nil, errDamaged
 	}
 	return h, nil
 }
 
-type headerReader struct {
+type reader struct {
 	b      []byte
 	failed bool
 }
 
-func (r *headerReader) number() int {
+func (r *reader) number() int {
 	n, size := binary.Uvarint(r.b)
 	if size <= 0 || n > 1<<31 {
 		r.failed = true
@@ -94,7 +97,7 @@ func (r *headerReader) number() int {
 	return int(n)
 }
 
-func (r *headerReader) string() string {
+func (r *reader) string() string {
 	n := r.number()
 	if n > len(r.b) {
 		r.failed = true

@@ -1,4 +1,4 @@
-package sqlite
+package headers
 
 import (
 	"net/http"
@@ -17,7 +17,7 @@ func TestHeadersAreReadBackAsTheyWere(t *testing.T) {
 		if rapid.Bool().Draw(t, "nil") {
 			want = nil
 		}
-		got, err := decodeHeaders(encodeHeaders(want))
+		got, err := Decode(Encode(want))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %#v, %v, want %#v", got, err, want)
 		}
@@ -25,13 +25,13 @@ func TestHeadersAreReadBackAsTheyWere(t *testing.T) {
 }
 
 func TestDamagedHeadersAreToldNotBelieved(t *testing.T) {
-	whole := encodeHeaders(http.Header{"A": {"one", "two"}, "B": nil})
+	whole := Encode(http.Header{"A": {"one", "two"}, "B": nil})
 	for n := range whole {
-		if _, err := decodeHeaders(whole[:n]); err == nil {
+		if _, err := Decode(whole[:n]); err == nil {
 			t.Errorf("the first %d bytes were believed", n)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		_, _ = decodeHeaders(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) // whatever it says, it says something
+		_, _ = Decode(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) // whatever it says, it says something
 	})
 }
