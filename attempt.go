@@ -63,6 +63,8 @@ func (a *Attempt) IsRetry() bool { return a.Number > a.ChainStart }
 type Delivery struct {
 	Attempt
 	Event *Event
+	// TraceParent is what the receiver is told of the trace; empty: the event's. It is not stored.
+	TraceParent string
 }
 
 // Place is room in a webhook's lane, asked for a delivery that is about to be stored.

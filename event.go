@@ -17,6 +17,8 @@ type Event struct {
 	Type          string
 	Payload       []byte // a JSON object, byte for byte as it came
 	OccurredAt    time.Time
+	// TraceParent is the trace that the event belongs to, as [ValidTraceParent] has it; empty when none.
+	TraceParent string
 	// Test marks the event of a test call: it is sent once and never retried by itself.
 	Test bool
 }

@@ -110,6 +110,9 @@ var house = map[string]room{
 			"internal/egress":         "wires it",
 			"internal/front":          "wires it",
 			"internal/ingest":         "wires it",
+			"internal/debug":          "wires it",
+			"internal/metrics":        "wires it",
+			"internal/trace":          "wires it",
 			"internal/maintenance":    "wires it",
 			"internal/payload":        "wires it",
 			"internal/publish":        "wires it",
@@ -160,6 +163,7 @@ var house = map[string]room{
 	"internal/docs/reference": {
 		imports: edges{"api": "the document that the reference is made of"},
 	},
+	"internal/debug": {},
 	"internal/demo": {
 		imports: edges{"client": "makes its data through the API, as a user would"},
 		tests:   edges{"/": "the event types that there are"},
@@ -206,6 +210,12 @@ var house = map[string]room{
 		},
 		tests: edges{
 			"internal/store/sqlite": realStore,
+		},
+	},
+	"internal/metrics": {
+		imports: edges{
+			"/":              vocabulary,
+			"internal/store": "stands before it, and counts what passes",
 		},
 	},
 	"internal/move": {
@@ -279,6 +289,15 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
+	"internal/trace": {
+		imports: edges{
+			"/":                 vocabulary,
+			"internal/api":      "wraps the publisher that it declares",
+			"internal/dispatch": "wraps the sender that it declares",
+			"internal/publish":  "the parameters of the publisher",
+			"internal/send":     "the parameters of the sender",
+		},
+	},
 	"test/e2e": {
 		tests: edges{
 			"client":                               "drives the real binary as its users do; the inside is none of its business",
@@ -325,6 +344,8 @@ var confined = []struct {
 	rooms  []string
 	why    string
 }{
+	{"github.com/prometheus", []string{"internal/metrics"}, "the others count through interfaces and wrappers, or not at all"},
+	{"go.opentelemetry.io", []string{"internal/trace"}, "the others carry a header's text"},
 	{"database/sql", []string{"internal/store/sqlite"}, "SQL is the adapters' business"},
 	{"github.com/cloudevents", []string{"internal/api"}, "one room reads CloudEvents"},
 	{"github.com/nats-io", []string{"internal/ingest"}, "brokers' clients are heavy: one room knows them"},

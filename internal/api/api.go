@@ -53,6 +53,23 @@ type Previewer interface {
 	Preview(w *carteiro.Webhook, d *carteiro.Delivery, now time.Time) *carteiro.Outcome
 }
 
+// Observer is told what was answered; see metrics.Metrics. It may neither wait nor keep what it is given.
+type Observer interface {
+	// Route gives what is to be told of each answer of a route, by its method and the pattern of its path.
+	Route(method, pattern string) func(status int, took time.Duration)
+	// Rejected is told of events that were refused with a status.
+	Rejected(status, events int)
+	// RateLimited is told of each request that is turned away.
+	RateLimited()
+}
+
+// unobserved is the observer where there is none.
+type unobserved struct{}
+
+func (unobserved) Route(_, _ string) func(int, time.Duration) { return func(int, time.Duration) {} }
+func (unobserved) Rejected(_, _ int)                          {}
+func (unobserved) RateLimited()                               {}
+
 // Config is what the API is made of.
 type Config struct {
 	Directory *directory.Directory
@@ -64,6 +81,7 @@ type Config struct {
 	Catalogue *carteiro.Catalogue
 	IDs       *carteiro.IDSource
 	Logger    *slog.Logger
+	Observer  Observer // nil: nobody counts
 	// RateLimit is how many requests a minute each environment may make, and each address without a token; 0: any
 	// number. Calls that publish do not count.
 	RateLimit int
@@ -87,6 +105,8 @@ type server struct {
 	guard       *egress.Guard
 	agents      *kind
 	campaigns   *kind
+	// What answers unclean paths.
+	nowhere, nowhereInAPI *route
 }
 
 // New makes the handler of /api/v1, /readyz and /openapi.yaml. It answers every other path with 404.
@@ -102,6 +122,9 @@ func newServer(c Config) *server {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	return &server{
 		Config:  c,

@@ -35,10 +35,11 @@ func (s *server) publishBatch(r *request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	events := make([]publish.Event, 0, len(items))
+	events, trace := make([]publish.Event, 0, len(items)), r.traceParent()
 	for i := range items {
 		item := &items[i]
 		if item.err = s.readItem(item, r.environment); item.err == nil {
+			item.event.TraceParent = trace
 			events = append(events, item.event)
 		}
 	}
@@ -164,8 +165,9 @@ func (r *request) answerBatch(items []batchItem, results []publish.Result) {
 		}
 		list = strconv.AppendInt(append(list, `,{"index":`...), int64(i), 10)
 		if item.err != nil {
-			list = appendItemError(list, item.err, r.id)
+			list = r.appendItemError(list, item.err)
 		} else {
+			r.logAccepted(result.Accepted)
 			list = appendAccepted(append(list, ','), result.Accepted)
 			accepted++
 		}
@@ -181,8 +183,9 @@ func (r *request) answerBatch(items []batchItem, results []publish.Result) {
 }
 
 // appendItemError appends what the single call would have answered.
-func appendItemError(b []byte, err error, requestID string) []byte {
-	f, _ := failureOf(err, requestID)
+func (r *request) appendItemError(b []byte, err error) []byte {
+	f, _ := failureOf(err, r.id)
+	r.s.Observer.Rejected(f.status, 1)
 	b = strconv.AppendInt(append(b, `,"error":{"status_code":`...), int64(f.status), 10)
 	b = appendString(append(b, `,"message":`...), f.message)
 	var invalid *faults

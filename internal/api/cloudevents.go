@@ -22,6 +22,7 @@ func (s *server) publishCloudEvents(r *request) error {
 	if err := s.readCloudEvent(&item, r.Header, r.environment); err != nil {
 		return err
 	}
+	item.event.TraceParent = r.traceParent()
 	results, err := s.Publisher.Publish(r.Context(), r.environment, nil, []publish.Event{item.event})
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func (s *server) publishCloudEventBatch(r *request) error {
 		return err
 	}
 	structured := map[string][]string{"Content-Type": {typeCloudEvent}}
-	events := make([]publish.Event, 0, len(items))
+	events, trace := make([]publish.Event, 0, len(items)), r.traceParent()
 	for i := range items {
 		item := &items[i]
 		if limit := s.MaxPayload + maxEnvelope; len(item.raw) > limit {
@@ -56,6 +57,7 @@ func (s *server) publishCloudEventBatch(r *request) error {
 			item.err = s.readCloudEvent(item, structured, r.environment)
 		}
 		if item.err == nil {
+			item.event.TraceParent = trace
 			events = append(events, item.event)
 		}
 	}

@@ -163,6 +163,7 @@ func (s *server) decodeEvent(r *request, k *kind, owner store.OwnerRef, body []b
 		return publish.Event{}, err
 	}
 	event.Key = r.idempotencyKey(body, &f)
+	event.TraceParent = r.traceParent()
 	return event, f.err()
 }
 
@@ -184,6 +185,7 @@ var acceptedHead = append(appendString([]byte(`{"success":true,"message":`), msg
 
 // answerAccepted writes the answer to a single event.
 func (r *request) answerAccepted(a publish.Accepted) {
+	r.logAccepted(a)
 	p := buffers.Get().(*[]byte)
 	b := (*p)[:0]
 	b = append(append(b, acceptedHead...), '{')

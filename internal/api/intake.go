@@ -55,7 +55,7 @@ func (in *Intake) Take(ctx context.Context, environment carteiro.ID, messages []
 	for i := range messages {
 		items[i].raw = messages[i].Body
 		if err := in.s.readMessage(&items[i], &messages[i], environment); err != nil {
-			refusals[i] = &Refusal{err}
+			refusals[i] = in.refuse(err)
 			continue
 		}
 		events, index = append(events, items[i].event), append(index, i)
@@ -70,10 +70,17 @@ func (in *Intake) Take(ctx context.Context, environment carteiro.ID, messages []
 	for n, result := range results {
 		i := index[n]
 		if err := resultError(result.Err, items[i].kind); err != nil {
-			refusals[i] = &Refusal{err}
+			refusals[i] = in.refuse(err)
 		}
 	}
 	return refusals, nil
+}
+
+// refuse counts a refusal under the status that the API would have answered with.
+func (in *Intake) refuse(err error) *Refusal {
+	f, _ := failureOf(err, "")
+	in.s.Observer.Rejected(f.status, 1)
+	return &Refusal{err}
 }
 
 func (s *server) readMessage(item *batchItem, m *Message, environment carteiro.ID) error {

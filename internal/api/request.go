@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/publish"
 	"carteiro/internal/store"
 )
 
@@ -32,6 +33,8 @@ type route struct {
 	s      *server
 	access access
 	do     handler
+	// answered is told of each answer.
+	answered func(status int, took time.Duration)
 }
 
 // ServeHTTP implements http.Handler: it names the request, lets it in, has it answered, and answers for what fails.
@@ -39,6 +42,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := &request{Request: hr, s: rt.s, w: w, begun: time.Now()}
 	r.id = r.name()
 	w.Header()["X-Request-Id"] = []string{r.id}
+	defer rt.told(r)
 	defer r.rescue()
 	err := r.enter(rt.access)
 	if err == nil {
@@ -48,6 +52,14 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		r.fail(err)
 	}
 	r.log()
+}
+
+// told tells the observer what was answered, whatever happened.
+func (rt *route) told(r *request) {
+	rt.answered(r.status, time.Since(r.begun))
+	if rt.access == publishing && r.status != http.StatusAccepted {
+		r.s.Observer.Rejected(r.status, 1)
+	}
 }
 
 // name gives the caller's own name of the request, if it is one to put into a log, or a new one.
@@ -67,6 +79,14 @@ func (r *request) name() string {
 	return id
 }
 
+// traceParent is the caller's trace context; empty when there is none to be understood, which W3C says to ignore.
+func (r *request) traceParent() string {
+	if values := r.Header["Traceparent"]; len(values) == 1 && carteiro.ValidTraceParent(values[0]) {
+		return values[0]
+	}
+	return ""
+}
+
 // enter finds out who asks, counts the request, and lets it in or not.
 func (r *request) enter(a access) error {
 	if a == open {
@@ -83,6 +103,7 @@ func (r *request) enter(a access) error {
 	case a == anyone:
 		return nil // there is nothing here to keep anyone from
 	case wait > 0:
+		r.s.Observer.RateLimited()
 		return rateLimited(wait)
 	}
 	r.token, r.environment = token, token.EnvironmentID
@@ -136,6 +157,14 @@ func (r *request) log() {
 	}
 	r.s.Logger.LogAttrs(r.Context(), slog.LevelDebug, "request",
 		append(r.attributes(), slog.Int("status", r.status), slog.Duration("took", time.Since(r.begun)))...)
+}
+
+// logAccepted ties an event to the request that brought it.
+func (r *request) logAccepted(a publish.Accepted) {
+	if r.s.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		r.s.Logger.LogAttrs(r.Context(), slog.LevelDebug, "event accepted", slog.String("request_id", r.id),
+			slog.String("event_id", a.EventID.String()), slog.Int("deliveries", a.Deliveries))
+	}
 }
 
 // readBody reads the whole body, at most limit bytes, into buffer, which it may replace by a larger one.

@@ -44,6 +44,9 @@ func Publishes(method, path string) bool {
 }
 
 func (s *server) routes() {
+	noRoute := func(*request) error { return errNoRoute }
+	s.nowhere = s.route("any", "/", open, noRoute)
+	s.nowhereInAPI = s.route("any", base+"/", anyone, noRoute)
 	s.handle("/", open, nil)
 	s.handle("/readyz", open, methods{"GET": s.ready})
 	s.handle("/openapi.yaml", open, methods{"GET": s.document})
@@ -91,12 +94,12 @@ func (s *server) routes() {
 // handle puts a path on the mux, and what answers its other methods. A path without any is answered with 404.
 func (s *server) handle(path string, a access, m methods) {
 	if m == nil {
-		s.mux.Handle(path, &route{s, a, func(*request) error { return errNoRoute }})
+		s.mux.Handle(path, s.route("any", path, a, func(*request) error { return errNoRoute }))
 		return
 	}
 	p := &resource{routes: make(map[string]*route, len(m)+1)}
 	for method, do := range m {
-		p.routes[method] = &route{s, a, do}
+		p.routes[method] = s.route(method, path, a, do)
 		if method == http.MethodGet {
 			p.routes[http.MethodHead] = p.routes[method]
 		}
@@ -105,8 +108,12 @@ func (s *server) handle(path string, a access, m methods) {
 	if a != open {
 		a = anyone
 	}
-	p.others = &route{s, a, func(*request) error { return wrongMethod }}
+	p.others = s.route("other", path, a, func(*request) error { return wrongMethod })
 	s.mux.Handle(path, p)
+}
+
+func (s *server) route(method, path string, a access, do handler) *route {
+	return &route{s, a, do, s.Observer.Route(method, path)}
 }
 
 // resource is one path with its methods. The mux could tell methods apart as well, but then takes a path with a name in
@@ -129,9 +136,9 @@ func (p *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The mux redirects to a cleaned path, with a page in HTML. No path of ours is unclean.
 	if asked := r.URL.EscapedPath(); !isClean(asked) {
-		nowhere := &route{s, open, func(*request) error { return errNoRoute }}
+		nowhere := s.nowhere
 		if strings.HasPrefix(asked, "/api/v1/") {
-			nowhere.access = anyone
+			nowhere = s.nowhereInAPI
 		}
 		nowhere.ServeHTTP(w, r)
 		return

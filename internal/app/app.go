@@ -25,12 +25,14 @@ import (
 	"carteiro/internal/front"
 	"carteiro/internal/ingest"
 	"carteiro/internal/maintenance"
+	"carteiro/internal/metrics"
 	"carteiro/internal/publish"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
 	"carteiro/internal/store/postgres"
 	"carteiro/internal/store/sqlite"
 	"carteiro/internal/tail"
+	"carteiro/internal/trace"
 	"carteiro/web"
 )
 
@@ -51,6 +53,9 @@ type App struct {
 	store      store.Store
 	shared     store.Shared // the same, where other nodes work on it too; otherwise nil
 	directory  *directory.Directory
+	metrics    *metrics.Metrics
+	tracer     *trace.Tracer // nil: none
+	beside     beside
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
@@ -79,13 +84,18 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	opened, err := OpenStore(ctx, c.Database, Exclusive)
+	counts := metrics.New(version)
+	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
 		return nil, err
 	}
+	opened, err := openDatabase(ctx, c.Database, Exclusive, counts.Committed)
+	if err != nil {
+		return nil, errors.Join(err, tracer.Close(ctx))
+	}
 	hub := tail.NewHub()
-	s := hub.Watch(opened)
-	a := &App{config: c, logger: logger, store: s, failed: make(chan error, 1)}
+	s := hub.Watch(counts.Watch(opened))
+	a := &App{config: c, logger: logger, store: s, metrics: counts, tracer: tracer, failed: make(chan error, 1)}
 	var shared bool
 	a.shared, shared = opened.(store.Shared)
 	a.background, a.end = context.WithCancel(context.Background())
@@ -97,13 +107,14 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Store:    s,
 		Webhooks: a.directory,
-		Sender:   a.sender,
+		Sender:   tracer.Sender(a.sender),
 		IDs:      ids,
 		Policy:   c.RetryPolicy(),
 		Logger:   logger,
 		Lease:    c.Takeover,
 		Shared:   shared,
 	})
+	counts.WatchState(depth(a.dispatcher), s)
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, Logger: logger}
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
@@ -113,7 +124,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		err = a.newHTTP(settings, hub)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, tracer.Close(ctx), s.Close())
 	}
 	return a, nil
 }
@@ -123,9 +134,10 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 	return api.Config{
 		Store:     a.store,
 		Directory: a.directory,
-		Publisher: &publish.Publisher{
+		Publisher: a.tracer.Publisher(&publish.Publisher{
 			Store: a.store, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Retention: a.config.Retention,
-		},
+		}),
+		Observer:   a.metrics,
 		Previewer:  a.sender,
 		Bulk:       a.bulk,
 		Tail:       hub,
@@ -197,11 +209,17 @@ const (
 
 // OpenStore opens the database that the configuration names, creating or migrating it. Its errors speak to the operator.
 func OpenStore(ctx context.Context, d config.Database, use Use) (store.Store, error) {
+	return openDatabase(ctx, d, use, nil)
+}
+
+// openDatabase opens it with what is told of each commit, if not nil.
+func openDatabase(ctx context.Context, d config.Database, use Use, committed func(int, time.Duration)) (store.Store, error) {
 	moving := use == MoveSource || use == MoveTarget
 	if d.Postgres() {
 		opts := postgres.Options{
 			Shared: use == Shared, Moving: moving, Existing: use == MoveSource,
 			Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout,
+			Committed: committed,
 		}
 		if use != Exclusive {
 			opts.Connections = commandConnections
@@ -215,7 +233,8 @@ func OpenStore(ctx context.Context, d config.Database, use Use) (store.Store, er
 	if err != nil {
 		return nil, err
 	}
-	return openStore(sqlite.Open(ctx, file, sqlite.Options{Shared: use == Shared, Moving: moving, Existing: use == MoveSource}))
+	opts := sqlite.Options{Shared: use == Shared, Moving: moving, Existing: use == MoveSource, Committed: committed}
+	return openStore(sqlite.Open(ctx, file, opts))
 }
 
 // openStore gives a nil interface for a store that could not be opened.
@@ -234,6 +253,14 @@ func DatabaseName(d config.Database) string {
 	return d.Database
 }
 
+// newTracer gives none when no collector is named.
+func newTracer(ctx context.Context, c *config.Server, version string, logger *slog.Logger) (*trace.Tracer, error) {
+	if c.TracesEndpoint == "" {
+		return nil, nil //nolint:nilnil // a nil tracer is one that wraps nothing
+	}
+	return trace.New(ctx, c.TracesEndpoint, version, logger)
+}
+
 // Start listens, takes up what was left open, and serves. After an error the app is to be stopped all the same.
 func (a *App) Start(ctx context.Context) (err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
@@ -244,6 +271,9 @@ func (a *App) Start(ctx context.Context) (err error) {
 		Handler: a.http.Handler, Takes: api.Publishes,
 		IdleTimeout: idleTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, Logger: a.logger,
 	})
+	if err := a.startBeside(ctx); err != nil {
+		return err
+	}
 	if err := a.dispatcher.Start(ctx); err != nil {
 		return fmt.Errorf("cannot join the database: %w", err)
 	}
@@ -290,7 +320,8 @@ func (a *App) Stop(ctx context.Context) error {
 	a.reading.Wait()
 	a.dispatcher.Stop(ctx)
 	a.end()
+	a.stopBeside()
 	a.running.Wait()
 	a.sender.Close()
-	return errors.Join(append(faults, a.store.Close())...)
+	return errors.Join(append(faults, a.tracer.Close(ctx), a.store.Close())...)
 }

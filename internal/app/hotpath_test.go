@@ -17,6 +17,7 @@ import (
 	"carteiro/internal/api"
 	"carteiro/internal/directory"
 	"carteiro/internal/dispatch"
+	"carteiro/internal/metrics"
 	"carteiro/internal/publish"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
@@ -57,8 +58,10 @@ func newHotPath(tb testing.TB, webhooks int) *hotPath {
 		}
 	}
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, filepath.Join(tb.TempDir(), "carteiro.db"), sqlite.Options{})
+	counts := metrics.New("bench")
+	opened, err := sqlite.Open(ctx, filepath.Join(tb.TempDir(), "carteiro.db"), sqlite.Options{Committed: counts.Committed})
 	must(err)
+	s := counts.Watch(opened)
 	ids, registry, sent := new(carteiro.IDSource), directory.New(s, false), new(stub)
 	lanes := dispatch.New(dispatch.Config{
 		Store: s, Webhooks: registry, Sender: sent, IDs: ids, Policy: carteiro.DefaultRetryPolicy(), Logger: slog.New(slog.DiscardHandler),
@@ -72,7 +75,8 @@ func newHotPath(tb testing.TB, webhooks int) *hotPath {
 	h := &hotPath{
 		token: carteiro.NewTokenSecret(), sent: sent,
 		handler: api.New(api.Config{
-			Store: s, Directory: registry, Catalogue: carteiro.NewCatalogue(nil, nil), IDs: ids,
+			Observer: counts,
+			Store:    s, Directory: registry, Catalogue: carteiro.NewCatalogue(nil, nil), IDs: ids,
 			Publisher: &publish.Publisher{Store: s, Directory: registry, Lanes: lanes, IDs: ids, Retention: time.Hour},
 		}),
 	}

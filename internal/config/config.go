@@ -107,6 +107,11 @@ type Server struct {
 
 	SourcesFile string `group:"Sources" help:"JSON file with the places at brokers (NATS JetStream, RabbitMQ, Kafka, Redis Streams) that events are taken from: {\"sources\":[…]}." type:"path" placeholder:"FILE"`
 
+	MetricsListen string `group:"Observing" help:"Address and port to serve /metrics for Prometheus on; off for none." default:"127.0.0.1:9464"`
+	DebugListen   string `group:"Observing" help:"Address and port to serve profiles and the flight recorder on. Whoever reaches it can read the memory of the server." placeholder:"ADDRESS"`
+	// The variable is OpenTelemetry's own.
+	TracesEndpoint string `group:"Observing" help:"OpenTelemetry collector to send traces to, over OTLP on HTTP, such as http://localhost:4318; none for no traces." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL"`
+
 	Log `group:"Logging"`
 }
 

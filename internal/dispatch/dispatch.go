@@ -92,6 +92,8 @@ type Dispatcher struct {
 	attempts        sync.WaitGroup // what is in flight
 	recorder        sync.WaitGroup
 
+	failures failureLog // the recorder's
+
 	mu         sync.Mutex
 	lanes      map[carteiro.ID]*lane
 	schedule   schedule

@@ -88,6 +88,9 @@ func (q *deque) pushFront(d *carteiro.Delivery) {
 	q.items[q.head] = d
 }
 
+// first is the one that pop would give, of a queue that is not empty.
+func (q *deque) first() *carteiro.Delivery { return q.items[q.head] }
+
 func (q *deque) pop() *carteiro.Delivery {
 	d := q.items[q.head]
 	q.items[q.head] = nil

@@ -98,6 +98,9 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 // conclude acts on what was committed.
 func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 	for i, r := range batch {
+		if !recorded[i].Lost {
+			d.logEnded(&batch[i])
+		}
 		if r.DisableWebhook && r.webhook != nil && !recorded[i].Lost {
 			d.Logger.Info("receiver answered 410 Gone: webhook disabled", "webhook_id", r.webhook.ID)
 			d.Webhooks.Forget(r.webhook)

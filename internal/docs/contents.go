@@ -31,6 +31,7 @@ var contents = []section{
 	{"Operate", "Operação", []entry{
 		{"operating.md", "Operating", "Operação", true},
 		{"scaling.md", "Scaling", "Escala", true},
+		{"metrics.md", "Metrics", "Métricas", false},
 		{"security.md", "Security", "Segurança", true},
 		{"troubleshooting.md", "Troubleshooting", "Solução de problemas", true}, //nolint:misspell // Portuguese
 	}},

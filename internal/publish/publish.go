@@ -46,6 +46,8 @@ type Event struct {
 	Payload    []byte
 	OccurredAt time.Time // zero: now
 	Key        *Key
+	// TraceParent is the publisher's trace context, valid or empty.
+	TraceParent string
 }
 
 // Key is a caller's idempotency key.
@@ -117,6 +119,7 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 		Type:          e.Type,
 		Payload:       e.Payload,
 		OccurredAt:    e.OccurredAt,
+		TraceParent:   e.TraceParent,
 	}
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = event.AcceptedAt()

@@ -46,6 +46,7 @@ func (p *Publisher) storeTest(ctx context.Context, w *carteiro.Webhook, sample E
 		CampaignName:  names.Campaign,
 		Type:          sample.Type,
 		Payload:       sample.Payload,
+		TraceParent:   sample.TraceParent,
 		Test:          true,
 	}
 	event.OccurredAt = event.AcceptedAt()

@@ -12,6 +12,8 @@ const (
 	headerAttempt   = "X-Webhook-Attempt"
 	headerLogID     = "X-Webhook-Log-Id"
 
+	headerTrace = "Traceparent"
+
 	headerContentType = "Content-Type"
 	headerUserAgent   = "User-Agent"
 )

@@ -1,6 +1,7 @@
 package send
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"strconv"
@@ -25,7 +26,7 @@ var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 2<<10)) }}
 
 // request builds what is sent for a delivery.
 func (s *Sender) request(t *Target, d *carteiro.Delivery, body []byte, now time.Time) request {
-	const own = 9
+	const own = 10
 	r := request{wire: buffers.Get().(*[]byte), shown: make(http.Header, len(t.shown)+own)}
 	maps.Copy(r.shown, t.shown)
 	values := make([]string, 0, own)
@@ -43,6 +44,9 @@ func (s *Sender) request(t *Target, d *carteiro.Delivery, body []byte, now time.
 	set(headerEvent, d.EventType)
 	set(headerAttempt, strconv.Itoa(d.Number))
 	set(headerLogID, d.ID.String())
+	if trace := cmp.Or(d.TraceParent, d.Event.TraceParent); trace != "" && !t.tracesItself {
+		set(headerTrace, trace)
+	}
 	if t.signed {
 		var buf [128]byte
 		set(headerSignature, string(t.key.Sign(buf[:0], id, timestamp, body)))

@@ -23,13 +23,15 @@ import (
 // Target is a webhook made ready to be sent to: its URL parsed, its templates and its secret compiled, the part of the
 // requests' head that is always the same written. It is made once for each version of a webhook and safe for concurrent use.
 type Target struct {
-	webhook   *carteiro.Webhook
-	origin    origin
-	head      []byte      // of every request: its first line and fixed headers, secrets in clear
-	shown     http.Header // those headers as the log shows them, secrets masked
-	key       signature.Key
-	signed    bool
-	templates map[string]*payload.Template
+	webhook *carteiro.Webhook
+	origin  origin
+	head    []byte      // of every request: its first line and fixed headers, secrets in clear
+	shown   http.Header // those headers as the log shows them, secrets masked
+	key     signature.Key
+	signed  bool
+	// tracesItself: a custom header says what trace the receiver is told.
+	tracesItself bool
+	templates    map[string]*payload.Template
 	// fault is why nothing can be sent with these settings. Validation keeps such webhooks out; should one be in the
 	// store all the same, its deliveries fail and say why.
 	fault error
@@ -76,6 +78,7 @@ func (t *Target) compileHead() error {
 	t.head = appendHeader(t.head, "Host", u.Host)
 	var sent http.Header
 	sent, t.shown = fixedHeaders(t.webhook)
+	t.tracesItself = sent[headerTrace] != nil
 	for _, name := range slices.Sorted(maps.Keys(sent)) {
 		for _, value := range sent[name] {
 			if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {

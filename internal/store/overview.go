@@ -68,3 +68,13 @@ type FailingWebhook struct {
 	FoundWebhook
 	Success, Failed int
 }
+
+// Vitals is how a whole database is doing.
+type Vitals struct {
+	Open int // attempts that are open
+	// OldestWaiting is when the first attempt that nobody holds falls due, past or future; zero when there is none.
+	OldestWaiting time.Time
+	// Webhooks by status, deleted ones left out.
+	Active, Disabled, Failing int
+	Bytes                     int64 // that the database takes
+}

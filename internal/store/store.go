@@ -416,6 +416,9 @@ type Logs interface {
 	// Overview says how an environment's deliveries are doing. It reads counts and bounded ranges: its cost does not
 	// grow with the log, nor with the number of webhooks.
 	Overview(ctx context.Context, p Overview) (OverviewResult, error)
+	// Vitals says how the whole database is doing, for those who watch over it. Its cost grows with the number of webhooks
+	// and environments, and not with the log.
+	Vitals(ctx context.Context) (Vitals, error)
 }
 
 // ListLogs is the parameter of [Logs.ListLogs]. A zero field does not filter.

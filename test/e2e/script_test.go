@@ -239,6 +239,7 @@ var settings = []string{
 	"CARTEIRO_ALLOW_PRIVATE_NETWORKS", "CARTEIRO_RATE_LIMIT", "CARTEIRO_MAX_PAYLOAD", "CARTEIRO_EVENTS_FILE",
 	"CARTEIRO_LOG_LEVEL", "CARTEIRO_LOG_LEVEL_FILE", "CARTEIRO_LOG_FORMAT", "CARTEIRO_BULK_RETRY_RATE", "CARTEIRO_DASHBOARD",
 	"CARTEIRO_SOURCES_FILE",
+	"CARTEIRO_METRICS_LISTEN", "CARTEIRO_DEBUG_LISTEN",
 }
 
 // Whoever adds a setting says here that it can be set by a variable, and in testdata/script/variables.txtar that it is

@@ -35,7 +35,7 @@ var serving = regexp.MustCompile(`"?carteiro serves"?.*address["=:]+(http://[^\s
 // launch runs "carteiro serve" on a free port of the loopback, and gives it once it serves. A process that ends before
 // that is given too, with an error.
 func launch(ctx context.Context, dir string, environ []string, args ...string) (*process, error) {
-	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"}, args...)
 	p := &process{cmd: exec.Command(binary, args...), log: newTranscript(), out: newTranscript(), exited: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = environ

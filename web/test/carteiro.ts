@@ -27,6 +27,7 @@ export async function startCarteiro(): Promise<Carteiro> {
       'serve',
       database,
       '--listen=127.0.0.1:0',
+      '--metrics-listen=127.0.0.1:0',
       '--allow-private-networks',
       '--rate-limit=0',
       '--retry-schedule=1h',

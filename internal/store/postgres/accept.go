@@ -10,9 +10,9 @@ import (
 	"carteiro/internal/store"
 )
 
-const insertEvents = `INSERT INTO events (id, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name, type, occurred_at, test, payload)
+const insertEvents = `INSERT INTO events (id, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name, type, occurred_at, test, payload, trace_parent)
 	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[], $6::uuid[], $7::bytea[], $8::text[],
-		$9::timestamptz[], $10::boolean[], $11::bytea[])`
+		$9::timestamptz[], $10::boolean[], $11::bytea[], $12::text[])`
 
 // acceptOp is a call of Accept.
 type acceptOp struct {
@@ -106,7 +106,7 @@ type acceptance struct {
 	campaigns                 maybeIDs
 	kinds                     ints
 	ownerNames, campaignNames octets
-	types                     texts
+	types, traces             texts
 	occurredAt                times
 	test                      bools
 	payloads                  blobs
@@ -168,14 +168,14 @@ func (a *acceptance) addEvent(e *carteiro.Event) {
 	a.kinds, a.campaigns = append(a.kinds, int64(e.OwnerKind)), append(a.campaigns, e.CampaignID)
 	a.ownerNames, a.campaignNames = append(a.ownerNames, e.OwnerName), append(a.campaignNames, e.CampaignName)
 	a.types, a.occurredAt = append(a.types, e.Type), append(a.occurredAt, e.OccurredAt)
-	a.test, a.payloads = append(a.test, e.Test), append(a.payloads, payload)
+	a.test, a.payloads, a.traces = append(a.test, e.Test), append(a.payloads, payload), append(a.traces, e.TraceParent)
 }
 
 func (a *acceptance) queue(b *pgx.Batch) {
 	a.keys.queueStore(b)
 	if len(a.ids) > 0 {
 		b.Queue(insertEvents, a.ids, a.environments, a.kinds, a.owners, a.ownerNames, a.campaigns, a.campaignNames, a.types,
-			a.occurredAt, a.test, a.payloads)
+			a.occurredAt, a.test, a.payloads, a.traces)
 	}
 	a.open.queue(b)
 }

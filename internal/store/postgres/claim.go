@@ -9,7 +9,7 @@ import (
 	"carteiro/internal/store"
 )
 
-const eventColumns = `e.id, e.environment_id, e.owner_kind, e.owner_id, e.owner_name, e.campaign_id, e.campaign_name, e.type, e.occurred_at, e.test, e.payload`
+const eventColumns = `e.id, e.environment_id, e.owner_kind, e.owner_id, e.owner_name, e.campaign_id, e.campaign_name, e.type, e.occurred_at, e.test, e.payload, e.trace_parent`
 
 const (
 	// backlog goes from one webhook to the next by the index, whatever the number of attempts.
@@ -110,7 +110,7 @@ func readDeliveries(rows pgx.Rows, webhook carteiro.ID) (deliveries []*carteiro.
 func eventFields(e *carteiro.Event) []any {
 	return []any{
 		toID(&e.ID), toID(&e.EnvironmentID), &e.OwnerKind, toID(&e.OwnerID), octet{&e.OwnerName}, toID(&e.CampaignID),
-		octet{&e.CampaignName}, &e.Type, toTime(&e.OccurredAt), &e.Test, &e.Payload,
+		octet{&e.CampaignName}, &e.Type, toTime(&e.OccurredAt), &e.Test, &e.Payload, &e.TraceParent,
 	}
 }
 

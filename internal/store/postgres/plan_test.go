@@ -55,6 +55,7 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		{"activity", listActivity, []any{hook, 1, hourOf(event)}, 0, false},
 		{"what is open in an environment", openIn, []any{hook}, 0, false},
 		{"what is held there", countHeld, []any{hook, 10_000}, 0, false},
+		{"the first that waits anywhere", firstWaiting, nil, 0, true},
 		{"what is due there", countDue, []any{hook, noon, 10_000}, 0, true},
 		{"what is scheduled there", countScheduled, []any{hook, noon, 10_000}, 0, true},
 		{"who has failed last", failedLast, []any{hook, noon, 256}, 0, false},

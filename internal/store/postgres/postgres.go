@@ -27,6 +27,9 @@ type Options struct {
 	Connections int
 	// Timeout is how long the database may take for one call; 10 seconds by default.
 	Timeout time.Duration
+	// Committed, if not nil, is told of each group that was committed: how many calls shared it, and how long it took. The
+	// writer waits for it.
+	Committed func(operations int, took time.Duration)
 }
 
 // Defaults of [Options].
@@ -76,8 +79,8 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	s.hints = startTeller(rand.Text(), func(h hint) error {
 		return s.read(context.Background(), func(t *tx) error { return t.notify(h) })
 	})
-	s.accepts = startWriter(s.commitAccepts)
-	s.records = startWriter(s.commitRecords)
+	s.accepts = startWriter(s.commitAccepts, opts.Committed)
+	s.records = startWriter(s.commitRecords, opts.Committed)
 	return s, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"carteiro/internal/store"
 )
@@ -38,7 +39,8 @@ const (
 type writer[T any] struct {
 	// run commits a group in one transaction. Its error is that nothing of it was done; what an op alone is told goes
 	// into the op.
-	run func(group []*op[T]) error
+	run       func(group []*op[T]) error
+	committed func(operations int, took time.Duration) // nil: nobody is told
 
 	mu     sync.Mutex
 	queue  []*op[T]
@@ -47,8 +49,8 @@ type writer[T any] struct {
 	ended  chan struct{}
 }
 
-func startWriter[T any](run func(group []*op[T]) error) *writer[T] {
-	w := &writer[T]{run: run, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+func startWriter[T any](run func(group []*op[T]) error, committed func(int, time.Duration)) *writer[T] {
+	w := &writer[T]{run: run, committed: committed, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -145,11 +147,15 @@ func (w *writer[T]) take(group []*op[T]) (_ []*op[T], closed bool) {
 // commit brings a group into the database and answers all of it. When one of them is at fault the halves are tried by
 // themselves, so that it is alone in the end.
 func (w *writer[T]) commit(group []*op[T]) {
+	begun := time.Now() //nolint:forbidigo // how long a commit takes is no matter of the caller's now
 	err := w.try(group)
 	if err != nil && len(group) > 1 && !errors.Is(err, store.ErrUnavailable) {
 		w.commit(group[:len(group)/2])
 		w.commit(group[len(group)/2:])
 		return
+	}
+	if err == nil && w.committed != nil {
+		w.committed(len(group), time.Since(begun))
 	}
 	for _, o := range group {
 		if err != nil {

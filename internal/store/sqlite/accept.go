@@ -14,7 +14,7 @@ var (
 	putKey  = newQuery(`INSERT OR REPLACE INTO idempotency (environment_id, key, fingerprint, answer, expires_at) VALUES (?, ?, ?, ?, ?)`)
 
 	insertEvent = newQuery(`INSERT INTO events (id, attempts, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name,
-		type, occurred_at, test, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		type, occurred_at, test, payload, trace_parent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	insertOpen = newQuery(`INSERT INTO open (webhook_id, id, event, event_type, number, chain_start, trigger, previous_id, due_at, environment_id, lease)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 )
@@ -133,7 +133,7 @@ func (t *tx) insertEvent(e *carteiro.Event, attempts int) (int64, error) {
 	}
 	err := t.write(insertEvent).id(e.ID).int(int64(attempts)).id(e.EnvironmentID).int(int64(e.OwnerKind)).id(e.OwnerID).
 		text(e.OwnerName).maybeID(e.CampaignID).text(e.CampaignName).text(e.Type).time(e.OccurredAt).bool(e.Test).
-		blob(payload).run()
+		blob(payload).text(e.TraceParent).run()
 	return t.db.LastInsertRowID(), err
 }
 

@@ -7,7 +7,7 @@ import (
 	"carteiro/internal/store"
 )
 
-const eventColumns = `e.id, e.environment_id, e.owner_kind, e.owner_id, e.owner_name, e.campaign_id, e.campaign_name, e.type, e.occurred_at, e.test, e.payload`
+const eventColumns = `e.id, e.environment_id, e.owner_kind, e.owner_id, e.owner_name, e.campaign_id, e.campaign_name, e.type, e.occurred_at, e.test, e.payload, e.trace_parent`
 
 var (
 	nextWaiting = newQuery(`SELECT webhook_id, due_at FROM open INDEXED BY open_waiting
@@ -112,6 +112,7 @@ func readEvent(row *stmt, at int) *carteiro.Event {
 		OccurredAt:    row.colTime(at + 8),
 		Test:          row.colBool(at + 9),
 		Payload:       row.colBlob(at + 10),
+		TraceParent:   row.colText(at + 11),
 	}
 }
 

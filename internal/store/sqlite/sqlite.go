@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -26,6 +27,9 @@ type Options struct {
 	Moving bool
 	// Existing fails where there is no database, rather than make one.
 	Existing bool
+	// Committed, if not nil, is told of each transaction that was synced: how many operations shared it, and how long it
+	// took. The writer waits for it.
+	Committed func(operations int, took time.Duration)
 }
 
 // Store is an open database. It implements [store.Store].
@@ -80,7 +84,7 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 		return err
 	}
 	s.closers = append(s.closers, s.checkpointer.close)
-	s.writer = startWriter(c, func(statements int) { s.checkpointer.wrote(c, statements) })
+	s.writer = startWriter(c, func(statements int) { s.checkpointer.wrote(c, statements) }, opts.Committed)
 	s.closers = append(s.closers, func() error { s.writer.close(); return nil })
 	if opts.Shared {
 		return nil

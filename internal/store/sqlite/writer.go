@@ -65,6 +65,7 @@ type writer struct {
 	tx         tx
 	afterWrite func(writes int) // told after each commit; the checkpointer's
 	commits    atomic.Int64     // transactions that were synced
+	committed  func(operations int, took time.Duration)
 
 	mu     sync.Mutex
 	queue  []*op
@@ -73,10 +74,11 @@ type writer struct {
 	ended  chan struct{}
 }
 
-func startWriter(c *conn, afterWrite func(int)) *writer {
+func startWriter(c *conn, afterWrite func(int), committed func(int, time.Duration)) *writer {
 	w := &writer{
 		tx:         tx{conn: c, tally: newTally()},
 		afterWrite: afterWrite,
+		committed:  committed,
 		wake:       make(chan struct{}, 1),
 		ended:      make(chan struct{}),
 	}
@@ -197,13 +199,16 @@ func (w *writer) take(batch []*op) (_ []*op, weight int, closed bool) {
 // commit brings a batch into the database, leaving out those that fail, and answers all of them.
 func (w *writer) commit(batch []*op) {
 	for len(batch) > 0 {
-		before := w.tx.writes
+		before, begun := w.tx.writes, time.Now() //nolint:forbidigo // how long a commit takes is no matter of the caller's now
 		culprit, err := w.try(batch)
 		switch {
 		case err == nil:
 			written := w.tx.writes - before
 			if written > 0 {
 				w.commits.Add(1)
+				if w.committed != nil {
+					w.committed(len(batch), time.Since(begun))
+				}
 			}
 			for _, o := range batch {
 				close(o.done)

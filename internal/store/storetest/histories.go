@@ -71,7 +71,7 @@ func (h *history) tell(steps int) {
 		{15, "retry", h.retry}, {2, "join", h.addSession}, {2, "renew", h.renew}, {2, "end", h.end},
 		{3, "update", h.update}, {1, "add webhook", h.addWebhook}, {12, "list", h.list}, {2, "backlog", h.askBacklog}, {2, "held", h.askHeld},
 		{1, "purge", h.purge}, {3, "overview", h.askOverview}, {2, "begin bulk retry", h.beginBulk}, {8, "step bulk retry", h.stepBulk},
-		{3, "change bulk retry", h.changeBulk},
+		{3, "change bulk retry", h.changeBulk}, {2, "vitals", h.askVitals},
 	}
 	total := 0
 	for _, c := range calls {
@@ -297,6 +297,13 @@ func (h *history) askOverview() {
 	h.both(got, want, err, wantErr)
 }
 
+func (h *history) askVitals() {
+	got, err := h.Vitals(h.t.Context())
+	want, wantErr := h.model.Vitals(h.t.Context())
+	got.Bytes, want.Bytes = 0, 0 // each takes what it takes
+	h.both(got, want, err, wantErr)
+}
+
 func (h *history) beginBulk() {
 	p := store.CreateBulkRetry{OwnerRef: h.owner, ID: h.newID(), WebhookID: one(h, h.webhooks), Matched: h.random.IntN(100), Now: h.now}
 	if h.random.IntN(3) == 0 {
@@ -465,6 +472,7 @@ func (h *history) askEverything() {
 	}
 	h.askBacklog()
 	h.askOverview()
+	h.askVitals()
 	for _, ref := range h.bulk {
 		got, err := h.GetBulkRetry(h.t.Context(), ref)
 		want, wantErr := h.model.GetBulkRetry(h.t.Context(), ref)

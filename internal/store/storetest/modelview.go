@@ -53,6 +53,33 @@ func (m *model) Overview(_ context.Context, p store.Overview) (o store.OverviewR
 	return o, nil
 }
 
+// Vitals implements store.Logs, but for the size: a model has none.
+func (m *model) Vitals(context.Context) (v store.Vitals, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.attempts {
+		if !a.isOpen() {
+			continue
+		}
+		v.Open++
+		if a.lease == 0 && (v.OldestWaiting.IsZero() || a.DueAt.Before(v.OldestWaiting)) {
+			v.OldestWaiting = a.DueAt
+		}
+	}
+	for _, w := range m.webhooks {
+		switch {
+		case w.Deleted():
+		case w.Status() == carteiro.WebhookActive:
+			v.Active++
+		case w.Status() == carteiro.WebhookDisabled:
+			v.Disabled++
+		default:
+			v.Failing++
+		}
+	}
+	return v, nil
+}
+
 func (m *model) activity(p *store.Overview) []store.Activity {
 	slot, kept := time.Hour, m.hoursFrom
 	if p.ByMinute {

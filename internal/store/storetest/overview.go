@@ -70,6 +70,29 @@ var overviews = []story{
 		want = store.QueueState{Open: 3, Held: 2, Scheduled: 1, OldestDue: want.OldestDue, NextDue: next.DueAt}
 		equal(w.t, "once claimed", w.overview(begin, true).Queue, want)
 	}},
+	{"the vitals are of all environments", func(w *world) {
+		v, err := w.Vitals(w.t.Context())
+		w.ok(err)
+		equal(w.t, "vitals of an empty database", []any{v.Open, v.OldestWaiting, v.Active, v.Disabled, v.Failing},
+			[]any{0, time.Time{}, 0, 0, 0})
+		hook, off, gone, session := w.webhook(), w.webhook(), w.webhook(), w.join()
+		w.change(off.ID, func(webhook *carteiro.Webhook) { webhook.Enabled = false })
+		w.remove(gone.ID)
+		w.publish(session, hook.ID)
+		w.pass(time.Second)
+		due := w.now
+		w.publish(store.Session{}, hook.ID)
+		w.pass(time.Second)
+		v, err = w.Vitals(w.t.Context())
+		w.ok(err)
+		equal(w.t, "vitals", []any{v.Open, v.OldestWaiting, v.Active, v.Disabled, v.Failing}, []any{2, due, 1, 1, 0})
+		for range carteiro.FailuresForError {
+			w.fail(session, w.publish(session, hook.ID), false)
+		}
+		v, err = w.Vitals(w.t.Context())
+		w.ok(err)
+		equal(w.t, "webhooks once one fails", []int{v.Active, v.Disabled, v.Failing}, []int{0, 1, 1})
+	}},
 	{"of a long queue all are counted, and of each kind as many as anybody wants to know", func(w *world) {
 		hook := w.webhook()
 		for range store.MaxQueueCount/500 + 1 {

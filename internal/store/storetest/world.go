@@ -145,7 +145,8 @@ func (w *world) newEvent(eventType string) *carteiro.Event {
 	return &carteiro.Event{
 		ID: w.newID(), EnvironmentID: w.owner.EnvironmentID, OwnerKind: w.owner.Kind, OwnerID: w.owner.ID, OwnerName: "Reception",
 		CampaignID: w.newID(), CampaignName: "Autumn", Type: eventType, OccurredAt: w.now.Add(-time.Second),
-		Payload: fmt.Appendf(nil, "{\"n\": %d,\n \"text\":\"\\u00e9\"}", w.events),
+		TraceParent: fmt.Sprintf("00-%032x-%016x-01", w.events, w.events),
+		Payload:     fmt.Appendf(nil, "{\"n\": %d,\n \"text\":\"\\u00e9\"}", w.events),
 	}
 }
 

@@ -44,8 +44,10 @@ spec:
       args: [serve]
       ports:
         - {name: http, containerPort: 8080}
+        - {name: metrics, containerPort: 9464}
       env:
         - {name: CARTEIRO_LISTEN, value: ":8080"}
+        - {name: CARTEIRO_METRICS_LISTEN, value: ":9464"}
         {{- if eq .Values.database.kind "sqlite" }}
         - {name: CARTEIRO_DATABASE, value: "sqlite:/data/carteiro.db"}
         {{- else }}

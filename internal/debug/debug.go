@@ -1,0 +1,53 @@
+// Package debug serves what is needed to find out why a server is slow or stuck: profiles, and what ran in the last
+// seconds. Whoever reaches it can read the memory of the server, payloads and secrets included.
+package debug
+
+import (
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"runtime/trace"
+	"time"
+)
+
+// Bounds of what the flight recorder keeps.
+const (
+	recorded      = 10 * time.Second
+	recordedBytes = 16 << 20
+)
+
+// Recorder keeps what ran last, to be looked at once something has gone wrong.
+type Recorder struct{ flight *trace.FlightRecorder }
+
+// Record begins to keep. It costs processor time, so that it is only for who asked for it.
+func Record() (*Recorder, error) {
+	flight := trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: recorded, MaxBytes: recordedBytes})
+	return &Recorder{flight}, flight.Start()
+}
+
+// Stop ends the keeping.
+func (r *Recorder) Stop() { r.flight.Stop() }
+
+// Handler serves the profiles below /debug/pprof/ and the recording at /debug/flight, for go tool trace.
+func (r *Recorder) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/flight", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Disposition", `attachment; filename="carteiro.trace"`)
+		if _, err := r.flight.WriteTo(w); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict) // another one is reading it
+		}
+	})
+	return mux
+}
+
+// Loopback says whether only this machine reaches an address.
+func Loopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

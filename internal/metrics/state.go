@@ -1,0 +1,113 @@
+package metrics
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// Lanes is what a node holds in memory, summed over its lanes: one number for each webhook would be labels without end.
+type Lanes struct {
+	Lanes     int // with something to do
+	Waiting   int // attempts held, not yet begun
+	Reserved  int // places of attempts that are being committed
+	InFlight  int // attempts begun
+	HeldBytes int
+	OldestDue time.Time // of those waiting first in their lanes; zero when there are none
+}
+
+const (
+	// vitalsFor is how long what the store said is told again: scrapers may come as often as they like.
+	vitalsFor = 5 * time.Second
+	// vitalsWithin bounds how long a scrape waits for the store.
+	vitalsWithin = 5 * time.Second
+)
+
+// state asks how things stand when it is asked itself.
+type state struct {
+	lanes func() Lanes
+	store interface {
+		Vitals(ctx context.Context) (store.Vitals, error)
+	}
+
+	mu    sync.Mutex
+	known store.Vitals
+	asked time.Time
+	err   error
+}
+
+// WatchState has each scrape tell how deep the lanes and the store are.
+func (m *Metrics) WatchState(lanes func() Lanes, s store.Store) {
+	m.registry.MustRegister(&state{lanes: lanes, store: s})
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	descLanes     = describe("carteiro_lanes", "Webhooks that this node has something to do for.")
+	descLane      = describe("carteiro_lane_attempts", "Attempts in this node's memory: waiting, reserved (being committed) or in flight.", "state")
+	descHeld      = describe("carteiro_lane_held_bytes", "Memory that waiting deliveries take.")
+	descOpen      = describe("carteiro_attempts_open", "Attempts in the store that have not ended: waiting, scheduled or in flight.")
+	descOldest    = describe("carteiro_oldest_due_seconds", "For how long the attempt that has been due longest has waited; 0 when none is late.")
+	descWebhooks  = describe("carteiro_webhooks", "Webhooks by status; error is five failures in a row.", "status")
+	descSize      = describe("carteiro_store_size_bytes", "Size of the database.")
+	descReachable = describe("carteiro_store_up", "Whether the store answered this scrape.")
+)
+
+// Describe implements prometheus.Collector.
+func (s *state) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descLanes, descLane, descHeld, descOpen, descOldest, descWebhooks, descSize, descReachable} {
+		c <- d
+	}
+}
+
+// Collect implements prometheus.Collector. What the store does not tell is left out rather than told as it was.
+func (s *state) Collect(c chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	now, l := time.Now(), s.lanes()
+	gauge(descLanes, float64(l.Lanes))
+	gauge(descLane, float64(l.Waiting), "waiting")
+	gauge(descLane, float64(l.Reserved), "reserved")
+	gauge(descLane, float64(l.InFlight), "in_flight")
+	gauge(descHeld, float64(l.HeldBytes))
+	v, err := s.vitals(now)
+	if err != nil {
+		gauge(descReachable, 0)
+		return
+	}
+	gauge(descReachable, 1)
+	gauge(descOpen, float64(v.Open))
+	gauge(descOldest, max(late(now, l.OldestDue), late(now, v.OldestWaiting)))
+	gauge(descWebhooks, float64(v.Active), string(carteiro.WebhookActive))
+	gauge(descWebhooks, float64(v.Disabled), string(carteiro.WebhookDisabled))
+	gauge(descWebhooks, float64(v.Failing), string(carteiro.WebhookError))
+	gauge(descSize, float64(v.Bytes))
+}
+
+func late(now, due time.Time) float64 {
+	if due.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(due)).Seconds()
+}
+
+func (s *state) vitals(now time.Time) (store.Vitals, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked.IsZero() || now.Sub(s.asked) >= vitalsFor {
+		ctx, cancel := context.WithTimeout(context.Background(), vitalsWithin)
+		defer cancel()
+		s.known, s.err = s.store.Vitals(ctx)
+		s.asked = now
+	}
+	return s.known, s.err
+}

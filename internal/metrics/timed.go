@@ -1,0 +1,98 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// Verbs of which nothing but the time is of interest.
+
+// Backlog implements store.Queue.
+func (w watched) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, error) {
+	return timed(w.m, backlog, func() ([]store.Waiting, error) { return w.Store.Backlog(ctx, p) })
+}
+
+// Purge implements store.Queue.
+func (w watched) Purge(ctx context.Context, p store.Purge) (bool, error) {
+	return timed(w.m, purge, func() (bool, error) { return w.Store.Purge(ctx, p) })
+}
+
+// ListLogs implements store.Logs.
+func (w watched) ListLogs(ctx context.Context, p store.ListLogs) (store.LogPage, error) {
+	return timed(w.m, listLogs, func() (store.LogPage, error) { return w.Store.ListLogs(ctx, p) })
+}
+
+// GetLog implements store.Logs.
+func (w watched) GetLog(ctx context.Context, ref store.AttemptRef) (*carteiro.Attempt, error) {
+	return timed(w.m, getLog, func() (*carteiro.Attempt, error) { return w.Store.GetLog(ctx, ref) })
+}
+
+// Overview implements store.Logs.
+func (w watched) Overview(ctx context.Context, p store.Overview) (store.OverviewResult, error) {
+	return timed(w.m, overview, func() (store.OverviewResult, error) { return w.Store.Overview(ctx, p) })
+}
+
+// Vitals implements store.Logs.
+func (w watched) Vitals(ctx context.Context) (store.Vitals, error) {
+	return timed(w.m, vitals, func() (store.Vitals, error) { return w.Store.Vitals(ctx) })
+}
+
+// GetWebhook implements store.Registry.
+func (w watched) GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error) {
+	return timed(w.m, getWebhook, func() (*carteiro.Webhook, error) { return w.Store.GetWebhook(ctx, id) })
+}
+
+// ListWebhooks implements store.Registry.
+func (w watched) ListWebhooks(ctx context.Context, ref store.OwnerRef) ([]*carteiro.Webhook, error) {
+	return timed(w.m, listWebhooks, func() ([]*carteiro.Webhook, error) { return w.Store.ListWebhooks(ctx, ref) })
+}
+
+// FindWebhooks implements store.Registry.
+func (w watched) FindWebhooks(ctx context.Context, p store.FindWebhooks) ([]store.FoundWebhook, int, error) {
+	begun := time.Now()
+	found, total, err := w.Store.FindWebhooks(ctx, p)
+	w.m.done(findWebhooks, begun, err)
+	return found, total, err
+}
+
+// CreateWebhook implements store.Registry.
+func (w watched) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
+	begun := time.Now()
+	err := w.Store.CreateWebhook(ctx, webhook)
+	w.m.done(createWebhook, begun, err)
+	return err
+}
+
+// UpdateWebhook implements store.Registry.
+func (w watched) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
+	begun := time.Now()
+	err := w.Store.UpdateWebhook(ctx, webhook)
+	w.m.done(updateWebhook, begun, err)
+	return err
+}
+
+// PutOwner implements store.Registry.
+func (w watched) PutOwner(ctx context.Context, p store.PutOwner) (carteiro.Owner, bool, error) {
+	begun := time.Now()
+	owner, created, err := w.Store.PutOwner(ctx, p)
+	w.m.done(putOwner, begun, err)
+	return owner, created, err
+}
+
+// Ping implements store.Store.
+func (w watched) Ping(ctx context.Context) error {
+	begun := time.Now()
+	err := w.Store.Ping(ctx)
+	w.m.done(ping, begun, err)
+	return err
+}
+
+func timed[T any](m *Metrics, v verb, do func() (T, error)) (T, error) {
+	begun := time.Now()
+	result, err := do()
+	m.done(v, begun, err)
+	return result, err
+}

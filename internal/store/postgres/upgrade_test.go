@@ -1,0 +1,42 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"carteiro/internal/store"
+	"carteiro/internal/store/postgres/postgrestest"
+)
+
+// What layout 1 kept is there after the upgrade, and days made before it take what later ones add.
+func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
+	url := postgrestest.Database(t, "")
+	s := openURL(t, url)
+	l := newLoad(t, s, 1)
+	accept := func(s *Store, trace string) {
+		t.Helper()
+		item := newItem(&l.ids, l.webhooks[0])
+		item.Event.TraceParent = trace
+		_, err := s.Accept(t.Context(), store.Accept{Now: item.Event.AcceptedAt(), Items: []store.AcceptItem{item}})
+		l.ok(err)
+	}
+	accept(s, "")
+	for _, sql := range []string{`ALTER TABLE events DROP COLUMN trace_parent`, `DROP TABLE moving`, `UPDATE layout SET version = 1`} {
+		_, err := s.pool.Exec(t.Context(), sql)
+		l.ok(err)
+	}
+	upgraded := openURL(t, url)
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	accept(upgraded, trace)
+	claimed, err := upgraded.Claim(t.Context(), store.Claim{
+		Session: join(t, upgraded), WebhookID: l.webhooks[0], Now: start.Add(time.Minute), Limit: 10, MaxBytes: 1 << 20,
+	})
+	l.ok(err)
+	var traces []string
+	for _, d := range claimed.Deliveries {
+		traces = append(traces, d.Event.TraceParent)
+	}
+	if len(traces) != 2 || traces[0] != "" || traces[1] != trace {
+		t.Errorf("claimed with the traces %q", traces)
+	}
+}
