@@ -20,6 +20,7 @@ const (
 	CodeBulkRetryOpen        = "BULK_RETRY_OPEN"
 	CodeBulkRetryEnded       = "BULK_RETRY_ENDED"
 	CodeWebhookDisabled      = "WEBHOOK_DISABLED"
+	CodeWebhookLimitExceeded = "WEBHOOK_LIMIT_EXCEEDED"
 )
 
 // Reasons of an [Error] whose code is [CodeLogNotRetriable].

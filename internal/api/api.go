@@ -87,6 +87,8 @@ type Config struct {
 	RateLimit int
 	// MaxPayload is how large an event's payload may be, in bytes; 0: [carteiro.DefaultMaxPayload].
 	MaxPayload int
+	// MaxWebhooks is how many webhooks an agent or campaign may have; 0: any number.
+	MaxWebhooks int
 	// Sessions lets people sign in, for the dashboard.
 	Sessions bool
 	// Version is the server's, for people.

@@ -86,6 +86,10 @@ func payloadTooLarge(limit int) *failure {
 	return newFailure(http.StatusRequestEntityTooLarge, fmt.Sprintf(msgPayloadTooLarge, limit))
 }
 
+func tooManyWebhooks(k *kind, limit int) *failure {
+	return newFailure(http.StatusConflict, fmt.Sprintf(k.messages.tooManyWebhooks, limit), member{"code", codeTooManyWebhooks})
+}
+
 func methodNotAllowed(allow string) *failure {
 	return newFailure(http.StatusMethodNotAllowed, msgMethodNotAllowed).with("Allow", allow)
 }

@@ -2,10 +2,12 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
 	"carteiro"
+	"carteiro/internal/store"
 )
 
 // webhookShown is a webhook as it is shown: without its secrets.
@@ -116,7 +118,11 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	if err := s.readWebhook(&in, &w, k); err != nil {
 		return err
 	}
-	if err := s.Directory.CreateWebhook(r.Context(), &w); err != nil {
+	err = s.Directory.CreateWebhook(r.Context(), store.CreateWebhook{Webhook: &w, Most: s.MaxWebhooks})
+	if errors.Is(err, store.ErrTooMany) {
+		return tooManyWebhooks(k, s.MaxWebhooks)
+	}
+	if err != nil {
 		return missing(err, k.notFound)
 	}
 	return r.answer(http.StatusCreated, answer{Message: k.messages.webhookCreated, Data: showWebhook(&w)})

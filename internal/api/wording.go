@@ -126,6 +126,8 @@ const (
 	codeBulkEnded    = "BULK_RETRY_ENDED"
 	codeTooMany      = "STREAM_LIMIT_EXCEEDED"
 	codeCrossOrigin  = "CROSS_ORIGIN"
+
+	codeTooManyWebhooks = "WEBHOOK_LIMIT_EXCEEDED"
 )
 
 // Messages of success that agents and campaigns share.
@@ -145,6 +147,7 @@ type messages struct {
 	notFound                                       string
 	created, updated, deleted                      string
 	webhookCreated, webhookUpdated, webhookDeleted string
+	tooManyWebhooks                                string
 	retryQueued                                    string
 }
 
@@ -156,7 +159,10 @@ var agentMessages = messages{
 	webhookCreated: "Webhook created successfully",
 	webhookUpdated: "Webhook updated successfully",
 	webhookDeleted: "Webhook deleted successfully",
-	retryQueued:    "Webhook retry queued successfully",
+
+	tooManyWebhooks: "An agent may have at most %d webhooks.",
+
+	retryQueued: "Webhook retry queued successfully",
 }
 
 var campaignMessages = messages{
@@ -165,5 +171,8 @@ var campaignMessages = messages{
 	updated:        "Campaign updated successfully",
 	deleted:        "Campaign deleted successfully",
 	webhookDeleted: "Campaign webhook deleted",
-	retryQueued:    "Webhook retry queued",
+
+	tooManyWebhooks: "A campaign may have at most %d webhooks.",
+
+	retryQueued: "Webhook retry queued",
 }

@@ -146,8 +146,11 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 		Logger:     a.logger,
 		RateLimit:  a.config.RateLimit,
 		MaxPayload: a.config.MaxPayload,
-		Sessions:   a.config.Dashboard,
-		Version:    version,
+
+		MaxWebhooks: a.config.MaxWebhooks,
+
+		Sessions: a.config.Dashboard,
+		Version:  version,
 	}
 }
 

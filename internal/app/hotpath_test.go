@@ -91,11 +91,11 @@ func newHotPath(tb testing.TB, webhooks int) *hotPath {
 	}})
 	must(err)
 	for range webhooks {
-		must(registry.CreateWebhook(ctx, &carteiro.Webhook{
+		must(registry.CreateWebhook(ctx, store.CreateWebhook{Webhook: &carteiro.Webhook{
 			ID: ids.New(now), EnvironmentID: environment.ID, OwnerKind: h.owner.Kind, OwnerID: h.owner.ID, Name: "bench",
 			URL: "http://receiver.example/", Events: []string{"event_action"}, Timeout: carteiro.DefaultTimeout, Enabled: true,
 			HTTPMethod: http.MethodPost, AuthorizationScheme: carteiro.AuthorizationNone, CreatedAt: now, UpdatedAt: now, Version: 1,
-		}))
+		}}))
 	}
 	return h
 }

@@ -66,7 +66,7 @@ func (f *filling) register(ctx context.Context, db store.Store) (err error) {
 		f.webhooks = append(f.webhooks, f.ids.New(began))
 	}
 	return inParallel(ctx, connections, len(f.webhooks), func(ctx context.Context, i int) error {
-		return db.CreateWebhook(ctx, webhook(f.webhooks[i], f.owner, nowhere, began))
+		return db.CreateWebhook(ctx, store.CreateWebhook{Webhook: webhook(f.webhooks[i], f.owner, nowhere, began)})
 	})
 }
 

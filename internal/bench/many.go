@@ -92,7 +92,7 @@ func (s *site) putMany(ctx context.Context, db store.Store, webhooks int, url st
 		mu.Lock()
 		agents = append(agents, agent.ID.String())
 		mu.Unlock()
-		return db.CreateWebhook(ctx, webhook(ids.New(now), agent, url, now))
+		return db.CreateWebhook(ctx, store.CreateWebhook{Webhook: webhook(ids.New(now), agent, url, now)})
 	})
 	return agents, err
 }

@@ -67,9 +67,9 @@ func newWorld(t *testing.T, failed int) *world {
 	}})
 	must(t, err)
 	w.webhook = w.ids.New(now)
-	must(t, s.CreateWebhook(t.Context(), &carteiro.Webhook{
+	must(t, s.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: &carteiro.Webhook{
 		ID: w.webhook, EnvironmentID: w.owner.EnvironmentID, OwnerKind: w.owner.Kind, OwnerID: w.owner.ID, Enabled: true, CreatedAt: now, UpdatedAt: now,
-	}))
+	}}))
 	session, err := s.Join(t.Context(), store.Join{Node: "test", Now: now, Until: now.Add(time.Hour)})
 	must(t, err)
 	accept, record := store.Accept{Now: now, Session: session}, store.Record{Session: session, Now: now}

@@ -34,9 +34,9 @@ func TestAllFaultsOfTheSettingsAreToldTogether(t *testing.T) {
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
-	bad := config.Server{RateLimit: -1, DrainTimeout: -1}
+	bad := config.Server{RateLimit: -1, MaxWebhooks: -1, DrainTimeout: -1}
 	err := bad.Validate()
-	for _, flag := range []string{"--retention", "--rate-limit", "--max-payload", "--drain-timeout", "--bulk-retry-rate"} {
+	for _, flag := range []string{"--retention", "--rate-limit", "--max-payload", "--max-webhooks", "--drain-timeout", "--bulk-retry-rate"} {
 		if err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s is not told: %v", flag, err)
 		}

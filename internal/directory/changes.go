@@ -23,9 +23,9 @@ func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error 
 }
 
 // CreateWebhook is [store.Registry.CreateWebhook].
-func (d *Directory) CreateWebhook(ctx context.Context, w *carteiro.Webhook) error {
-	err := d.store.CreateWebhook(ctx, w)
-	d.Forget(w)
+func (d *Directory) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
+	err := d.store.CreateWebhook(ctx, p)
+	d.Forget(p.Webhook)
 	return err
 }
 

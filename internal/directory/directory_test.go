@@ -90,8 +90,8 @@ func (r *registry) UpdateWebhook(_ context.Context, w *carteiro.Webhook) error {
 	return nil
 }
 
-func (r *registry) CreateWebhook(_ context.Context, w *carteiro.Webhook) error {
-	r.webhooks[w.ID] = w
+func (r *registry) CreateWebhook(_ context.Context, p store.CreateWebhook) error {
+	r.webhooks[p.Webhook.ID] = p.Webhook
 	return nil
 }
 
@@ -194,7 +194,7 @@ func TestAChangeHoldsAtOnce(t *testing.T) {
 	if now, err := d.Webhook(t.Context(), w.ID); err != nil || now.Enabled || wanted() != 0 {
 		t.Errorf("disabled: %+v, %v", now, err)
 	}
-	if err := d.CreateWebhook(t.Context(), webhook(agent)); err != nil || wanted() != 1 {
+	if err := d.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: webhook(agent)}); err != nil || wanted() != 1 {
 		t.Errorf("created: %v", err)
 	}
 	if err := d.DeleteOwner(t.Context(), store.DeleteOwner{OwnerRef: agent, Now: begin}); err != nil {

@@ -109,7 +109,7 @@ func (n *node) webhook(answer receiver, change ...func(*carteiro.Webhook)) *cart
 		c(w)
 	}
 	n.receivers.set(w.ID, answer)
-	must(n.t, n.directory.CreateWebhook(n.t.Context(), w))
+	must(n.t, n.directory.CreateWebhook(n.t.Context(), store.CreateWebhook{Webhook: w}))
 	return w
 }
 

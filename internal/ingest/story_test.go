@@ -220,11 +220,11 @@ func newWorld(t *testing.T) *world {
 		ID: w.agent, EnvironmentID: environment.ID, Kind: carteiro.OwnerAgent, Name: "Ana", CreatedAt: now, UpdatedAt: now,
 	}})
 	must(t, err)
-	must(t, s.CreateWebhook(t.Context(), &carteiro.Webhook{
+	must(t, s.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: &carteiro.Webhook{
 		ID: w.webhook, EnvironmentID: environment.ID, OwnerKind: carteiro.OwnerAgent, OwnerID: w.agent, Name: "CRM", URL: "https://example.com",
 		Events: []string{"event_action"}, Enabled: true, HTTPMethod: "POST", Timeout: carteiro.DefaultTimeout, AuthorizationScheme: "none",
 		CreatedAt: now, UpdatedAt: now, Version: 1,
-	}))
+	}}))
 	registry := directory.New(s, false)
 	w.intake = api.NewIntake(api.Config{
 		Store: s, Directory: registry, IDs: ids, Catalogue: carteiro.NewCatalogue(nil, nil),

@@ -59,9 +59,9 @@ func (w watched) FindWebhooks(ctx context.Context, p store.FindWebhooks) ([]stor
 }
 
 // CreateWebhook implements store.Registry.
-func (w watched) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
+func (w watched) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
 	begun := time.Now()
-	err := w.Store.CreateWebhook(ctx, webhook)
+	err := w.Store.CreateWebhook(ctx, p)
 	w.m.done(createWebhook, begun, err)
 	return err
 }

@@ -187,7 +187,7 @@ func fill(t *testing.T, s store.Store, events int) {
 	webhook := &carteiro.Webhook{
 		ID: ids.New(now), EnvironmentID: environment.ID, OwnerKind: owner.Kind, OwnerID: owner.ID, Enabled: true, CreatedAt: now, UpdatedAt: now,
 	}
-	ok(s.CreateWebhook(t.Context(), webhook))
+	ok(s.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: webhook}))
 	session, err := s.Join(t.Context(), store.Join{Node: "node", Now: now, Until: now.Add(time.Hour)})
 	ok(err)
 	accept := store.Accept{Now: now, Session: session}

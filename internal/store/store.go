@@ -22,6 +22,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: it has been changed by someone else since it was read, or it exists already.
 	ErrConflict = errors.New("conflict")
+	// ErrTooMany: as many as there may be exist already.
+	ErrTooMany = errors.New("too many")
 	// ErrLeaseLost: the session that presents itself is no longer known; what it held may be others' by now.
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrUnavailable wraps faults of the database that may pass: full disk, lost connection, read-only file.
@@ -98,6 +100,12 @@ type RotateToken struct {
 	OldEndsAt time.Time
 }
 
+// CreateWebhook is the parameter of [Registry.CreateWebhook].
+type CreateWebhook struct {
+	Webhook *carteiro.Webhook // its Version is set
+	Most    int               // how many webhooks its owner may have; 0: any number
+}
+
 // Registry are the verbs on agents, campaigns and webhooks.
 type Registry interface {
 	// PutOwner creates an agent or campaign, or changes name and agent of the one that has this id in the
@@ -111,8 +119,10 @@ type Registry interface {
 	// without it. It gives back the ids of the webhooks it marked. It fails with ErrNotFound.
 	DeleteOwner(ctx context.Context, p DeleteOwner) (webhooks []carteiro.ID, err error)
 
-	// CreateWebhook stores a webhook with Version 1. It fails with ErrNotFound when its owner does not exist.
-	CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) error
+	// CreateWebhook stores a webhook with Version 1. It fails with ErrNotFound when its owner does not exist, and with
+	// ErrTooMany when the owner has p.Most webhooks already, deleted ones not counted: also of callers at the same instant
+	// no more than that come through.
+	CreateWebhook(ctx context.Context, p CreateWebhook) error
 	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt and FailuresInARow are not settings) and raises
 	// its version, in the argument too. DeletedAt deletes it. It fails with ErrConflict when webhook.Version is not
 	// the stored one, and with ErrNotFound when the webhook is not there or deleted.

@@ -50,7 +50,7 @@ func (c *cluster) webhook() *carteiro.Webhook {
 		ID: c.ids.New(c.now), EnvironmentID: c.owner.EnvironmentID, OwnerKind: c.owner.Kind, OwnerID: c.owner.ID,
 		Name: "Hook", URL: "https://example.com", Events: []string{"event_action"}, Enabled: true, CreatedAt: c.now, UpdatedAt: c.now,
 	}
-	c.ok(c.a.CreateWebhook(c.t.Context(), w))
+	c.ok(c.a.CreateWebhook(c.t.Context(), store.CreateWebhook{Webhook: w}))
 	return w
 }
 

@@ -17,8 +17,10 @@ const (
 	getWebhook   = `SELECT ` + webhookColumns + ` FROM webhooks WHERE id = $1`
 	listWebhooks = `SELECT ` + webhookColumns + ` FROM webhooks
 		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL ORDER BY created_at, id`
-	// The owner must not go while a webhook comes.
-	keepOwner     = `SELECT 1 FROM owners WHERE environment_id = $1 AND kind = $2 AND id = $3 FOR KEY SHARE`
+	// The owner must not go while a webhook comes, and webhooks come one after the other, so that they can be counted.
+	keepOwner    = `SELECT 1 FROM owners WHERE environment_id = $1 AND kind = $2 AND id = $3 FOR NO KEY UPDATE`
+	countOfOwner = `SELECT count(*) FROM webhooks
+		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL`
 	insertWebhook = `INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, last_error,
 		created_at, updated_at, deleted_at, settings, folded) VALUES ($1, $2, $3, $4, $5, 1, 0, '', $6, $7, $8, $9, $10)`
 	updateWebhook = `UPDATE webhooks SET enabled = $3, version = version + 1, updated_at = $4, deleted_at = $5, settings = $6, folded = $7
@@ -93,12 +95,12 @@ func readWebhook(scan func(...any) error, more ...any) (*carteiro.Webhook, error
 }
 
 // CreateWebhook implements [store.Registry].
-func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
-	encoded, err := encodeSettings(webhook)
+func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
+	encoded, err := encodeSettings(p.Webhook)
 	if err != nil {
 		return err
 	}
-	w := *webhook
+	w := *p.Webhook
 	err = s.inTx(ctx, func(t *tx) error {
 		found, err := t.found(keepOwner, id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID))(new(int))
 		if err != nil {
@@ -106,6 +108,9 @@ func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 		}
 		if !found {
 			return store.ErrNotFound
+		}
+		if err := t.roomForWebhook(&w, p.Most); err != nil {
+			return err
 		}
 		_, err = t.run(insertWebhook, id(w.ID), id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID), w.Enabled,
 			moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name))
@@ -115,7 +120,21 @@ func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 		return t.tell(s.hints.name, changeOf(&w))
 	})
 	if err == nil {
-		webhook.Version = 1
+		p.Webhook.Version = 1
+	}
+	return err
+}
+
+// roomForWebhook fails with ErrTooMany when a webhook's owner has as many as it may. The owner's row is locked, so nobody
+// adds one between the count and the commit.
+func (t *tx) roomForWebhook(w *carteiro.Webhook, most int) error {
+	if most == 0 {
+		return nil
+	}
+	var count int
+	err := t.row(countOfOwner, id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID))(&count)
+	if err == nil && count >= most {
+		err = store.ErrTooMany
 	}
 	return err
 }

@@ -272,7 +272,7 @@ func register(b *testing.B, s *Store, ids []carteiro.ID) {
 		all.Go(func() {
 			for n := i; n < len(ids); n += 100 {
 				w := &carteiro.Webhook{ID: ids[n], OwnerKind: owner.Kind, Name: "Hook", Enabled: true, CreatedAt: start, UpdatedAt: start}
-				if err := s.CreateWebhook(b.Context(), w); err != nil {
+				if err := s.CreateWebhook(b.Context(), store.CreateWebhook{Webhook: w}); err != nil {
 					b.Error(err)
 				}
 			}

@@ -27,7 +27,7 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		EnvironmentID: hook.EnvironmentID, Kind: hook.OwnerKind, ID: hook.OwnerID, Name: "Front desk", CreatedAt: start, UpdatedAt: start,
 	}})
 	must(t, err)
-	must(t, present.CreateWebhook(t.Context(), hook))
+	must(t, present.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: hook}))
 	for range 10 {
 		l.deliver(20, func(i int) bool { return i%5 == 0 })
 		l.now = l.now.Add(3 * time.Hour)

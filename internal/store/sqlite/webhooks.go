@@ -20,6 +20,8 @@ var (
 	getWebhook   = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks WHERE id = ?`)
 	listWebhooks = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_of
 		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? AND deleted_at IS NULL ORDER BY created_at, id`)
+	countOfOwner = newQuery(`SELECT count(*) FROM webhooks INDEXED BY webhooks_of
+		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? AND deleted_at IS NULL`)
 	insertWebhook = newQuery(`INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row,
 		created_at, updated_at, deleted_at, settings, folded) VALUES (?, ?, ?, ?, ?, 1, 0, ?, ?, ?, ?, ?)`)
 	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6, folded = ?7
@@ -110,22 +112,38 @@ func (c *conn) webhook(id carteiro.ID) (*carteiro.Webhook, error) {
 }
 
 // CreateWebhook implements [store.Registry].
-func (s *Store) CreateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
-	encoded, err := encodeSettings(webhook)
+func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
+	encoded, err := encodeSettings(p.Webhook)
 	if err != nil {
 		return err
 	}
-	w := *webhook
+	w := *p.Webhook
 	err = s.writer.write(ctx, 1, func(t *tx) error {
-		_, found, err := t.owner(store.OwnerRef{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID})
+		ref := store.OwnerRef{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}
+		_, found, err := t.owner(ref)
 		if err != nil || !found {
 			return orNotFound(err)
+		}
+		if err := t.roomForWebhook(ref, p.Most); err != nil {
+			return err
 		}
 		return conflict(t.write(insertWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).
 			bool(w.Enabled).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).run())
 	})
 	if err == nil {
-		webhook.Version = 1
+		p.Webhook.Version = 1
+	}
+	return err
+}
+
+// roomForWebhook fails with ErrTooMany when an owner has as many webhooks as it may.
+func (t *tx) roomForWebhook(ref store.OwnerRef, most int) error {
+	if most == 0 {
+		return nil
+	}
+	count, err := t.query(countOfOwner).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID).number()
+	if err == nil && count >= int64(most) {
+		err = store.ErrTooMany
 	}
 	return err
 }

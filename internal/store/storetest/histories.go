@@ -119,7 +119,7 @@ func (h *history) both(got, want any, gotErr, wantErr error) {
 
 func (h *history) addWebhook() {
 	webhook := h.webhook()
-	h.ok(h.model.CreateWebhook(h.t.Context(), webhook))
+	h.ok(h.model.CreateWebhook(h.t.Context(), store.CreateWebhook{Webhook: webhook}))
 	h.webhooks = append(h.webhooks, webhook.ID)
 }
 

@@ -219,14 +219,24 @@ func ownerOf(w *carteiro.Webhook) store.OwnerRef {
 	return store.OwnerRef{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}
 }
 
-func (m *model) CreateWebhook(_ context.Context, webhook *carteiro.Webhook) error {
+func (m *model) CreateWebhook(_ context.Context, p store.CreateWebhook) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	webhook := p.Webhook
 	if _, found := m.owners[ownerOf(webhook)]; !found {
 		return store.ErrNotFound
 	}
 	if _, found := m.webhooks[webhook.ID]; found {
 		return store.ErrConflict
+	}
+	siblings := 0
+	for _, w := range m.webhooks {
+		if ownerOf(&w) == ownerOf(webhook) && !w.Deleted() {
+			siblings++
+		}
+	}
+	if p.Most > 0 && siblings >= p.Most {
+		return store.ErrTooMany
 	}
 	webhook.Version = 1
 	stored := *webhook

@@ -20,7 +20,7 @@ var registry = []story{
 		} {
 			webhook := w.newWebhook()
 			webhook.Name, webhook.EnvironmentID, webhook.OwnerKind, webhook.OwnerID = name, ref.EnvironmentID, ref.Kind, ref.ID
-			w.ok(w.CreateWebhook(w.t.Context(), webhook))
+			w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook}))
 			owner, err := w.GetOwner(w.t.Context(), ref)
 			w.ok(err)
 			want[name] = store.FoundWebhook{Webhook: webhook, OwnerName: owner.Name}
@@ -155,7 +155,7 @@ var registry = []story{
 		want := w.webhook()
 		equal(w.t, "version", want.Version, int64(1))
 		w.wantWebhook(want.ID, func(got *carteiro.Webhook) { *got = *want })
-		w.wantErr(w.CreateWebhook(w.t.Context(), want), store.ErrConflict)
+		w.wantErr(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: want}), store.ErrConflict)
 		_, err := w.GetWebhook(w.t.Context(), w.newID())
 		w.wantErr(err, store.ErrNotFound)
 	}},
@@ -167,7 +167,7 @@ var registry = []story{
 		} {
 			webhook := w.newWebhook()
 			change(webhook)
-			w.wantErr(w.CreateWebhook(w.t.Context(), webhook), store.ErrNotFound)
+			w.wantErr(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook}), store.ErrNotFound)
 			_, err := w.GetWebhook(w.t.Context(), webhook.ID)
 			w.wantErr(err, store.ErrNotFound)
 		}

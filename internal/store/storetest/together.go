@@ -52,6 +52,35 @@ var together = []story{
 		equal(w.t, "backlog", len(w.backlog()), 0)
 		equal(w.t, "handed out", len(sent), 4*events)
 	}},
+	{"of many webhooks that come at once no more get in than their owner may have", func(w *world) {
+		const most, callers = 5, 12
+		gone := w.webhook() // does not count
+		w.remove(gone.ID)
+		results := make([]error, callers)
+		var all sync.WaitGroup
+		for i := range results {
+			webhook := w.newWebhook()
+			all.Go(func() {
+				results[i] = w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook, Most: most})
+			})
+		}
+		all.Wait()
+		for _, err := range results {
+			if err != nil {
+				w.wantErr(err, store.ErrTooMany)
+			}
+		}
+		webhooks, err := w.ListWebhooks(w.t.Context(), w.owner)
+		w.ok(err)
+		equal(w.t, "webhooks", len(webhooks), most)
+		w.remove(webhooks[0].ID)
+		w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: w.newWebhook(), Most: most}))
+		other := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.newID()}
+		w.putOwner(other, "Autumn")
+		webhook := w.newWebhook()
+		webhook.OwnerKind, webhook.OwnerID = other.Kind, other.ID
+		w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook, Most: 1}))
+	}},
 }
 
 // node claims and records until nothing is left; every first attempt fails.

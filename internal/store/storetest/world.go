@@ -103,7 +103,7 @@ func (w *world) newWebhook() *carteiro.Webhook {
 func (w *world) webhook() *carteiro.Webhook {
 	w.t.Helper()
 	webhook := w.newWebhook()
-	w.ok(w.CreateWebhook(w.t.Context(), webhook))
+	w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook}))
 	return webhook
 }
 
