@@ -123,6 +123,47 @@ func TestWhatHasNoDayIsTakenAllTheSame(t *testing.T) {
 	}
 }
 
+// While a day is made, rows of it are on their way into the rest: PostgreSQL refuses them there once it is made, and they go
+// where they belong. A server that believes that the day is there, since another dropped it, makes none itself.
+func TestWhatIsOnItsWayIntoTheRestWhileItsDayIsMadeIsTaken(t *testing.T) {
+	url := postgrestest.Database(t, "")
+	s, maker := openURL(t, url), openURL(t, url)
+	l := newLoad(t, s, 1)
+	today := dayAt(l.now)
+	s.days.made = map[int64]bool{today: true}
+	meanwhile := func(do func()) {
+		var doing sync.WaitGroup
+		l.ok(maker.inTx(t.Context(), func(t *tx) error {
+			if err := t.makeDay(today); err != nil {
+				return err
+			}
+			doing.Go(do)
+			for waiting := 0; waiting == 0; {
+				err := t.row(`SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)(&waiting)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		doing.Wait()
+	}
+	meanwhile(func() {
+		_, err := s.Accept(t.Context(), store.Accept{Now: l.now, Items: []store.AcceptItem{newItem(&l.ids, l.webhooks[0])}})
+		if err != nil {
+			t.Errorf("an event that was accepted meanwhile: %v", err)
+		}
+	})
+	postgrestest.Run(t, url, `DROP TABLE carteiro.`+partition("attempts", today)) // the day of events is there, so that only recording waits
+	meanwhile(func() { l.deliver(20, func(int) bool { return true }) })
+	for _, table := range partitioned {
+		if n := l.rows(`SELECT count(*) FROM ` + table + `_rest`); n != 0 {
+			t.Errorf("%d rows of %s are in the rest", n, table)
+		}
+	}
+	wantConsistent(t, s)
+}
+
 // Days are made and dropped while nodes are at work on them. Nothing fails for it, and all is counted.
 func TestDaysComeAndGoUnderWork(t *testing.T) {
 	url := postgrestest.Database(t, "")

@@ -15,6 +15,7 @@ import (
 // SQLSTATEs that are acted on: https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	stateUniqueViolation      = "23505"
+	stateCheckViolation       = "23514"
 	stateReadOnly             = "25006"
 	stateSerializationFailure = "40001"
 	stateDeadlock             = "40P01"
@@ -38,9 +39,19 @@ func isCollision(err error) bool {
 	switch stateOf(err) {
 	case stateSerializationFailure, stateDeadlock:
 		return true
+	case stateCheckViolation:
+		return dayCameBetween(err)
 	default:
 		return false
 	}
+}
+
+// dayCameBetween says whether a row was on its way into the rest while its day was made. Whoever makes a day locks the rest,
+// and PostgreSQL has decided by then where the row belongs; it looks again once it has the lock, and refuses. The day is
+// there when the transaction comes again. No constraint of ours is on the rest, so that nothing else is meant.
+func dayCameBetween(err error) bool {
+	var fault *pgconn.PgError
+	return errors.As(err, &fault) && strings.HasSuffix(fault.TableName, "_rest") && fault.ConstraintName == ""
 }
 
 // isAnswer says whether an error is a word of the port rather than a fault.
