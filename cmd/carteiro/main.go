@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -26,6 +27,7 @@ type commands struct {
 	Trigger     triggerCommand     `cmd:"" help:"Publish a sample of an event, to try a receiver."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`
 	Restore     restoreCommand     `cmd:"" help:"Make the SQLite database from a backup."`
+	Doctor      doctorCommand      `cmd:"" help:"Look through the database for what must not be, also beside a running server."`
 	Migrate     migrateCommand     `cmd:"" help:"Copy everything from one database into another."`
 	Ready       readyCommand       `cmd:"" help:"Ask a running server whether it is ready."`
 	Bench       benchCommand       `cmd:"" help:"Measure this machine and the server on it."`
@@ -57,7 +59,7 @@ A setting is a flag or an environment variable, which "carteiro serve --help" na
 // The exit codes of the process, beside 0.
 const (
 	exitFailure = 1
-	exitUsage   = 2 // the command line, or a setting in the environment, cannot be understood
+	exitUsage   = 2 // the command line, or a setting in the environment, cannot be understood; doctor could not look
 )
 
 func main() {
@@ -90,9 +92,22 @@ func main() {
 	call.BindTo(ctx, (*context.Context)(nil))
 	if err := call.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "carteiro:", err)
-		os.Exit(exitFailure) //nolint:gocritic // the context ends with the process
+		code := exitFailure
+		if coded, ok := errors.AsType[codeError](err); ok {
+			code = coded.code
+		}
+		os.Exit(code) //nolint:gocritic // the context ends with the process
 	}
 }
+
+// codeError is an error with an exit code of its own.
+type codeError struct {
+	error
+	code int
+}
+
+// Unwrap gives the error alone.
+func (e codeError) Unwrap() error { return e.error }
 
 // calmHeap is up to how large, in bytes, memory may grow before it is collected more often again.
 const calmHeap = 1 << 30

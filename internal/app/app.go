@@ -199,6 +199,7 @@ type Use int
 const (
 	Exclusive  Use = iota // by the server
 	Shared                // by a command, also beside a running server
+	Examine               // likewise, where it is there already
 	MoveSource            // to be copied, which is there and has no server
 	MoveTarget            // to be copied into
 )
@@ -220,7 +221,7 @@ func openDatabase(ctx context.Context, d config.Database, use Use, committed fun
 	moving := use == MoveSource || use == MoveTarget
 	if d.Postgres() {
 		opts := postgres.Options{
-			Shared: use == Shared, Moving: moving, Existing: use == MoveSource,
+			Shared: use == Shared || use == Examine, Moving: moving, Existing: use == MoveSource || use == Examine,
 			Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout,
 			Committed: committed,
 		}
@@ -236,7 +237,9 @@ func openDatabase(ctx context.Context, d config.Database, use Use, committed fun
 	if err != nil {
 		return nil, err
 	}
-	opts := sqlite.Options{Shared: use == Shared, Moving: moving, Existing: use == MoveSource, Committed: committed}
+	opts := sqlite.Options{
+		Shared: use == Shared || use == Examine, Moving: moving, Existing: use == MoveSource || use == Examine, Committed: committed,
+	}
 	return openStore(sqlite.Open(ctx, file, opts))
 }
 

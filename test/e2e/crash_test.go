@@ -84,12 +84,21 @@ func (c crash) run(t *testing.T) {
 	}
 	ledger.audit(t, h)
 	h.stop()
+	report, err := h.command("doctor")
+	if err != nil {
+		t.Errorf("%s %v", report, err)
+	}
+	t.Log(report)
 }
 
-// commandsBeside runs a command on the file, again and again, while a server is at work on it, dies, and is back.
+// commandsBeside runs commands on the file, again and again, while a server is at work on it, dies, and is back. Whatever is
+// under way, everything holds.
 func commandsBeside(ctx context.Context, t *testing.T, h *house) {
 	for ctx.Err() == nil {
 		if out, err := h.command("environment", "list", "--json"); err != nil || !strings.Contains(out, `"name":"test"`) {
+			t.Errorf("%s %v", out, err)
+		}
+		if out, err := h.command("doctor"); err != nil {
 			t.Errorf("%s %v", out, err)
 		}
 	}

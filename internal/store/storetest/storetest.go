@@ -37,7 +37,11 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		}
 		t.Run(part.name, func(t *testing.T) {
 			for _, s := range part.stories {
-				t.Run(s.name, func(t *testing.T) { s.tell(newWorld(t, open(t))) })
+				t.Run(s.name, func(t *testing.T) {
+					w := newWorld(t, open(t))
+					s.tell(w)
+					w.wantHealthy()
+				})
 			}
 		})
 	}

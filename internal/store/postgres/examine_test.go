@@ -1,0 +1,38 @@
+package postgres
+
+import (
+	"testing"
+
+	"carteiro/internal/store"
+	"carteiro/internal/store/postgres/postgrestest"
+	"carteiro/internal/store/storetest"
+)
+
+func TestDamageIsFound(t *testing.T) {
+	template := emptyTemplate(t)
+	storetest.Examine(t,
+		func(t *testing.T) store.Examinable { return openURL(t, postgrestest.Database(t, template)) },
+		func(s store.Examinable, sql string) error {
+			return s.(*Store).inTx(t.Context(), func(tx *tx) error { return tx.steps(sql) })
+		},
+		map[storetest.Damage]string{
+			storetest.LoseWaitingEvent:  `DELETE FROM events WHERE id = (SELECT event_id FROM open WHERE number = 1 AND lease IS NULL)`,
+			storetest.LoseFinishedEvent: `DELETE FROM events WHERE id = (SELECT event_id FROM attempts WHERE status = 1)`,
+			storetest.LoseSession:       `UPDATE open SET lease = 999 WHERE number = 1 AND lease IS NULL`,
+			storetest.LoseWebhook:       `DELETE FROM webhooks`,
+			storetest.LoseOwner:         `DELETE FROM owners`,
+			storetest.LoseRetry:         `DELETE FROM open WHERE number = 3`,
+			storetest.LoseMiddle:        `DELETE FROM attempts WHERE number = 2`,
+			storetest.Misfile:           `UPDATE open SET environment_id = gen_random_uuid()`,
+			storetest.MiscountTotals:    `UPDATE totals SET success = success + 1`,
+			storetest.MiscountHours:     `DELETE FROM counts WHERE failed > 0`,
+			storetest.MiscountQueue:     `UPDATE queues SET open = open + 1`,
+			storetest.MiscountActivity:  `UPDATE activity SET failed = 0 WHERE grain = 2`,
+			storetest.RenumberFinished:  `UPDATE attempts SET number = 3 WHERE number = 2`,
+			storetest.ForgetPredecessor: `UPDATE attempts SET previous_id = NULL WHERE number = 2`,
+			storetest.TurnIntoSuccess:   `UPDATE attempts SET status = 1 WHERE number = 2`,
+			storetest.EternalLease:      `UPDATE sessions SET until = '2100-01-01'`,
+			// An event does not know its attempts here, and an attempt is one row with what was sent and came back.
+			storetest.MiscountEvent: "", storetest.LoseExchange: "", storetest.LoseAttemptOfEvent: "",
+		})
+}
