@@ -67,7 +67,9 @@ var house = map[string]room{
 			"internal/doctor":       "the doctor verb",
 			"internal/sample":       "the trigger verb",
 			"internal/docs":         "the docs verb",
+			"internal/maintenance":  "the secrets verb encrypts as a server does",
 			"internal/move":         "the migrate verb",
+			"internal/seal":         "the keys that the secrets verb makes, and others are given",
 			"internal/store":        "environments are made beside the API",
 			"internal/store/sqlite": "verbs that open the store while no server runs (migrate, tokens, backup)",
 		},
@@ -117,6 +119,7 @@ var house = map[string]room{
 			"internal/maintenance":    "wires it",
 			"internal/payload":        "wires it",
 			"internal/publish":        "wires it",
+			"internal/seal":           "the keys that the store is opened with",
 			"internal/send":           "wires it",
 			"internal/signature":      "wires it",
 			"internal/store":          "wires it",
@@ -147,7 +150,10 @@ var house = map[string]room{
 		},
 	},
 	"internal/config": {
-		imports: edges{"/": "defaults that are part of the vocabulary (the retry schedule, limits)"},
+		imports: edges{
+			"/":             "defaults that are part of the vocabulary (the retry schedule, limits)",
+			"internal/seal": "encryption keys are a setting",
+		},
 	},
 	"docs": {},
 	"internal/dashboard": {
@@ -249,6 +255,7 @@ var house = map[string]room{
 	"internal/sample": {
 		imports: edges{"/": vocabulary},
 	},
+	"internal/seal": {},
 	"internal/send": {
 		imports: edges{
 			"/":                  vocabulary,
@@ -263,11 +270,19 @@ var house = map[string]room{
 		imports: edges{"/": vocabulary},
 	},
 	"internal/store/headers": {},
+	"internal/store/settings": {
+		imports: edges{
+			"/":             vocabulary,
+			"internal/seal": "encrypts the secrets among them",
+		},
+	},
 	"internal/store/postgres": {
 		imports: edges{
-			"/":                      vocabulary,
-			"internal/store":         "implements it",
-			"internal/store/headers": "keeps headers as the other database does",
+			"/":                       vocabulary,
+			"internal/seal":           "is given the keys that encrypt secrets",
+			"internal/store":          "implements it",
+			"internal/store/headers":  "keeps headers as the other database does",
+			"internal/store/settings": "keeps webhooks' settings as the other database does",
 		},
 		tests: edges{
 			"internal/store/postgres/postgrestest": "a database for each test",
@@ -278,15 +293,18 @@ var house = map[string]room{
 	"internal/store/postgres/postgrestest": {},
 	"internal/store/sqlite": {
 		imports: edges{
-			"/":                      vocabulary,
-			"internal/store":         "implements it",
-			"internal/store/headers": "keeps headers as the other database does",
+			"/":                       vocabulary,
+			"internal/seal":           "is given the keys that encrypt secrets",
+			"internal/store":          "implements it",
+			"internal/store/headers":  "keeps headers as the other database does",
+			"internal/store/settings": "keeps webhooks' settings as the other database does",
 		},
 		tests: edges{"internal/store/storetest": "passes the conformance suite"},
 	},
 	"internal/store/storetest": {
 		imports: edges{
 			"internal/doctor": "finds what was damaged on purpose",
+			"internal/seal":   "the keys that secrets are encrypted with",
 			"/":               vocabulary,
 			"internal/store":  "the port whose guarantees it checks",
 		},
@@ -333,8 +351,9 @@ var laws = []law{
 	{from: "/", to: "/...", why: "the vocabulary stands below everything"},
 	{from: "internal/payload", to: "/...", why: "pure: usable and testable without the rest of the house"},
 	{from: "internal/signature", to: "/...", why: "pure: usable and testable without the rest of the house"},
+	{from: "internal/seal", to: "/...", why: "pure: usable and testable without the rest of the house"},
 	{from: "internal/egress", to: "/...", why: "pure: usable and testable without the rest of the house"},
-	{from: "internal/store/...", to: "internal/...", exempt: []string{"internal/store/storetest"}, allowed: []string{"internal/store", "internal/store/headers"},
+	{from: "internal/store/...", to: "internal/...", exempt: []string{"internal/store/storetest"}, allowed: []string{"internal/store", "internal/store/headers", "internal/store/settings", "internal/seal"},
 		why: "business rules live above the store, and the port knows no adapter"},
 	{from: "internal/send", to: "internal/store/...", why: "one HTTP attempt knows no store and no retry"},
 	{from: "internal/send", to: "internal/dispatch", why: "one HTTP attempt knows no store and no retry"},

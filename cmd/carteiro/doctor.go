@@ -51,7 +51,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 }
 
 func (c *doctorCommand) examine(ctx context.Context) (_ *doctor.Report, err error) {
-	opened, err := app.OpenStore(ctx, c.Database, app.Examine)
+	opened, err := app.OpenStore(ctx, c.Database, app.Examine, nil)
 	if err != nil {
 		return nil, err
 	}

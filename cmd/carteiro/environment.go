@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"carteiro"
-	"carteiro/internal/app"
 	"carteiro/internal/config"
 	"carteiro/internal/store"
 )
@@ -178,11 +177,7 @@ func (o tokenOutput) print(e carteiro.Environment, secret string) error {
 	return nil
 }
 
-// withStore does something with the database, also while a server runs on it.
+// withStore does something with the database, also while a server runs on it. It is for what knows no webhook's secret.
 func withStore(ctx context.Context, d config.Database, do func(store.Store) error) error {
-	s, err := app.OpenStore(ctx, d, app.Shared)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(s), s.Close())
+	return withKeys(ctx, d, nil, do)
 }

@@ -24,6 +24,7 @@ var version, revision = "dev", ""
 type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
+	Secrets     secretsCommand     `cmd:"" help:"Keys that encrypt the webhooks' secrets in the database."`
 	Trigger     triggerCommand     `cmd:"" help:"Publish a sample of an event, to try a receiver."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`
 	Restore     restoreCommand     `cmd:"" help:"Make the SQLite database from a backup."`

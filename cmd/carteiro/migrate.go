@@ -16,14 +16,16 @@ import (
 	"carteiro/internal/app"
 	"carteiro/internal/config"
 	"carteiro/internal/move"
+	"carteiro/internal/seal"
 	"carteiro/internal/store"
 )
 
 type migrateCommand struct {
-	From  string `help:"Database that is copied, as for serve; it is left as it is." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_FROM"`
-	To    string `help:"Database that is copied into, as for serve; it must be empty." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_TO"`
-	JSON  bool   `help:"Print what was found to be the same on both sides as JSON." env:"-"`
-	Quiet bool   `help:"Print no progress, and no report unless --json is given." env:"-"`
+	From string `help:"Database that is copied, as for serve; it is left as it is." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_FROM"`
+	To   string `help:"Database that is copied into, as for serve; it must be empty." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_TO"`
+	config.Encryption
+	JSON  bool `help:"Print what was found to be the same on both sides as JSON." env:"-"`
+	Quiet bool `help:"Print no progress, and no report unless --json is given." env:"-"`
 }
 
 // Help says more than fits a line.
@@ -33,6 +35,9 @@ Stop the server first: no server may run on either database. Stopped or killed, 
 At the end both sides are read and compared; until then no server starts on the target.
 
 	carteiro migrate --from sqlite:carteiro.db --to postgres://carteiro:PASSWORD@db.internal/carteiro
+
+Secrets that are encrypted in the source are decrypted with the keys that are set, and encrypted in the target with the
+first of them. The target never holds them open, which a database that got its key later may, in the gaps of its file.
 
 Passwords are seen by others in the list of processes; CARTEIRO_MIGRATE_FROM and CARTEIRO_MIGRATE_TO hide them.`
 }
@@ -44,12 +49,16 @@ func (c *migrateCommand) Run(ctx context.Context) (err error) {
 	if name == databaseName(to) {
 		return fmt.Errorf("source and target are the same database, %s", name)
 	}
-	origin, err := openMovable(ctx, from, app.MoveSource)
+	keys, err := c.Keys()
+	if err != nil {
+		return err
+	}
+	origin, err := openMovable(ctx, from, app.MoveSource, keys)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, origin.Close()) }()
-	target, err := openMovable(ctx, to, app.MoveTarget)
+	target, err := openMovable(ctx, to, app.MoveTarget, keys)
 	if err != nil {
 		return err
 	}
@@ -77,10 +86,14 @@ func explainMove(target string, err error) error {
 	}
 }
 
-func openMovable(ctx context.Context, d config.Database, use app.Use) (store.Movable, error) {
-	s, err := app.OpenStore(ctx, d, use)
+// openMovable opens a database of which everything can be read, the secrets included.
+func openMovable(ctx context.Context, d config.Database, use app.Use, keys *seal.Keyring) (store.Movable, error) {
+	s, err := app.OpenStore(ctx, d, use, keys)
 	if err != nil {
 		return nil, err
+	}
+	if err := app.CheckKeys(ctx, s, keys); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s.(store.Movable), nil //nolint:forcetypeassert // both databases are
 }

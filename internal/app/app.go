@@ -27,6 +27,7 @@ import (
 	"carteiro/internal/maintenance"
 	"carteiro/internal/metrics"
 	"carteiro/internal/publish"
+	"carteiro/internal/seal"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
 	"carteiro/internal/store/postgres"
@@ -51,7 +52,8 @@ type App struct {
 	config     *config.Server
 	logger     *slog.Logger
 	store      store.Store
-	shared     store.Shared // the same, where other nodes work on it too; otherwise nil
+	keys       *seal.Keyring // nil: none
+	shared     store.Shared  // the same, where other nodes work on it too; otherwise nil
 	directory  *directory.Directory
 	metrics    *metrics.Metrics
 	tracer     *trace.Tracer // nil: none
@@ -84,18 +86,25 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	keys, err := c.Keys()
+	if err != nil {
+		return nil, err
+	}
 	counts := metrics.New(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := openDatabase(ctx, c.Database, Exclusive, counts.Committed)
+	opened, err := openDatabase(ctx, c.Database, Exclusive, keys, counts.Committed)
 	if err != nil {
 		return nil, errors.Join(err, tracer.Close(ctx))
 	}
+	if err := CheckKeys(ctx, opened, keys); err != nil {
+		return nil, errors.Join(err, tracer.Close(ctx), opened.Close())
+	}
 	hub := tail.NewHub()
 	s := hub.Watch(counts.Watch(opened))
-	a := &App{config: c, logger: logger, store: s, metrics: counts, tracer: tracer, failed: make(chan error, 1)}
+	a := &App{config: c, logger: logger, store: s, keys: keys, metrics: counts, tracer: tracer, failed: make(chan error, 1)}
 	var shared bool
 	a.shared, shared = opened.(store.Shared)
 	a.background, a.end = context.WithCancel(context.Background())
@@ -212,18 +221,21 @@ const (
 )
 
 // OpenStore opens the database that the configuration names, creating or migrating it. Its errors speak to the operator.
-func OpenStore(ctx context.Context, d config.Database, use Use) (store.Store, error) {
-	return openDatabase(ctx, d, use, nil)
+// keys encrypt the webhooks' secrets, and may be nil where nobody reads or writes any.
+func OpenStore(ctx context.Context, d config.Database, use Use, keys *seal.Keyring) (store.Store, error) {
+	return openDatabase(ctx, d, use, keys, nil)
 }
 
 // openDatabase opens it with what is told of each commit, if not nil.
-func openDatabase(ctx context.Context, d config.Database, use Use, committed func(int, time.Duration)) (store.Store, error) {
+func openDatabase(ctx context.Context, d config.Database, use Use, keys *seal.Keyring,
+	committed func(int, time.Duration),
+) (store.Store, error) {
 	moving := use == MoveSource || use == MoveTarget
 	if d.Postgres() {
 		opts := postgres.Options{
 			Shared: use == Shared || use == Examine, Moving: moving, Existing: use == MoveSource || use == Examine,
 			Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout,
-			Committed: committed,
+			Committed: committed, Keys: keys,
 		}
 		if use != Exclusive {
 			opts.Connections = commandConnections
@@ -238,7 +250,7 @@ func openDatabase(ctx context.Context, d config.Database, use Use, committed fun
 		return nil, err
 	}
 	opts := sqlite.Options{
-		Shared: use == Shared || use == Examine, Moving: moving, Existing: use == MoveSource || use == Examine, Committed: committed,
+		Shared: use == Shared || use == Examine, Moving: moving, Existing: use == MoveSource || use == Examine, Committed: committed, Keys: keys,
 	}
 	return openStore(sqlite.Open(ctx, file, opts))
 }
@@ -284,6 +296,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 		return fmt.Errorf("cannot join the database: %w", err)
 	}
 	a.running.Go(func() { a.purger.Run(a.background) })
+	a.running.Go(func() { a.reseal(a.background) })
 	a.running.Go(func() { a.bulk.Run(a.background) })
 	a.reading.Go(func() { a.ingest.Run(a.intake) })
 	if a.shared != nil {

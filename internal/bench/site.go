@@ -82,7 +82,7 @@ func knownSite(ctx context.Context, url string) (*site, error) {
 
 // with does something with the database while no server runs on it.
 func (s *site) with(ctx context.Context, do func(store.Store) error) error {
-	db, err := app.OpenStore(ctx, config.Database{Database: s.url}, app.Exclusive)
+	db, err := app.OpenStore(ctx, config.Database{Database: s.url}, app.Exclusive, nil)
 	if err != nil {
 		return err
 	}

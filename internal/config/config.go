@@ -113,6 +113,8 @@ type Server struct {
 	// The variable is OpenTelemetry's own.
 	TracesEndpoint string `group:"Observing" help:"OpenTelemetry collector to send traces to, over OTLP on HTTP, such as http://localhost:4318; none for no traces." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL"`
 
+	Encryption `group:"Secrets"`
+
 	Log `group:"Logging"`
 }
 

@@ -39,6 +39,7 @@ type Store interface {
 	Queue
 	Logs
 	BulkRetries
+	Secrets
 
 	// Ping says whether the store answers and can be written to.
 	Ping(ctx context.Context) error

@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"carteiro/internal/seal"
 )
 
 const (
@@ -79,7 +81,12 @@ func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(),
 // tx is a transaction under way; or a connection, on which each statement is one.
 type tx struct {
 	querier
-	ctx context.Context
+	ctx  context.Context
+	keys *seal.Keyring // opens what rows hold sealed
+}
+
+func (s *Store) tx(ctx context.Context, q querier) *tx {
+	return &tx{querier: q, ctx: ctx, keys: s.keys}
 }
 
 // querier is what pgx's transactions and connections have in common.
@@ -138,7 +145,7 @@ func (s *Store) inTx(ctx context.Context, do func(*tx) error) error {
 func (s *Store) read(ctx context.Context, do func(*tx) error) error {
 	return bounded(ctx, s.timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
-			return s.withConn(ctx, s.pool, func(c *pgx.Conn) error { return do(&tx{querier: c, ctx: ctx}) })
+			return s.withConn(ctx, s.pool, func(c *pgx.Conn) error { return do(s.tx(ctx, c)) })
 		})
 	})
 }
@@ -152,7 +159,7 @@ func (s *Store) transact(ctx context.Context, timeout time.Duration, opts pgx.Tx
 	return bounded(ctx, timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
 			return s.withConn(ctx, s.pool, func(c *pgx.Conn) error {
-				return pgx.BeginTxFunc(ctx, c, opts, func(began pgx.Tx) error { return do(&tx{querier: began, ctx: ctx}) })
+				return pgx.BeginTxFunc(ctx, c, opts, func(began pgx.Tx) error { return do(s.tx(ctx, began)) })
 			})
 		})
 	})

@@ -15,7 +15,7 @@ type export struct {
 	count string
 	rows  string // behind a cursor; $1 is how many at most, $2 how many bytes
 	from  func(store.Cursor) []any
-	read  func(func(...any) error, *store.Page) (int, error) // adds a row to the page and says how many bytes it has
+	read  func(*tx, func(...any) error, *store.Page) (int, error) // adds a row to the page and says how many bytes it has
 }
 
 const (
@@ -44,7 +44,7 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM environments`,
 		rows:  `SELECT id, name, created_at FROM environments WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
 		from:  afterID,
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			var e carteiro.Environment
 			err := scan(toID(&e.ID), octet{&e.Name}, toTime(&e.CreatedAt))
 			page.Environments = append(page.Environments, e)
@@ -55,7 +55,7 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM tokens`,
 		rows:  `SELECT id, environment_id, hash, created_at, expires_at, session FROM tokens WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
 		from:  afterID,
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			var token carteiro.Token
 			var hash []byte
 			err := scan(toID(&token.ID), toID(&token.EnvironmentID), &hash, toTime(&token.CreatedAt), toTime(&token.ExpiresAt), &token.Session)
@@ -69,7 +69,7 @@ var exports = [store.Sections]export{
 		rows: `SELECT ` + ownerColumns + ` FROM owners WHERE $2 > 0 AND (environment_id, kind, id) > ($3, $4, $5)
 			ORDER BY environment_id, kind, id LIMIT $1`,
 		from: func(c store.Cursor) []any { return []any{[16]byte(c.Scope), int16(c.Kind), [16]byte(c.ID)} },
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			var o carteiro.Owner
 			err := scan(ownerFields(&o)...)
 			page.Owners = append(page.Owners, o)
@@ -80,8 +80,8 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM webhooks`,
 		rows:  `SELECT ` + webhookColumns + ` FROM webhooks WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
 		from:  afterID,
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
-			w, err := readWebhook(scan)
+		read: func(t *tx, scan func(...any) error, page *store.Page) (int, error) {
+			w, err := t.readWebhook(scan)
 			page.Webhooks = append(page.Webhooks, w)
 			return 0, err
 		},
@@ -91,7 +91,7 @@ var exports = [store.Sections]export{
 		rows: `SELECT environment_id, key, fingerprint, answer, expires_at FROM idempotency
 			WHERE $2 > 0 AND (environment_id, key) > ($3, $4) ORDER BY environment_id, key LIMIT $1`,
 		from: func(c store.Cursor) []any { return []any{[16]byte(c.Scope), append([]byte{}, c.Key...)} },
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			var key store.Key
 			var fingerprint []byte
 			err := scan(toID(&key.EnvironmentID), octet{&key.Key}, &fingerprint, &key.Answer, toTime(&key.ExpiresAt))
@@ -104,7 +104,7 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM events`,
 		rows:  exportEvents,
 		from:  afterID,
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			e := new(carteiro.Event)
 			err := scan(eventFields(e)...)
 			page.Events = append(page.Events, e)
@@ -115,7 +115,7 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM attempts`,
 		rows:  exportAttempts,
 		from:  afterAttempt,
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			a := &carteiro.Attempt{Outcome: new(carteiro.Outcome)}
 			err := readFinished(scan, a, toID(&a.WebhookID))
 			page.Attempts = append(page.Attempts, a)
@@ -126,7 +126,7 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM open`,
 		rows:  exportOpen,
 		from:  afterAttempt,
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			a := &carteiro.Attempt{Status: carteiro.StatusPending}
 			err := readAttempt(scan, a, toID(&a.WebhookID))
 			page.Open = append(page.Open, a)
@@ -137,7 +137,7 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM bulk_retries`,
 		rows:  exportBulk,
 		from:  afterAttempt,
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			job, err := readBulk(scan)
 			page.Bulk = append(page.Bulk, job)
 			return 0, err
@@ -150,7 +150,7 @@ var exports = [store.Sections]export{
 			grain := grainOf(c.Hourly)
 			return []any{[16]byte(c.Scope), grain, c.At.Unix() / grainSeconds[grain]}
 		},
-		read: func(scan func(...any) error, page *store.Page) (int, error) {
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			slot, err := readSlot(scan)
 			page.Activity = addSlot(page.Activity, &slot)
 			return 0, err
@@ -185,7 +185,7 @@ func (s *Store) Export(ctx context.Context, p store.Export) (page store.Page, er
 		page = store.Page{From: p.From}
 		total := 0
 		err := t.each(func(scan func(...any) error) error {
-			bytes, err := x.read(scan, &page)
+			bytes, err := x.read(t, scan, &page)
 			total += bytes
 			return err
 		}, x.rows, append([]any{int64(p.Limit), int64(p.MaxBytes)}, x.from(p.From)...)...)

@@ -33,7 +33,7 @@ func (s *Store) FindWebhooks(ctx context.Context, p store.FindWebhooks) (found [
 func (t *tx) foundBy(sql string, args ...any) (found []store.FoundWebhook, err error) {
 	err = t.each(func(scan func(...any) error) error {
 		var w store.FoundWebhook
-		w.Webhook, err = readWebhook(scan, octet{&w.OwnerName})
+		w.Webhook, err = t.readWebhook(scan, octet{&w.OwnerName})
 		found = append(found, w)
 		return err
 	}, sql, args...)

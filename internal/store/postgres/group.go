@@ -24,7 +24,7 @@ func (s *Store) inGroup(shard shard, do func(*group) error) error {
 	return bounded(context.Background(), s.timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
 			return s.withConn(ctx, s.commits, func(c *pgx.Conn) error {
-				g := &group{tx: tx{querier: c, ctx: ctx}, conn: c, tally: newTally(shard)}
+				g := &group{tx: *s.tx(ctx, c), conn: c, tally: newTally(shard)}
 				err := do(g)
 				if err != nil && g.begun && !c.IsClosed() {
 					_, _ = c.Exec(ctx, "ROLLBACK") // if that fails, too, the connection is thrown away as it is

@@ -9,7 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"carteiro"
+	"carteiro/internal/seal"
 	"carteiro/internal/store"
+	"carteiro/internal/store/settings"
 )
 
 const (
@@ -24,8 +26,8 @@ const (
 
 	importOwner = `INSERT INTO owners (environment_id, kind, id, name, folded, agent_id, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	importWebhook = `INSERT INTO webhooks (` + webhookColumns + `, folded)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+	importWebhook = `INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 	importBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 	// Events of the open attempts.
 	findEnvironments = `SELECT id, environment_id FROM events WHERE id = ANY($1)`
@@ -108,7 +110,7 @@ func (s *Store) Import(ctx context.Context, page *store.Page) error {
 		b := new(pgx.Batch)
 		b.Queue(advanceMove, encodeCursor(page.Next))
 		queueEnvironments(b, page)
-		if err := queueWebhooks(b, page); err != nil {
+		if err := queueWebhooks(b, page, s.keys); err != nil {
 			return err
 		}
 		if err := g.queueAttempts(b, page); err != nil {
@@ -150,15 +152,15 @@ func queueEnvironments(b *pgx.Batch, page *store.Page) {
 	}
 }
 
-func queueWebhooks(b *pgx.Batch, page *store.Page) error {
+func queueWebhooks(b *pgx.Batch, page *store.Page, keys *seal.Keyring) error {
 	for _, w := range page.Webhooks {
-		encoded, err := encodeSettings(w)
+		encoded, sealedBy, err := settings.Encode(w, keys)
 		if err != nil {
 			return err
 		}
 		b.Queue(importWebhook, id(w.ID), id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID), w.Enabled, w.Version,
 			int64(w.FailuresInARow), moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt),
-			moment(w.FailingSince), moment(w.LastFailedAt), []byte(w.LastError), encoded, fold(w.Name))
+			moment(w.FailingSince), moment(w.LastFailedAt), []byte(w.LastError), encoded, fold(w.Name), sealedBy)
 	}
 	return nil
 }

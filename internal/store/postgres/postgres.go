@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"carteiro/internal/seal"
 	"carteiro/internal/store"
 )
 
@@ -30,6 +31,8 @@ type Options struct {
 	// Committed, if not nil, is told of each group that was committed: how many calls shared it, and how long it took. The
 	// writer waits for it.
 	Committed func(operations int, took time.Duration)
+	// Keys encrypt the webhooks' secrets. With nil they are stored as they are.
+	Keys *seal.Keyring
 }
 
 // Defaults of [Options].
@@ -45,6 +48,7 @@ type Store struct {
 	// commits are the writers' own connections: neither waits for the other, nor for whoever reads.
 	commits *pgxpool.Pool
 	timeout time.Duration
+	keys    *seal.Keyring
 	accepts *writer[acceptOp]
 	records *writer[recordOp]
 	shards  shards
@@ -71,7 +75,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if opts.Timeout == 0 {
 		opts.Timeout = DefaultTimeout
 	}
-	s := &Store{timeout: opts.Timeout, shards: newShards()}
+	s := &Store{timeout: opts.Timeout, keys: opts.Keys, shards: newShards()}
 	if err := s.open(ctx, url, opts); err != nil {
 		s.closePools()
 		return nil, openError(url, err)

@@ -45,7 +45,7 @@ func emptyTemplate(t *testing.T) string {
 
 func openURL(t testing.TB, url string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), url, Options{Connections: 8})
+	s, err := Open(t.Context(), url, Options{Connections: 8, Keys: storetest.Keys(t, "a")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		l.ok(err)
 	}
 	accept(s, "")
-	for _, sql := range []string{`ALTER TABLE events DROP COLUMN trace_parent`, `DROP TABLE moving`, `UPDATE layout SET version = 1`} {
+	for _, sql := range []string{`ALTER TABLE events DROP COLUMN trace_parent`, `DROP TABLE moving`, `ALTER TABLE webhooks DROP COLUMN sealed_by`, `UPDATE layout SET version = 1`} {
 		_, err := s.pool.Exec(t.Context(), sql)
 		l.ok(err)
 	}

@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/settings"
 )
 
 const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at,
@@ -22,60 +20,16 @@ const (
 	countOfOwner = `SELECT count(*) FROM webhooks
 		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL`
 	insertWebhook = `INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, last_error,
-		created_at, updated_at, deleted_at, settings, folded) VALUES ($1, $2, $3, $4, $5, 1, 0, '', $6, $7, $8, $9, $10)`
-	updateWebhook = `UPDATE webhooks SET enabled = $3, version = version + 1, updated_at = $4, deleted_at = $5, settings = $6, folded = $7
+		created_at, updated_at, deleted_at, settings, folded, sealed_by) VALUES ($1, $2, $3, $4, $5, 1, 0, '', $6, $7, $8, $9, $10, $11)`
+	updateWebhook = `UPDATE webhooks SET enabled = $3, version = version + 1, updated_at = $4, deleted_at = $5, settings = $6, folded = $7, sealed_by = $8
 		WHERE id = $1 AND version = $2 AND deleted_at IS NULL RETURNING owner_kind, owner_id, environment_id`
 	webhookThere   = `SELECT EXISTS (SELECT FROM webhooks WHERE id = $1 AND deleted_at IS NULL)`
 	deleteWebhooks = `UPDATE webhooks SET version = version + 1, updated_at = $4, deleted_at = $4
 		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL RETURNING id`
 )
 
-// settings are what no query asks for of a webhook, as JSON. Templates are kept as strings, because encoding/json
-// would change the bytes of raw JSON.
-type settings struct {
-	Name              string                       `json:"name"`
-	URL               string                       `json:"url"`
-	Events            []string                     `json:"events"`
-	IncludeCallEvents bool                         `json:"include_call_events,omitempty"`
-	Secret            string                       `json:"secret,omitempty"`
-	TimeoutNanos      int64                        `json:"timeout_ns"`
-	MaxRetries        int                          `json:"max_retries"`
-	HTTPMethod        string                       `json:"http_method"`
-	Scheme            carteiro.AuthorizationScheme `json:"authorization_scheme"`
-	Value             string                       `json:"authorization_value,omitempty"`
-	CustomHeaders     []carteiro.Header            `json:"custom_headers"`
-	PayloadTemplates  map[string]string            `json:"payload_templates"`
-}
-
-func encodeSettings(w *carteiro.Webhook) ([]byte, error) {
-	s := settings{
-		Name: w.Name, URL: w.URL, Events: w.Events, IncludeCallEvents: w.IncludeCallEvents, Secret: w.Secret,
-		TimeoutNanos: int64(w.Timeout), MaxRetries: w.MaxRetries, HTTPMethod: w.HTTPMethod,
-		Scheme: w.AuthorizationScheme, Value: w.AuthorizationValue, CustomHeaders: w.CustomHeaders,
-	}
-	if w.PayloadTemplates != nil {
-		s.PayloadTemplates = make(map[string]string, len(w.PayloadTemplates))
-	}
-	for eventType, template := range w.PayloadTemplates {
-		s.PayloadTemplates[eventType] = string(template)
-	}
-	return json.Marshal(s) //nolint:gosec // a delivery is signed with the secret itself: it must be kept
-}
-
-func (s *settings) decodeInto(w *carteiro.Webhook) {
-	w.Name, w.URL, w.Events, w.IncludeCallEvents, w.Secret = s.Name, s.URL, s.Events, s.IncludeCallEvents, s.Secret
-	w.Timeout, w.MaxRetries, w.HTTPMethod = time.Duration(s.TimeoutNanos), s.MaxRetries, s.HTTPMethod
-	w.AuthorizationScheme, w.AuthorizationValue, w.CustomHeaders = s.Scheme, s.Value, s.CustomHeaders
-	if s.PayloadTemplates != nil {
-		w.PayloadTemplates = make(map[string]json.RawMessage, len(s.PayloadTemplates))
-	}
-	for eventType, template := range s.PayloadTemplates {
-		w.PayloadTemplates[eventType] = json.RawMessage(template)
-	}
-}
-
 // readWebhook reads webhookColumns, and into more what comes behind them.
-func readWebhook(scan func(...any) error, more ...any) (*carteiro.Webhook, error) {
+func (t *tx) readWebhook(scan func(...any) error, more ...any) (*carteiro.Webhook, error) {
 	w := new(carteiro.Webhook)
 	var encoded []byte
 	err := scan(append([]any{
@@ -86,17 +40,15 @@ func readWebhook(scan func(...any) error, more ...any) (*carteiro.Webhook, error
 	if err != nil {
 		return nil, err
 	}
-	var s settings
-	if err := json.Unmarshal(encoded, &s); err != nil {
-		return nil, fmt.Errorf("settings of webhook %s: %w", w.ID, err)
+	if err := settings.Decode(encoded, w, t.keys); err != nil {
+		return nil, err
 	}
-	s.decodeInto(w)
 	return w, nil
 }
 
 // CreateWebhook implements [store.Registry].
 func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
-	encoded, err := encodeSettings(p.Webhook)
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
 	if err != nil {
 		return err
 	}
@@ -113,7 +65,7 @@ func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error 
 			return err
 		}
 		_, err = t.run(insertWebhook, id(w.ID), id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID), w.Enabled,
-			moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name))
+			moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name), sealedBy)
 		if err != nil {
 			return conflict(err)
 		}
@@ -141,13 +93,13 @@ func (t *tx) roomForWebhook(w *carteiro.Webhook, most int) error {
 
 // UpdateWebhook implements [store.Registry].
 func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
-	encoded, err := encodeSettings(webhook)
+	encoded, sealedBy, err := settings.Encode(webhook, s.keys)
 	if err != nil {
 		return err
 	}
 	w := *webhook
 	err = s.inTx(ctx, func(t *tx) error {
-		found, err := t.found(updateWebhook, id(w.ID), w.Version, w.Enabled, moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name))(
+		found, err := t.found(updateWebhook, id(w.ID), w.Version, w.Enabled, moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name), sealedBy)(
 			&w.OwnerKind, toID(&w.OwnerID), toID(&w.EnvironmentID))
 		if err != nil {
 			return err
@@ -181,7 +133,7 @@ func changeOf(w *carteiro.Webhook) change {
 // GetWebhook implements [store.Registry].
 func (s *Store) GetWebhook(ctx context.Context, webhook carteiro.ID) (w *carteiro.Webhook, err error) {
 	err = s.read(ctx, func(t *tx) error {
-		w, err = readWebhook(t.row(getWebhook, id(webhook)))
+		w, err = t.readWebhook(t.row(getWebhook, id(webhook)))
 		return err
 	})
 	return w, err
@@ -192,7 +144,7 @@ func (s *Store) ListWebhooks(ctx context.Context, ref store.OwnerRef) (webhooks 
 	err = s.read(ctx, func(t *tx) error {
 		webhooks = nil
 		return t.each(func(scan func(...any) error) error {
-			w, err := readWebhook(scan)
+			w, err := t.readWebhook(scan)
 			webhooks = append(webhooks, w)
 			return err
 		}, listWebhooks, id(ref.EnvironmentID), int16(ref.Kind), id(ref.ID))

@@ -6,6 +6,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"carteiro"
+	"carteiro/internal/seal"
 )
 
 // query is an SQL statement that every connection prepares once, when it first runs it. Queries are package variables,
@@ -30,6 +31,7 @@ type conn struct {
 	stmts []stmt // by query.index
 	// writes counts the statements that were run to change something.
 	writes int
+	keys   *seal.Keyring // open what rows hold sealed
 }
 
 // busyTimeout is how long a connection waits for another process, such as a command that creates an environment while
@@ -100,6 +102,7 @@ type stmt struct {
 	bound   int
 	running bool
 	err     error
+	keys    *seal.Keyring // the connection's
 }
 
 // query begins a run of q, whose parameters are then bound in their order.
@@ -108,7 +111,7 @@ func (c *conn) query(q *query) *stmt {
 	if s.running {
 		panic("query within its own rows: " + q.sql)
 	}
-	s.bound, s.err = 0, nil
+	s.bound, s.err, s.keys = 0, nil, c.keys
 	if s.s == nil {
 		s.s, s.err = c.db.Prepare(q.sql)
 	}
@@ -145,6 +148,14 @@ func (s *stmt) text(v string) *stmt {
 		s.s.BindText(s.param(), v)
 	}
 	return s
+}
+
+// maybeText binds NULL for nil.
+func (s *stmt) maybeText(v *string) *stmt {
+	if v == nil {
+		return s.null()
+	}
+	return s.text(*v)
 }
 
 func (s *stmt) id(v carteiro.ID) *stmt {

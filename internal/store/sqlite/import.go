@@ -7,6 +7,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/settings"
 )
 
 var (
@@ -17,7 +18,7 @@ var (
 	isOccupied  = newQuery(`SELECT 1 WHERE EXISTS (SELECT 1 FROM environments) OR EXISTS (SELECT 1 FROM owners) OR EXISTS (SELECT 1 FROM webhooks)
 		OR EXISTS (SELECT 1 FROM idempotency) OR EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM attempts)`)
 
-	importWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `, folded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	importWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	importBulk    = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	findEvent     = newQuery(`SELECT number, environment_id FROM events WHERE id = ?`)
 )
@@ -150,13 +151,13 @@ func (t *tx) importEnvironments(page *store.Page) error {
 
 func (t *tx) importWebhooks(page *store.Page) error {
 	for _, w := range page.Webhooks {
-		encoded, err := encodeSettings(w)
+		encoded, sealedBy, err := settings.Encode(w, t.keys)
 		if err != nil {
 			return err
 		}
 		err = t.write(importWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).bool(w.Enabled).
 			int(w.Version).int(int64(w.FailuresInARow)).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).
-			time(w.FailingSince).time(w.LastFailedAt).text(w.LastError).text(fold(w.Name)).run()
+			time(w.FailingSince).time(w.LastFailedAt).text(w.LastError).text(fold(w.Name)).maybeText(sealedBy).run()
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", w.ID, err)
 		}

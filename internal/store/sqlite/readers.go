@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"zombiezen.com/go/sqlite"
+
+	"carteiro/internal/seal"
 )
 
 // readers is how many reads may go on at once, beside the writer.
@@ -15,13 +17,14 @@ type pool struct {
 	free chan *conn
 }
 
-func openPool(path string) (*pool, error) {
+func openPool(path string, keys *seal.Keyring) (*pool, error) {
 	p := &pool{free: make(chan *conn, readers)}
 	for range readers {
 		c, err := openConn(path, sqlite.OpenReadWrite, "query_only = 1", "cache_size = -8192", "temp_store = MEMORY")
 		if err != nil {
 			return nil, errors.Join(err, p.close(len(p.free)))
 		}
+		c.keys = keys
 		p.free <- c
 	}
 	return p, nil

@@ -14,6 +14,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"carteiro/internal/seal"
 	"carteiro/internal/store"
 )
 
@@ -30,10 +31,13 @@ type Options struct {
 	// Committed, if not nil, is told of each transaction that was synced: how many operations shared it, and how long it
 	// took. The writer waits for it.
 	Committed func(operations int, took time.Duration)
+	// Keys encrypt the webhooks' secrets. With nil they are stored as they are.
+	Keys *seal.Keyring
 }
 
 // Store is an open database. It implements [store.Store].
 type Store struct {
+	keys         *seal.Keyring
 	writer       *writer
 	readers      *pool
 	checkpointer *checkpointer
@@ -45,7 +49,7 @@ var _ store.Store = (*Store)(nil)
 // Open opens the database in a file, making it when there is none and bringing it to the present layout. It fails with
 // an [Error], and then leaves everything as it was. ctx bounds the wait for what earlier processes held to be freed.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
-	s := new(Store)
+	s := &Store{keys: opts.Keys}
 	err := s.open(ctx, path, opts)
 	if err == nil {
 		return s, nil
@@ -73,10 +77,11 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 	if err != nil {
 		return err
 	}
+	c.keys = s.keys
 	if err := c.checkUse(path, opts); err != nil {
 		return err
 	}
-	if s.readers, err = openPool(path); err != nil {
+	if s.readers, err = openPool(path, s.keys); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, func() error { return s.readers.close(readers) })

@@ -12,7 +12,7 @@ import (
 // Every story ends with a look at the tables: what is counted must be what is there.
 func TestSQLitePassesTheSuite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
-		s := openTemp(t)
+		s := reopen(t, filepath.Join(t.TempDir(), "carteiro.db"), Options{Keys: storetest.Keys(t, "a")})
 		t.Cleanup(func() {
 			wantConsistent(t, s)
 			wantNone(t, s, recordedFaults)

@@ -2,12 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/settings"
 )
 
 const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings,
@@ -23,56 +21,12 @@ var (
 	countOfOwner = newQuery(`SELECT count(*) FROM webhooks INDEXED BY webhooks_of
 		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? AND deleted_at IS NULL`)
 	insertWebhook = newQuery(`INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row,
-		created_at, updated_at, deleted_at, settings, folded) VALUES (?, ?, ?, ?, ?, 1, 0, ?, ?, ?, ?, ?)`)
-	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6, folded = ?7
+		created_at, updated_at, deleted_at, settings, folded, sealed_by) VALUES (?, ?, ?, ?, ?, 1, 0, ?, ?, ?, ?, ?, ?)`)
+	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6, folded = ?7, sealed_by = ?8
 		WHERE id = ?1`)
 	deleteWebhook = newQuery(`UPDATE webhooks SET version = version + 1, updated_at = ?2, deleted_at = ?2 WHERE id = ?1`)
 	switchOff     = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ? WHERE id = ? AND enabled = 1`)
 )
-
-// settings are what no query asks for of a webhook, as JSON. Templates are kept as strings, because encoding/json
-// would change the bytes of raw JSON.
-type settings struct {
-	Name              string                       `json:"name"`
-	URL               string                       `json:"url"`
-	Events            []string                     `json:"events"`
-	IncludeCallEvents bool                         `json:"include_call_events,omitempty"`
-	Secret            string                       `json:"secret,omitempty"`
-	TimeoutNanos      int64                        `json:"timeout_ns"`
-	MaxRetries        int                          `json:"max_retries"`
-	HTTPMethod        string                       `json:"http_method"`
-	Scheme            carteiro.AuthorizationScheme `json:"authorization_scheme"`
-	Value             string                       `json:"authorization_value,omitempty"`
-	CustomHeaders     []carteiro.Header            `json:"custom_headers"`
-	PayloadTemplates  map[string]string            `json:"payload_templates"`
-}
-
-func encodeSettings(w *carteiro.Webhook) ([]byte, error) {
-	s := settings{
-		Name: w.Name, URL: w.URL, Events: w.Events, IncludeCallEvents: w.IncludeCallEvents, Secret: w.Secret,
-		TimeoutNanos: int64(w.Timeout), MaxRetries: w.MaxRetries, HTTPMethod: w.HTTPMethod,
-		Scheme: w.AuthorizationScheme, Value: w.AuthorizationValue, CustomHeaders: w.CustomHeaders,
-	}
-	if w.PayloadTemplates != nil {
-		s.PayloadTemplates = make(map[string]string, len(w.PayloadTemplates))
-	}
-	for eventType, template := range w.PayloadTemplates {
-		s.PayloadTemplates[eventType] = string(template)
-	}
-	return json.Marshal(s) //nolint:gosec // a delivery is signed with the secret itself: it must be kept
-}
-
-func (s *settings) decodeInto(w *carteiro.Webhook) {
-	w.Name, w.URL, w.Events, w.IncludeCallEvents, w.Secret = s.Name, s.URL, s.Events, s.IncludeCallEvents, s.Secret
-	w.Timeout, w.MaxRetries, w.HTTPMethod = time.Duration(s.TimeoutNanos), s.MaxRetries, s.HTTPMethod
-	w.AuthorizationScheme, w.AuthorizationValue, w.CustomHeaders = s.Scheme, s.Value, s.CustomHeaders
-	if s.PayloadTemplates != nil {
-		w.PayloadTemplates = make(map[string]json.RawMessage, len(s.PayloadTemplates))
-	}
-	for eventType, template := range s.PayloadTemplates {
-		w.PayloadTemplates[eventType] = json.RawMessage(template)
-	}
-}
 
 func readWebhook(row *stmt) (*carteiro.Webhook, error) {
 	w := &carteiro.Webhook{
@@ -90,11 +44,9 @@ func readWebhook(row *stmt) (*carteiro.Webhook, error) {
 		LastFailedAt:   row.colTime(12),
 		LastError:      row.colText(13),
 	}
-	var s settings
-	if err := json.Unmarshal(row.colBlob(10), &s); err != nil {
-		return nil, fmt.Errorf("settings of webhook %s: %w", w.ID, err)
+	if err := settings.Decode(row.colBlob(10), w, row.keys); err != nil {
+		return nil, err
 	}
-	s.decodeInto(w)
 	return w, nil
 }
 
@@ -113,7 +65,7 @@ func (c *conn) webhook(id carteiro.ID) (*carteiro.Webhook, error) {
 
 // CreateWebhook implements [store.Registry].
 func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
-	encoded, err := encodeSettings(p.Webhook)
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
 	if err != nil {
 		return err
 	}
@@ -128,7 +80,7 @@ func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error 
 			return err
 		}
 		return conflict(t.write(insertWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).
-			bool(w.Enabled).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).run())
+			bool(w.Enabled).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).maybeText(sealedBy).run())
 	})
 	if err == nil {
 		p.Webhook.Version = 1
@@ -150,7 +102,7 @@ func (t *tx) roomForWebhook(ref store.OwnerRef, most int) error {
 
 // UpdateWebhook implements [store.Registry].
 func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
-	encoded, err := encodeSettings(webhook)
+	encoded, sealedBy, err := settings.Encode(webhook, s.keys)
 	if err != nil {
 		return err
 	}
@@ -166,7 +118,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 			return store.ErrConflict
 		}
 		return t.write(updateWebhook).id(w.ID).bool(w.Enabled).int(w.Version + 1).
-			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).run()
+			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).maybeText(sealedBy).run()
 	})
 	if err == nil {
 		webhook.Version++
@@ -192,8 +144,12 @@ func (s *Store) ListWebhooks(ctx context.Context, ref store.OwnerRef) (webhooks 
 	return webhooks, err
 }
 
-func (c *conn) webhooksOf(ref store.OwnerRef) (webhooks []*carteiro.Webhook, err error) {
-	rows := c.query(listWebhooks).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID)
+func (c *conn) webhooksOf(ref store.OwnerRef) ([]*carteiro.Webhook, error) {
+	return readWebhooks(c.query(listWebhooks).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID))
+}
+
+// readWebhooks gives all that a query of webhookColumns does.
+func readWebhooks(rows *stmt) (webhooks []*carteiro.Webhook, err error) {
 	for rows.next() {
 		w, err := readWebhook(rows)
 		if err != nil {

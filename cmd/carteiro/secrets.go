@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"carteiro/internal/app"
+	"carteiro/internal/config"
+	"carteiro/internal/maintenance"
+	"carteiro/internal/seal"
+	"carteiro/internal/store"
+)
+
+type secretsCommand struct {
+	Key    secretsKey    `cmd:"" help:"Print a new key that encrypts secrets in the database."`
+	Status secretsStatus `cmd:"" help:"Say which keys the webhooks' secrets are encrypted with."`
+	Rotate secretsRotate `cmd:"" help:"Encrypt all secrets with the first key, while servers run."`
+}
+
+type secretsKey struct{}
+
+// Help says more than fits a line.
+func (secretsKey) Help() string {
+	return `A key is 32 random bytes in base64. Keep it apart from the database and its backups: without it their secrets cannot
+be read, and with it they can.
+
+	(umask 077; carteiro secrets key >> /etc/carteiro/keys)`
+}
+
+// Run prints a key.
+func (secretsKey) Run() error {
+	_, err := fmt.Println(seal.NewKey())
+	return err
+}
+
+type secretsStatus struct {
+	config.Database
+	config.Encryption
+	JSON bool `help:"Print a JSON array of {\"key\",\"webhooks\",\"use\"}." env:"-"`
+}
+
+// Help says more than fits a line.
+func (*secretsStatus) Help() string {
+	return `Names each key that secrets are encrypted with, the number of webhooks whose secrets those are, and what the key is to
+the keys that are set: "encrypts" is the first, "decrypts" another one, "missing" is one without which no server starts.
+"none" are secrets that lie open. A key that is not listed, or has no webhooks, can be taken away.
+
+	carteiro secrets status`
+}
+
+// keyUse is a line of the status.
+type keyUse struct {
+	Key      string `json:"key"`
+	Webhooks int    `json:"webhooks"`
+	Use      string `json:"use"`
+}
+
+// Run prints the keys in use.
+func (c *secretsStatus) Run(ctx context.Context) error {
+	keys, err := c.Keys()
+	if err != nil {
+		return err
+	}
+	return withKeys(ctx, c.Database, keys, func(s store.Store) error {
+		used, err := s.SecretKeys(ctx)
+		if err != nil {
+			return err
+		}
+		lines := usesOf(used, keys)
+		if c.JSON {
+			return json.NewEncoder(os.Stdout).Encode(lines)
+		}
+		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(table, "KEY\tWEBHOOKS\tUSE")
+		for _, l := range lines {
+			_, _ = fmt.Fprintf(table, "%s\t%d\t%s\n", l.Key, l.Webhooks, l.Use)
+		}
+		return table.Flush()
+	})
+}
+
+// usesOf lists the first key and every one that is in use.
+func usesOf(used []store.SecretKey, keys *seal.Keyring) []keyUse {
+	lines := []keyUse{}
+	if keys != nil {
+		lines = append(lines, keyUse{Key: keys.First(), Use: "encrypts"})
+	}
+	for _, k := range used {
+		switch {
+		case k.Name == "":
+			lines = append(lines, keyUse{"none", k.Webhooks, "open"})
+		case k.Name == keys.First():
+			lines[0].Webhooks = k.Webhooks
+		case keys.Has(k.Name):
+			lines = append(lines, keyUse{k.Name, k.Webhooks, "decrypts"})
+		default:
+			lines = append(lines, keyUse{k.Name, k.Webhooks, "missing"})
+		}
+	}
+	return lines
+}
+
+type secretsRotate struct {
+	config.Database
+	config.Encryption
+}
+
+// Help says more than fits a line.
+func (*secretsRotate) Help() string {
+	return `A server does this by itself when it starts; this does it without a restart, or again. To change the key:
+
+	1. put the new key behind the old one, and restart every server: all can read it now
+	2. put the new key first, and restart every server: each encrypts with it what there is
+	3. carteiro secrets status: when the old key has no webhooks any more, take it away
+
+Backups that were made before need the old key: keep it with them.`
+}
+
+// Run encrypts everything with the first key.
+func (c *secretsRotate) Run(ctx context.Context) error {
+	keys, err := c.Keys()
+	if err != nil {
+		return err
+	}
+	if keys == nil {
+		return errors.New("there is no key: set CARTEIRO_ENCRYPTION_KEY or --encryption-key-file (carteiro secrets key makes one)")
+	}
+	return withKeys(ctx, c.Database, keys, func(s store.Store) error {
+		if err := app.CheckKeys(ctx, s, keys); err != nil {
+			return err
+		}
+		n, err := maintenance.Reseal(ctx, s, keys.First())
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Printf("secrets of %d webhooks encrypted with the key %s\n", n, keys.First())
+		return err
+	})
+}
+
+// withKeys is withStore for what reads or writes secrets.
+func withKeys(ctx context.Context, d config.Database, keys *seal.Keyring, do func(store.Store) error) error {
+	s, err := app.OpenStore(ctx, d, app.Shared, keys)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}

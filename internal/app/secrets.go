@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"carteiro/internal/maintenance"
+	"carteiro/internal/seal"
+	"carteiro/internal/store"
+)
+
+// CheckKeys fails when secrets in the database are encrypted with a key that is not there: a server without it would
+// deliver nothing to those webhooks, and must not begin.
+func CheckKeys(ctx context.Context, s store.Secrets, keys *seal.Keyring) error {
+	used, err := s.SecretKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range used {
+		if key.Name != "" && !keys.Has(key.Name) {
+			given := "no key is set"
+			if keys != nil {
+				given = "the first that is set is " + keys.First()
+			}
+			return fmt.Errorf("the secrets of %d webhooks are encrypted with the key %s, which is not among the keys: %s "+
+				"(CARTEIRO_ENCRYPTION_KEY or --encryption-key-file; add the missing one behind the others)", key.Webhooks, key.Name, given)
+		}
+	}
+	return nil
+}
+
+// reseal has what lies open, or is encrypted with a former key, encrypted with the present one.
+func (a *App) reseal(ctx context.Context) {
+	if a.keys == nil {
+		return
+	}
+	switch n, err := maintenance.Reseal(ctx, a.store, a.keys.First()); {
+	case err != nil && ctx.Err() == nil:
+		a.logger.Warn("not all secrets are encrypted with the first key; the next start, or carteiro secrets rotate, tries again",
+			"key", a.keys.First(), "webhooks", n, "error", err)
+	case n > 0:
+		a.logger.Info("secrets encrypted with the first key", "key", a.keys.First(), "webhooks", n)
+	}
+}

@@ -1,0 +1,40 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"carteiro/internal/seal"
+)
+
+// Encryption is the keys that encrypt the webhooks' secrets in the database. It is text here, not keys: the parser of the
+// command line quotes what it cannot understand.
+type Encryption struct {
+	EncryptionKey     string `help:"Keys that encrypt the webhooks' secrets in the database, separated by commas: the first encrypts, all decrypt. \"carteiro secrets key\" makes one. Others see it in the list of processes: set the variable, or the file." placeholder:"KEY"`
+	EncryptionKeyFile string `help:"File with the keys instead, one a line." type:"path" placeholder:"FILE"`
+}
+
+// Keys reads the keys; nil when none are set. Its errors hold no part of a key.
+func (e Encryption) Keys() (*seal.Keyring, error) {
+	text, name := e.EncryptionKey, "--encryption-key"
+	if e.EncryptionKeyFile != "" {
+		if text != "" {
+			return nil, errors.New("set either --encryption-key or --encryption-key-file, not both")
+		}
+		name = "--encryption-key-file"
+		read, err := os.ReadFile(e.EncryptionKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		text = string(read)
+	}
+	keys, err := seal.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case keys == nil && e.EncryptionKeyFile != "":
+		return nil, fmt.Errorf("%s: there is no key in the file", name)
+	}
+	return keys, nil
+}

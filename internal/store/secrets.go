@@ -1,0 +1,27 @@
+package store
+
+import "context"
+
+// Secrets are the verbs on how the webhooks' secrets are encrypted. A database is opened with keys, of which the first
+// encrypts whatever is stored from then on; these verbs are for what was stored before.
+type Secrets interface {
+	// SecretKeys says which keys the secrets of webhooks are encrypted with, and how many webhooks each has, deleted ones
+	// included, in the order of the keys' names.
+	SecretKeys(ctx context.Context) ([]SecretKey, error)
+	// Reseal encrypts secrets anew with the database's first key, or leaves them open when it has none: those of at most
+	// p.Limit webhooks, and says how many it were. Nothing else of a webhook changes, its version included. Any number of
+	// calls at once share the work; one that gets nothing has left it to the others, or there is none.
+	Reseal(ctx context.Context, p Reseal) (int, error)
+}
+
+// SecretKey is how many webhooks have secrets that are encrypted with one key.
+type SecretKey struct {
+	Name     string // "" for none: the secrets lie open
+	Webhooks int
+}
+
+// Reseal is the parameter of [Secrets.Reseal].
+type Reseal struct {
+	Key   string // the name of the key that is to be left; "" for none
+	Limit int
+}

@@ -1,0 +1,135 @@
+// Package settings writes the settings of a webhook that no query asks for as the databases keep them, so that they read
+// the same in each, and so that there is one place where secrets are encrypted on their way in and decrypted on their
+// way out.
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/seal"
+)
+
+// settings are kept as JSON. Templates are kept as strings, because encoding/json would change the bytes of raw JSON.
+type settings struct {
+	Name              string                       `json:"name"`
+	URL               string                       `json:"url"`
+	Events            []string                     `json:"events"`
+	IncludeCallEvents bool                         `json:"include_call_events,omitempty"`
+	Secret            string                       `json:"secret,omitempty"`
+	TimeoutNanos      int64                        `json:"timeout_ns"`
+	MaxRetries        int                          `json:"max_retries"`
+	HTTPMethod        string                       `json:"http_method"`
+	Scheme            carteiro.AuthorizationScheme `json:"authorization_scheme"`
+	Value             string                       `json:"authorization_value,omitempty"`
+	CustomHeaders     []carteiro.Header            `json:"custom_headers"`
+	PayloadTemplates  map[string]string            `json:"payload_templates"`
+	// Sealed holds what is empty above because it is encrypted.
+	Sealed *sealed `json:"sealed,omitempty"`
+}
+
+// sealed are values by the field that each is of, under one key.
+type sealed struct {
+	Key    string            `json:"key"`
+	Values map[string]string `json:"values"`
+}
+
+// Encode gives the settings as bytes, with the secrets among them encrypted if there is a key: the signing secrets, the
+// credential, and the values of custom headers that may carry one. by names the key; it is empty when secrets lie open,
+// and nil when there are none.
+func Encode(w *carteiro.Webhook, keys *seal.Keyring) (encoded []byte, by *string, err error) {
+	s := settings{
+		Name: w.Name, URL: w.URL, Events: w.Events, IncludeCallEvents: w.IncludeCallEvents, Secret: w.Secret,
+		TimeoutNanos: int64(w.Timeout), MaxRetries: w.MaxRetries, HTTPMethod: w.HTTPMethod,
+		Scheme: w.AuthorizationScheme, Value: w.AuthorizationValue, CustomHeaders: slices.Clone(w.CustomHeaders),
+	}
+	if w.PayloadTemplates != nil {
+		s.PayloadTemplates = make(map[string]string, len(w.PayloadTemplates))
+	}
+	for eventType, template := range w.PayloadTemplates {
+		s.PayloadTemplates[eventType] = string(template)
+	}
+	by = s.seal(w.ID, keys)
+	encoded, err = json.Marshal(s) //nolint:gosec // a delivery is signed with the secret itself: it must be kept
+	return encoded, by, err
+}
+
+// seal moves the secrets to where they are encrypted, and gives the name of the key.
+func (s *settings) seal(id carteiro.ID, keys *seal.Keyring) (by *string) {
+	values := make(map[string]string)
+	for field, secret := range s.secrets() {
+		if *secret == "" {
+			continue
+		}
+		if keys == nil {
+			return new(string)
+		}
+		values[field] = keys.Seal(*secret, place(id, field))
+		*secret = ""
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	s.Sealed = &sealed{Key: keys.First(), Values: values}
+	return &s.Sealed.Key
+}
+
+// secrets are the fields that hold any, by their names.
+func (s *settings) secrets() map[string]*string {
+	all := map[string]*string{"secret": &s.Secret, "authorization_value": &s.Value}
+	for i := range s.CustomHeaders {
+		if h := &s.CustomHeaders[i]; carteiro.Secretive(h.Key) {
+			all["custom_headers."+strconv.Itoa(i)] = &h.Value
+		}
+	}
+	return all
+}
+
+// place binds what is sealed to its webhook and field: moved to another it does not open.
+func place(id carteiro.ID, field string) string { return "webhook " + id.String() + " " + field }
+
+// Decode reads what Encode has made into a webhook, whose ID it needs. It fails when the bytes are others, or what is
+// encrypted cannot be decrypted with the keys; a webhook without its secrets is never given.
+func Decode(encoded []byte, w *carteiro.Webhook, keys *seal.Keyring) error {
+	var s settings
+	if err := json.Unmarshal(encoded, &s); err != nil {
+		return fmt.Errorf("settings of webhook %s: %w", w.ID, err)
+	}
+	if err := s.open(w.ID, keys); err != nil {
+		return err
+	}
+	w.Name, w.URL, w.Events, w.IncludeCallEvents, w.Secret = s.Name, s.URL, s.Events, s.IncludeCallEvents, s.Secret
+	w.Timeout, w.MaxRetries, w.HTTPMethod = time.Duration(s.TimeoutNanos), s.MaxRetries, s.HTTPMethod
+	w.AuthorizationScheme, w.AuthorizationValue, w.CustomHeaders = s.Scheme, s.Value, s.CustomHeaders
+	if s.PayloadTemplates != nil {
+		w.PayloadTemplates = make(map[string]json.RawMessage, len(s.PayloadTemplates))
+	}
+	for eventType, template := range s.PayloadTemplates {
+		w.PayloadTemplates[eventType] = json.RawMessage(template)
+	}
+	return nil
+}
+
+// open puts what is sealed back to its field.
+func (s *settings) open(id carteiro.ID, keys *seal.Keyring) error {
+	if s.Sealed == nil {
+		return nil
+	}
+	fields := s.secrets()
+	for field, value := range s.Sealed.Values {
+		into := fields[field]
+		if into == nil {
+			return fmt.Errorf("%s of webhook %s: %w", field, id, seal.ErrDamaged)
+		}
+		plain, err := keys.Open(s.Sealed.Key, value, place(id, field))
+		if err != nil {
+			return fmt.Errorf("%s of webhook %s: %w", field, id, err)
+		}
+		*into = plain
+	}
+	return nil
+}

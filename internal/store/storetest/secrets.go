@@ -1,0 +1,164 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"carteiro"
+	"carteiro/internal/seal"
+	"carteiro/internal/store"
+)
+
+// Keys gives a ring of keys that are the same at every run: "a" is one, "ba" is two, of which b encrypts. "" is none.
+func Keys(t testing.TB, names string) *seal.Keyring {
+	t.Helper()
+	var text strings.Builder
+	for _, name := range names {
+		text.WriteString(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(name)}, seal.KeyBytes)) + "\n")
+	}
+	keys, err := seal.Parse(text.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// Sealing holds a database against what it promises of secrets. open opens one and the same database of a test again and
+// again, with other keys.
+func Sealing(t *testing.T, database func(t *testing.T) (open func(*seal.Keyring) store.Store)) {
+	for _, s := range []struct {
+		name string
+		tell func(w *world, open func(*seal.Keyring) store.Store)
+	}{
+		{"what lay open is encrypted in batches, and reads the same before and after", sealedInBatches},
+		{"a key is left while webhooks change and others work on it too", sealedTogether},
+		{"without the key nothing is given, and with it all is there", notWithoutTheKey},
+		{"what has no secrets has no key", noSecretNoKey},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			open := database(t)
+			s.tell(newWorld(t, open(nil)), open)
+		})
+	}
+}
+
+func (w *world) wantKeys(s store.Store, want ...store.SecretKey) {
+	w.t.Helper()
+	keys, err := s.SecretKeys(w.t.Context())
+	w.ok(err)
+	if len(keys)+len(want) > 0 {
+		equal(w.t, "keys", keys, want)
+	}
+}
+
+func sealedInBatches(w *world, open func(*seal.Keyring) store.Store) {
+	var all []*carteiro.Webhook
+	for range 5 {
+		all = append(all, w.webhook())
+	}
+	w.remove(all[3].ID)
+	all[3].DeletedAt, all[3].Version = w.now, 2
+	w.wantKeys(w.Store, store.SecretKey{Webhooks: 5})
+
+	s := open(Keys(w.t, "a"))
+	var batches []int
+	for {
+		n, err := s.Reseal(w.t.Context(), store.Reseal{Limit: 2})
+		w.ok(err)
+		if n == 0 {
+			break
+		}
+		batches = append(batches, n)
+	}
+	equal(w.t, "batches", batches, []int{2, 2, 1})
+	w.wantKeys(s, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 5})
+	for _, want := range all {
+		got, err := s.GetWebhook(w.t.Context(), want.ID)
+		w.ok(err)
+		equal(w.t, "webhook", got, want)
+	}
+}
+
+func sealedTogether(w *world, open func(*seal.Keyring) store.Store) {
+	s := open(Keys(w.t, "a"))
+	w.Store = s
+	var all []*carteiro.Webhook
+	for range 40 {
+		all = append(all, w.webhook())
+	}
+	both := open(Keys(w.t, "ba"))
+	var work sync.WaitGroup
+	faults := make(chan error, 8)
+	for range 4 {
+		work.Go(func() {
+			for n := 1; n > 0; {
+				var err error
+				if n, err = both.Reseal(context.WithoutCancel(w.t.Context()), store.Reseal{Key: Keys(w.t, "a").First(), Limit: 3}); err != nil {
+					faults <- err
+					return
+				}
+			}
+		})
+	}
+	for _, webhook := range all[:10] {
+		webhook.Name = "Changed meanwhile"
+		w.ok(both.UpdateWebhook(w.t.Context(), webhook))
+	}
+	work.Wait()
+	close(faults)
+	for err := range faults {
+		w.t.Error(err)
+	}
+	for n := 1; n > 0; { // what one left to another that got it later
+		var err error
+		n, err = both.Reseal(w.t.Context(), store.Reseal{Key: Keys(w.t, "a").First(), Limit: 100})
+		w.ok(err)
+	}
+	alone := open(Keys(w.t, "b"))
+	w.wantKeys(alone, store.SecretKey{Name: Keys(w.t, "b").First(), Webhooks: 40})
+	for _, want := range all {
+		got, err := alone.GetWebhook(w.t.Context(), want.ID)
+		w.ok(err)
+		equal(w.t, "webhook", got, want)
+	}
+}
+
+func notWithoutTheKey(w *world, open func(*seal.Keyring) store.Store) {
+	w.Store = open(Keys(w.t, "a"))
+	webhook := w.webhook()
+	for _, keys := range []string{"", "b"} {
+		s := open(Keys(w.t, keys))
+		_, err := s.GetWebhook(w.t.Context(), webhook.ID)
+		if !errors.Is(err, seal.ErrNoKey) || !strings.Contains(err.Error(), webhook.ID.String()) {
+			w.t.Errorf("with the keys %q: %v", keys, err)
+		}
+		_, err = s.ListWebhooks(w.t.Context(), w.owner)
+		w.wantErr(err, seal.ErrNoKey)
+		_, _, err = s.FindWebhooks(w.t.Context(), store.FindWebhooks{EnvironmentID: w.owner.EnvironmentID, Limit: 10})
+		w.wantErr(err, seal.ErrNoKey)
+		_, err = s.Reseal(w.t.Context(), store.Reseal{Key: Keys(w.t, "a").First(), Limit: 10})
+		w.wantErr(err, seal.ErrNoKey)
+		w.wantKeys(s, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 1})
+	}
+	w.wantWebhook(webhook.ID, func(want *carteiro.Webhook) { *want = *webhook })
+}
+
+func noSecretNoKey(w *world, open func(*seal.Keyring) store.Store) {
+	w.Store = open(Keys(w.t, "a"))
+	webhook := w.newWebhook()
+	webhook.Secret, webhook.AuthorizationValue = "", ""
+	w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook}))
+	w.wantKeys(w.Store)
+	webhook.CustomHeaders = []carteiro.Header{{Key: "X-Plain", Value: "1"}, {Key: "X-Api-Token", Value: "hunter2"}}
+	w.ok(w.UpdateWebhook(w.t.Context(), webhook))
+	w.wantKeys(w.Store, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 1})
+	w.wantWebhook(webhook.ID, func(want *carteiro.Webhook) { *want = *webhook })
+	webhook.CustomHeaders = nil
+	w.ok(w.UpdateWebhook(w.t.Context(), webhook))
+	w.wantKeys(w.Store)
+}
