@@ -65,6 +65,7 @@ var house = map[string]room{
 			"internal/config":       "flags and environment variables",
 			"internal/demo":         "serve --demo",
 			"internal/doctor":       "the doctor verb",
+			"internal/listen":       "the listen verb",
 			"internal/sample":       "the trigger verb",
 			"internal/docs":         "the docs verb",
 			"internal/maintenance":  "the secrets verb encrypts as a server does",
@@ -219,6 +220,9 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
+	"internal/listen": {
+		imports: edges{"client": "listens through the API, as a user would"},
+	},
 	"internal/maintenance": {
 		imports: edges{
 			"/":              vocabulary,
@@ -365,6 +369,7 @@ var laws = []law{
 	{from: "internal/dashboard", to: "/...", allowed: []string{"internal/static"}, why: "it serves files: whose session it is, and who may see what, the API decides"},
 	{from: "client", to: "/...", why: "others import the client: it needs the standard library alone"},
 	{from: "api/...", to: "internal/...", why: "the contract does not depend on the implementation"},
+	{from: "internal/listen", to: "internal/...", why: "it runs on a developer's machine, and knows of the server what anybody can"},
 	{from: "internal/demo", to: "internal/...", why: "the demo is a user of the API like any other"},
 }
 

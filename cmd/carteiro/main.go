@@ -26,6 +26,7 @@ type commands struct {
 	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
 	Secrets     secretsCommand     `cmd:"" help:"Keys that encrypt the webhooks' secrets in the database."`
 	Trigger     triggerCommand     `cmd:"" help:"Publish a sample of an event, to try a receiver."`
+	Listen      listenCommand      `cmd:"" help:"Forward a webhook's deliveries to a program on this machine."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`
 	Restore     restoreCommand     `cmd:"" help:"Make the SQLite database from a backup."`
 	Doctor      doctorCommand      `cmd:"" help:"Look through the database for what must not be, also beside a running server."`

@@ -101,6 +101,8 @@ type server struct {
 	mux     *http.ServeMux
 	limiter *limiter
 	signIns *limiter
+	// deliveryStreams are the streams of deliveries of each token.
+	deliveryStreams *places
 	// crossOrigin tells requests that a page of another origin has a browser make.
 	crossOrigin *http.CrossOriginProtection
 	readiness   readiness
@@ -133,6 +135,8 @@ func newServer(c Config) *server {
 		mux:     http.NewServeMux(),
 		limiter: newLimiter(c.RateLimit),
 		signIns: newLimiter(signInsAMinute),
+
+		deliveryStreams: newPlaces(maxDeliveryStreams),
 
 		crossOrigin: http.NewCrossOriginProtection(),
 		// Where a URL may lead is decided when it is dialled; here only its form counts.

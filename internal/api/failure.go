@@ -69,6 +69,7 @@ var (
 	errBulkEnded       = newFailure(http.StatusConflict, msgBulkEnded, member{"code", codeBulkEnded})
 	errWebhookDisabled = newFailure(http.StatusUnprocessableEntity, msgWebhookOff, member{"code", codeWebhookOff})
 	errTooManyStreams  = newFailure(http.StatusTooManyRequests, msgTooManyStreams, member{"code", codeTooMany}).with("Retry-After", "30")
+	errTokenStreams    = newFailure(http.StatusTooManyRequests, msgTokenStreams, member{"code", codeTooMany}).with("Retry-After", "30")
 	errCrossOrigin     = newFailure(http.StatusForbidden, msgCrossOrigin, member{"code", codeCrossOrigin})
 	errNoRoute         = newFailure(http.StatusNotFound, msgNoRoute)
 	errInvalidJSON     = newFailure(http.StatusBadRequest, msgInvalidJSON)

@@ -22,7 +22,7 @@ func routesOf(o *owner, log string) map[string][]struct {
 	}{
 		"GET": {
 			call{o.path, nil}, call{o.hooks, nil}, call{o.hook, nil}, call{o.hook + "/logs", nil}, call{o.hook + "/logs?per_page=no", nil},
-			call{log, nil}, call{log + "/preview", nil}, call{o.hook + "/logs/stream", nil}, call{o.hook + "/logs/stream?status=no", nil},
+			call{log, nil}, call{log + "/preview", nil}, call{o.hook + "/logs/stream", nil}, call{o.hook + "/deliveries/stream", nil}, call{o.hook + "/logs/stream?status=no", nil},
 			call{o.hook + "/retries", nil}, call{o.job, nil},
 		},
 		"POST": {

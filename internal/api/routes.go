@@ -82,6 +82,7 @@ func (s *server) routes() {
 		s.handle(log, token, methods{"GET": on(s.getLog)})
 		s.handle(webhook+"/logs/retry", token, methods{"POST": on(s.retryLogs)})
 		s.handle(webhook+"/logs/stream", token, methods{"GET": on(s.streamLogs)})
+		s.handle(webhook+"/deliveries/stream", token, methods{"GET": on(s.streamDeliveries)})
 		s.handle(webhook+"/retries", token, methods{"GET": on(s.listBulk)})
 		s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
 			"GET": on(s.getBulk), "PATCH": on(s.pauseBulk), "DELETE": on(s.cancelBulk),

@@ -2,10 +2,8 @@ package api
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"carteiro"
@@ -13,21 +11,11 @@ import (
 )
 
 const (
-	// streamEvery is how often a stream looks for what other nodes have changed; what this one has it hears at once.
-	streamEvery = time.Second
-	// streamPause is left between two looks, however much happens: several changes are then told as one.
-	streamPause = 200 * time.Millisecond
-	// heartbeat is how often an idle stream gives a sign of life.
-	heartbeat = 15 * time.Second
-	// streamPatience is how long a reader may take to take what it is sent.
-	streamPatience = 10 * time.Second
 	// streamDepth is how many of the newest entries are watched, and how many that are open beside them.
 	streamDepth = 100
 	// streamOverlap is how far a stream that goes on looks behind where the last one ended: an attempt ends a little before it is
 	// recorded.
 	streamOverlap = 10 * time.Second
-	// reconnectAfter is what browsers are told to wait, in milliseconds.
-	reconnectAfter = 2000
 )
 
 // Names of events.
@@ -41,8 +29,7 @@ const (
 // compared with the one before, and what differs is told. So whatever was missed in between, what is told last is
 // how things are.
 type stream struct {
-	*request
-	conn   *http.ResponseController
+	outlet
 	filter store.ListLogs
 	known  map[carteiro.ID]carteiro.Status
 	at     time.Time // of the last look
@@ -54,9 +41,7 @@ func (s *server) streamLogs(r *request, k *kind) error {
 		return err
 	}
 	q := r.query()
-	st := stream{
-		request: r, conn: http.NewResponseController(r.w), filter: q.logFilter(at.webhook.ID), known: make(map[carteiro.ID]carteiro.Status),
-	}
+	st := stream{outlet: newOutlet(r), filter: q.logFilter(at.webhook.ID), known: make(map[carteiro.ID]carteiro.Status)}
 	if err := q.faults.err(); err != nil {
 		return err
 	}
@@ -75,103 +60,19 @@ func (s *server) streamLogs(r *request, k *kind) error {
 		return err
 	}
 	st.begin()
-	if err := st.send(first); err == nil {
-		st.follow(changed)
+	if err := st.open(st.at, first); err == nil {
+		st.follow(changed, st.tell)
 	}
 	return nil
 }
 
-// lastEventAt is when the stream that this one goes on from has looked last; zero when there was none.
-func (r *request) lastEventAt() time.Time {
-	micros, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
-	if err != nil || micros <= 0 {
-		return time.Time{}
+// tell sends what a look finds.
+func (st *stream) tell() (told bool, err error) {
+	events, err := st.look(time.Time{})
+	if err != nil || len(events) == 0 {
+		return false, err
 	}
-	return time.UnixMicro(micros).Add(-streamOverlap)
-}
-
-// begin sends the head of the answer and the first event.
-func (st *stream) begin() {
-	_ = st.conn.SetReadDeadline(time.Time{}) // where it cannot be set there is none, as in tests
-	header := st.w.Header()
-	header["Content-Type"] = []string{"text/event-stream"}
-	header["Cache-Control"] = headerNoStore
-	header["X-Content-Type-Options"] = headerNoSniff
-	header["X-Accel-Buffering"] = []string{"no"} // what some proxies need to hear
-	st.status = http.StatusOK
-	st.w.WriteHeader(st.status)
-}
-
-// follow tells what changes until the reader has gone, is too slow or not let in any more, or the server stops.
-func (st *stream) follow(changed <-chan struct{}) {
-	tick := time.NewTicker(streamEvery)
-	defer tick.Stop()
-	heard, asked := st.at, st.at
-	for {
-		select {
-		case <-changed:
-		case <-tick.C:
-		case <-st.Context().Done():
-			return
-		case <-st.s.Tail.Closed():
-			return
-		}
-		events, err := st.look(time.Time{})
-		if err != nil {
-			return // it is tried again when the reader comes back
-		}
-		if time.Since(asked) >= heartbeat {
-			if asked = time.Now(); !st.stillLetIn(asked) {
-				return
-			}
-		}
-		if len(events) == 0 && time.Since(heard) >= heartbeat {
-			events = append(events, []byte(": alive\n\n")...)
-		}
-		if len(events) > 0 {
-			heard = time.Now()
-			if st.write(events) != nil {
-				return
-			}
-		}
-		if !st.pause() {
-			return
-		}
-	}
-}
-
-// stillLetIn says whether the token or session has not ended meanwhile.
-func (st *stream) stillLetIn(now time.Time) bool {
-	again := *st.request
-	again.begun = now
-	_, err := again.identify()
-	return err == nil
-}
-
-// pause lets changes come together.
-func (st *stream) pause() bool {
-	timer := time.NewTimer(streamPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-st.Context().Done():
-		return false
-	}
-}
-
-// send sends the first events.
-func (st *stream) send(events []byte) error {
-	open := fmt.Appendf(nil, "retry: %d\nevent: %s\nid: %d\ndata: {}\n\n", reconnectAfter, eventOpen, st.at.UnixMicro())
-	return st.write(append(open, events...))
-}
-
-func (st *stream) write(events []byte) error {
-	_ = st.conn.SetWriteDeadline(time.Now().Add(streamPatience)) // likewise
-	if _, err := st.w.Write(events); err != nil {
-		return err
-	}
-	return st.conn.Flush()
+	return true, st.write(events)
 }
 
 // look gives the events for what has changed since the last look or, at the first one, since then; zero: nothing.
@@ -264,6 +165,5 @@ func (st *stream) lookAtOlder(seen map[carteiro.ID]bool) (news []*carteiro.Attem
 
 // append adds an event.
 func (st *stream) append(events []byte, name string, data any) []byte {
-	text, _ := json.Marshal(data) // what lists show: it cannot fail
-	return fmt.Appendf(events, "event: %s\nid: %d\ndata: %s\n\n", name, st.at.UnixMicro(), text)
+	return appendEvent(events, name, st.at, data)
 }

@@ -18,6 +18,7 @@ type reader struct {
 	t     *testing.T
 	lines *bufio.Scanner
 	id    string // of the last event
+	data  string // of the last event
 	close context.CancelFunc
 }
 
@@ -27,7 +28,13 @@ type event struct{ name, id, status string }
 // stream opens the stream of a webhook's log and reads that it is open.
 func (w *world) stream(o *owner, query string, headers ...string) *reader {
 	w.t.Helper()
-	req, _ := w.request(w.home, "GET", o.hook+"/logs/stream"+query, nil, headers...)
+	return w.streamOf(o.hook+"/logs/stream"+query, headers...)
+}
+
+// streamOf opens a stream and reads that it is open.
+func (w *world) streamOf(path string, headers ...string) *reader {
+	w.t.Helper()
+	req, _ := w.request(w.home, "GET", path, nil, headers...)
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 	resp, err := http.DefaultClient.Do(req.WithContext(ctx))
 	must(w.t, err)
@@ -56,6 +63,7 @@ func (r *reader) next() (e event, more bool) {
 		case "id":
 			r.id = value
 		case "data":
+			r.data = value
 			var entry struct{ ID, Status string }
 			must(r.t, json.Unmarshal([]byte(value), &entry))
 			e.id, e.status = entry.ID, entry.Status

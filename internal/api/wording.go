@@ -110,6 +110,7 @@ const (
 	msgBulkOpen         = "This webhook has an open bulk retry already."
 	msgBulkEnded        = "This bulk retry has ended."
 	msgTooManyStreams   = "Too many streams are open in this environment."
+	msgTokenStreams     = "Too many streams of deliveries are open with this token."
 	msgCrossOrigin      = "Requests from other origins are refused."
 )
 

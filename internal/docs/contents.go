@@ -25,6 +25,7 @@ var contents = []section{
 	{"Begin", "Comece aqui", []entry{
 		{"README.md", "Overview", "Visão geral", true},
 		{"quick-start.md", "Quick start", "Início rápido", true},
+		{"develop.md", "Develop against it", "Desenvolver com ele", true},
 		{"concepts.md", "Concepts", "Conceitos", true},
 		{"comparison.md", "Comparison", "Comparação", true},
 	}},

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+	"golang.org/x/term"
+
+	"carteiro/client"
+	"carteiro/internal/listen"
+)
+
+type listenCommand struct {
+	remote
+	Forward  string        `help:"Where the local program takes webhooks, as http://localhost:3000/hook." placeholder:"URL" env:"-"`
+	Webhook  string        `help:"Webhook whose deliveries to forward." placeholder:"ID" env:"-"`
+	Agent    string        `help:"Agent that the webhook belongs to; without one it is looked for." placeholder:"ID" env:"-" xor:"owner"`
+	Campaign string        `help:"Campaign that the webhook belongs to; likewise." placeholder:"ID" env:"-" xor:"owner"`
+	Header   []string      `help:"Header to send beside what a delivery has, as \"Authorization: Bearer local\"; may be given more than once." placeholder:"NAME: VALUE" env:"-" sep:"none"`
+	Timeout  time.Duration `help:"How long the local program may take to answer." default:"30s" env:"-"`
+}
+
+// Help says more than fits a line.
+func (*listenCommand) Help() string {
+	return `Each delivery of the webhook is forwarded as its receiver gets it, newly signed, whatever the receiver answers; the log
+does not change. Automatic retries are not forwarded; those that somebody asks for are. When the connection is cut it goes
+on where it was. Ctrl-C sums up.
+
+	export CARTEIRO_TOKEN=talq_…
+	carteiro listen --forward http://localhost:3000/hook --webhook 01990e60-0c2b-7d11-9c7e-5a4b3c2d1e0f`
+}
+
+// Run listens.
+func (c *listenCommand) Run(ctx context.Context) error {
+	forward, header, err := c.local()
+	if err != nil {
+		return err
+	}
+	if c.Webhook == "" {
+		return errors.New("say whose deliveries to forward: --webhook ID")
+	}
+	server, err := c.client()
+	if err != nil {
+		return err
+	}
+	owner, err := c.owner(ctx, server)
+	if err != nil {
+		return err
+	}
+	webhook, err := server.GetWebhook(ctx, owner, c.Webhook)
+	if err != nil {
+		return err
+	}
+	config := listen.Config{
+		Client: server, Webhook: webhook, Forward: forward, Header: header, Timeout: c.Timeout, Out: os.Stdout,
+		Color: os.Getenv("NO_COLOR") == "",
+	}
+	if out := int(os.Stdout.Fd()); term.IsTerminal(out) && os.Getenv("TERM") != "dumb" {
+		config.Width = func() int {
+			width, _, _ := term.GetSize(out) // 0 where it cannot be told
+			return width
+		}
+	}
+	return listen.Run(ctx, config)
+}
+
+// local reads what the local program is called with.
+func (c *listenCommand) local() (*url.URL, http.Header, error) {
+	if c.Forward == "" {
+		return nil, nil, errors.New("say where to: --forward http://localhost:3000/hook")
+	}
+	forward, err := url.Parse(c.Forward)
+	if err != nil || forward.Scheme != "http" && forward.Scheme != "https" || forward.Host == "" {
+		return nil, nil, fmt.Errorf("--forward %q is no http or https URL, as http://localhost:3000/hook is", c.Forward)
+	}
+	if c.Timeout <= 0 {
+		return nil, nil, errors.New("--timeout must be above 0")
+	}
+	header := make(http.Header)
+	for _, text := range c.Header {
+		name, value, found := strings.Cut(text, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, nil, fmt.Errorf("--header %q is no header, as \"Authorization: Bearer local\" is", text)
+		}
+		header.Add(name, value)
+	}
+	return forward, header, nil
+}
+
+// maxLookedFor is how many pages of webhooks are looked through for one.
+const maxLookedFor = 50
+
+// owner is whose webhook it is: what the caller says, or what a search finds.
+func (c *listenCommand) owner(ctx context.Context, server *client.Client) (client.Owner, error) {
+	switch {
+	case c.Agent != "":
+		return client.AgentOwner(c.Agent), nil
+	case c.Campaign != "":
+		return client.CampaignOwner(c.Campaign), nil
+	}
+	for page := 1; page <= maxLookedFor; page++ {
+		found, p, err := server.FindWebhooks(ctx, client.ListFilter{PerPage: 100, Page: page})
+		if err != nil {
+			return client.Owner{}, err
+		}
+		for _, w := range found {
+			if !strings.EqualFold(w.WebhookID, c.Webhook) {
+				continue
+			}
+			if w.Kind == "campaign" {
+				return client.CampaignOwner(w.OwnerID), nil
+			}
+			return client.AgentOwner(w.OwnerID), nil
+		}
+		if page >= p.LastPage {
+			return client.Owner{}, fmt.Errorf("there is no webhook %s in this environment", c.Webhook)
+		}
+	}
+	return client.Owner{}, errors.New("the webhook is not among the first 5000: say whose it is, with --agent ID or --campaign ID")
+}

@@ -1,0 +1,227 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+const (
+	// maxDeliveryStreams is how many streams of deliveries a token may have open at once.
+	maxDeliveryStreams = 8
+	// maxBehind is how many log entries a look goes through; when there are more, the stream says so and goes on with what comes
+	// next.
+	maxBehind = 5000
+	// lookBackEvery is how often a look goes through all of streamOverlap: an entry is committed a little after it was given its
+	// id. The others end where all is known.
+	lookBackEvery = 5 * time.Second
+	// deliveriesAtOnce is about how many bytes of deliveries are put together for one write.
+	deliveriesAtOnce = 256 << 10
+)
+
+// eventDelivery is an event of a stream: a delivery, signed.
+const eventDelivery = "delivery"
+
+// deliveryShown is a delivery as the webhook's receiver gets it, signed at the moment it is shown. Headers that carry a
+// credential are left out.
+type deliveryShown struct {
+	LogID     carteiro.ID       `json:"log_id"`
+	EventID   carteiro.ID       `json:"event_id"`
+	Event     string            `json:"event"`
+	Attempt   int               `json:"attempt"`
+	Trigger   carteiro.Trigger  `json:"trigger"`
+	CreatedAt timestamp         `json:"created_at"`
+	Method    string            `json:"method"`
+	Headers   map[string]string `json:"headers"`
+	// Body is base64 in JSON: a signature is over bytes.
+	Body []byte `json:"body"`
+	// Error is why no request can be built, in words; then there are neither headers nor body.
+	Error string `json:"error,omitempty"`
+}
+
+// deliveries is one reader of a webhook's deliveries: each event's first attempt, and each that somebody asked for, when it
+// enters the log. Automatic retries are not told: they are for the receiver that has failed.
+type deliveries struct {
+	outlet
+	kind *kind
+	at   time.Time // as far as which the next look looks back
+	back time.Time // when a look last went all the way
+	told map[carteiro.ID]bool
+}
+
+func (s *server) streamDeliveries(r *request, k *kind) error {
+	at, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	st := deliveries{outlet: newOutlet(r), kind: k, told: make(map[carteiro.ID]bool)}
+	if r.Method == http.MethodHead {
+		st.begin()
+		return nil
+	}
+	if !s.deliveryStreams.take(r.token.ID) {
+		return errTokenStreams
+	}
+	defer s.deliveryStreams.giveBack(r.token.ID)
+	changed, leave, ok := s.Tail.Listen(r.environment, at.webhook.ID)
+	if !ok {
+		return errTooManyStreams
+	}
+	defer leave()
+	// The first look finds what is there already; a reader that comes back is told of it.
+	now := time.Now()
+	if st.at = r.lastEventAt(); st.at.IsZero() {
+		st.at = now.Add(-streamOverlap)
+		if _, _, err := st.news(at.webhook.ID, now); err != nil {
+			return err
+		}
+	}
+	st.begin()
+	if err := st.open(now, nil); err != nil {
+		return nil //nolint:nilerr // the reader has gone
+	}
+	if _, err := st.tell(); err == nil {
+		st.follow(changed, st.tell)
+	}
+	return nil
+}
+
+// tell sends what is new. It fails when the webhook is gone.
+func (st *deliveries) tell() (told bool, err error) {
+	at, err := st.webhook(st.kind)
+	if err != nil {
+		return false, err
+	}
+	fresh, all, err := st.news(at.webhook.ID, time.Now())
+	if err != nil {
+		return false, err
+	}
+	var events []byte
+	if !all {
+		events = appendEvent(events, eventReset, time.Now(), struct{}{})
+	}
+	for _, id := range fresh {
+		shown, err := st.sign(at, id)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			continue // purged or deleted meanwhile
+		case err != nil:
+			return told, err
+		}
+		events = appendEvent(events, eventDelivery, id.Time(), shown)
+		if len(events) >= deliveriesAtOnce {
+			if err := st.write(events); err != nil {
+				return true, err
+			}
+			events, told = events[:0], true
+		}
+	}
+	if len(events) == 0 {
+		return told, nil
+	}
+	return true, st.write(events)
+}
+
+// news gives the deliveries that have entered the log and were not told, the oldest first, and takes them for told. When
+// a look would have to go through too many, all is false and none are given.
+func (st *deliveries) news(webhook carteiro.ID, now time.Time) (fresh []carteiro.ID, all bool, err error) {
+	wholly := now.Sub(st.back) >= lookBackEvery
+	p := store.ListLogs{WebhookID: webhook, From: st.at, Limit: streamDepth}
+	seen := 0
+	for more := true; more; {
+		page, err := st.s.Store.ListLogs(st.Context(), p)
+		if err != nil {
+			return nil, false, err
+		}
+		known := true
+		for _, a := range page.Attempts {
+			if p.Before = a.ID; st.told[a.ID] {
+				continue
+			}
+			st.told[a.ID], known = true, false
+			if !a.IsRetry() {
+				fresh = append(fresh, a.ID)
+			}
+		}
+		if seen += len(page.Attempts); seen > maxBehind {
+			st.at, st.back = now, now
+			return nil, false, nil
+		}
+		more = page.More && (wholly || !known)
+	}
+	if wholly {
+		st.at, st.back = now.Add(-streamOverlap), now
+		st.forget()
+	}
+	slices.Reverse(fresh)
+	return fresh, true, nil
+}
+
+// forget forgets what no look comes to any more.
+func (st *deliveries) forget() {
+	for id := range st.told {
+		if id.Time().Before(st.at) {
+			delete(st.told, id)
+		}
+	}
+}
+
+// sign builds what the receiver gets for a log entry, as the webhook is now.
+func (st *deliveries) sign(at place, id carteiro.ID) (deliveryShown, error) {
+	preview, err := st.s.Publisher.PreviewRetry(st.Context(), store.LogRef{OwnerRef: at.ref, WebhookID: at.webhook.ID, LogID: id})
+	if err != nil {
+		return deliveryShown{}, err
+	}
+	a, d := preview.Log, preview.Delivery
+	d.Attempt = *a // the entry itself, and not its retry
+	o := st.s.Previewer.Preview(at.webhook, d, time.Now())
+	shown := deliveryShown{
+		LogID: a.ID, EventID: a.EventID, Event: a.EventType, Attempt: a.Number, Trigger: a.Trigger,
+		CreatedAt: timestamp(a.CreatedAt()), Method: o.RequestMethod, Headers: map[string]string{}, Body: o.RequestBody,
+	}
+	if o.Reason != "" {
+		shown.Error = o.Error + ": " + o.Detail
+		return shown, nil
+	}
+	for name, value := range showHeader(o.RequestHeaders) {
+		if !strings.Contains(value, carteiro.Masked) {
+			shown.Headers[name] = value
+		}
+	}
+	return shown, nil
+}
+
+// places are rooms for a number of each.
+type places struct {
+	most int
+
+	mu    sync.Mutex
+	taken map[carteiro.ID]int
+}
+
+func newPlaces(most int) *places { return &places{most: most, taken: make(map[carteiro.ID]int)} }
+
+// take takes one, unless all of who are taken.
+func (p *places) take(who carteiro.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken[who] >= p.most {
+		return false
+	}
+	p.taken[who]++
+	return true
+}
+
+func (p *places) giveBack(who carteiro.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken[who]--; p.taken[who] == 0 {
+		delete(p.taken, who)
+	}
+}
