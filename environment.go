@@ -1,11 +1,6 @@
 package carteiro
 
-import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"time"
-)
+import "time"
 
 // Environment is the wall between tenants: a token opens one, and sees nothing of another.
 type Environment struct {
@@ -13,43 +8,3 @@ type Environment struct {
 	Name      string
 	CreatedAt time.Time
 }
-
-// TokenHash is the SHA-256 of an environment token; the token itself is never stored.
-type TokenHash [sha256.Size]byte
-
-// Token is what is kept of a token: enough to recognise it, not enough to be it.
-type Token struct {
-	ID            ID
-	EnvironmentID ID
-	Hash          TokenHash
-	CreatedAt     time.Time
-	ExpiresAt     time.Time // zero: never
-	// Session marks one that stands for a person's session: it is derived from a token, ends with it at the latest, and
-	// is forgotten once it has ended.
-	Session bool
-}
-
-// Expired says whether the token has ended by now.
-func (t Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
-
-// TokenPrefix begins every environment token, so that a leaked one can be recognised as such.
-const TokenPrefix = "talq_"
-
-// NewTokenSecret makes a token of 256 random bits: the only time it is seen whole.
-func NewTokenSecret() string { return TokenPrefix + newSecret() }
-
-// SessionPrefix begins the secret of a session, which is no environment token.
-const SessionPrefix = "tals_"
-
-// NewSessionSecret makes the secret of a session, of 256 random bits. It is hashed as tokens are.
-func NewSessionSecret() string { return SessionPrefix + newSecret() }
-
-func newSecret() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// HashToken is how a token is looked up. A plain SHA-256 is enough: a token carries 256 random bits,
-// so there is nothing to guess that salt or slowness would guard.
-func HashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }

@@ -285,11 +285,11 @@ func TestCallsAreAsDocumented(t *testing.T) {
 		"who am I": {
 			call: func(c *client.Client) (results, error) {
 				s, err := c.Session(ctx)
-				return results{s.Environment.Name, s.Version, s.ExpiresAt}, err
+				return results{s.Environment.Name, s.Token.Name, s.Token.Scopes, s.Version, s.ExpiresAt}, err
 			},
 			asks:   "GET /api/v1/session",
-			status: 200, body: `{"success":true,"data":{"environment":{"id":"` + campaign + `","name":"production"},"version":"v1"}}`,
-			want: results{"production", "v1", time.Time{}},
+			status: 200, body: `{"success":true,"data":{"environment":{"id":"` + campaign + `","name":"production"},"token":{"name":"ci","scopes":["read"]},"version":"v1"}}`,
+			want: results{"production", "ci", []string{"read"}, "v1", time.Time{}},
 		},
 		"find webhooks": {
 			call: func(c *client.Client) (results, error) {

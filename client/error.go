@@ -13,6 +13,7 @@ import (
 const (
 	CodeUnauthorized         = "UNAUTHORIZED"
 	CodeTokenExpired         = "TOKEN_EXPIRED"
+	CodeInsufficientScope    = "INSUFFICIENT_SCOPE"
 	CodeRateLimitExceeded    = "RATE_LIMIT_EXCEEDED"
 	CodeLogNotRetriable      = "LOG_NOT_RETRIABLE"
 	CodeIdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED"

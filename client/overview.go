@@ -73,6 +73,10 @@ type Session struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	} `json:"environment"`
+	Token struct {
+		Name   string   `json:"name"`
+		Scopes []string `json:"scopes"` // of read, webhooks, publish, retry and all
+	} `json:"token"`
 	Version   string    `json:"version"`    // of the server
 	ExpiresAt time.Time `json:"expires_at"` // of the token; zero: never
 }

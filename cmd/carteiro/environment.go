@@ -17,7 +17,7 @@ import (
 type environmentCommand struct {
 	Create environmentCreate `cmd:"" help:"Create an environment and print its token, once."`
 	List   environmentList   `cmd:"" help:"List the environments."`
-	Rotate environmentRotate `cmd:"" help:"Give an environment a new token, printed once; the old one ends."`
+	Rotate environmentRotate `cmd:"" help:"Give an environment a new token, printed once; all its others end."`
 }
 
 type environmentCreate struct {
@@ -44,6 +44,7 @@ func (c *environmentCreate) Run(ctx context.Context) error {
 	now, ids := time.Now(), new(carteiro.IDSource)
 	environment := carteiro.Environment{ID: ids.New(now), Name: c.Name, CreatedAt: now}
 	token, secret := newToken(ids, environment.ID, now)
+	token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
 	return withStore(ctx, c.Database, func(s store.Store) error {
 		err := s.CreateEnvironment(ctx, store.CreateEnvironment{Environment: environment, Token: token})
 		if err != nil {
@@ -93,14 +94,15 @@ func printEnvironmentsJSON(environments []carteiro.Environment) error {
 type environmentRotate struct {
 	config.Database
 	Environment string        `arg:"" help:"Its id, or its name if only one has it."`
-	Grace       time.Duration `help:"How long the old token is still good." default:"0s" env:"-"`
+	Grace       time.Duration `help:"How long the old tokens are still good." default:"0s" env:"-"`
 	tokenOutput
 }
 
 // Help says more than fits a line.
 func (*environmentRotate) Help() string {
-	return `The old token ends at once, or after --grace, which gives time to hand the new one out. Works while a server
-runs on the same file, which notices within seconds.
+	return `All tokens that the environment has end at once, or after --grace, which gives time to hand the new one out;
+"carteiro token rotate" ends one alone. The new one may do all. Works while a server runs on the same file, which notices
+within seconds.
 
 	carteiro environment rotate production --grace 1h`
 }
@@ -117,6 +119,7 @@ func (c *environmentRotate) Run(ctx context.Context) error {
 		}
 		now := time.Now()
 		token, secret := newToken(new(carteiro.IDSource), environment.ID, now)
+		token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
 		if err := s.RotateToken(ctx, store.RotateToken{Token: token, OldEndsAt: now.Add(c.Grace)}); err != nil {
 			return err
 		}
@@ -148,6 +151,7 @@ func findEnvironment(ctx context.Context, s store.Store, idOrName string) (carte
 	}
 }
 
+// newToken makes a token, but for its name and scopes, and gives its secret.
 func newToken(ids *carteiro.IDSource, environment carteiro.ID, now time.Time) (carteiro.Token, string) {
 	secret := carteiro.NewTokenSecret()
 	return carteiro.Token{

@@ -25,6 +25,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
 	Secrets     secretsCommand     `cmd:"" help:"Keys that encrypt the webhooks' secrets in the database."`
+	Token       tokenCommand       `cmd:"" help:"Create, list, revoke and rotate the tokens of an environment."`
 	Trigger     triggerCommand     `cmd:"" help:"Publish a sample of an event, to try a receiver."`
 	Listen      listenCommand      `cmd:"" help:"Forward a webhook's deliveries to a program on this machine."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`

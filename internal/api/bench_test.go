@@ -49,7 +49,7 @@ const benchToken = "talq_benchmark"
 func newAlone() http.Handler {
 	ids := new(carteiro.IDSource)
 	environment := ids.New(time.Now())
-	s := registry{token: carteiro.Token{ID: environment, EnvironmentID: environment, Hash: carteiro.HashToken(benchToken)}}
+	s := registry{token: carteiro.Token{ID: environment, EnvironmentID: environment, Hash: carteiro.HashToken(benchToken), Scopes: carteiro.ScopeAll}}
 	return New(Config{
 		Directory: directory.New(s, false), Store: s, Publisher: accepter{},
 		Catalogue: carteiro.NewCatalogue(nil, nil), IDs: ids, RateLimit: 600,

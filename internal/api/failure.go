@@ -51,6 +51,16 @@ func newTokenFailure(code, message string) *failure {
 	return asksForToken(&failure{status: http.StatusUnauthorized, message: message, body: append(b, `,"status_code":401}`...)})
 }
 
+// lacksScope makes the 403 of a token without the scopes that a call needs, in the shape of the 401s beside it, with what
+// RFC 6750, section 3.1, wants of it. The scopes are no secret: they stand in the document.
+func lacksScope(needed carteiro.Scopes) *failure {
+	message := fmt.Sprintf(msgLacksScope, needed)
+	b := appendString([]byte(`{"error":`), codeLacksScope)
+	b = appendString(append(b, `,"message":`...), message)
+	f := &failure{status: http.StatusForbidden, message: message, body: append(b, `,"status_code":403}`...)}
+	return f.with("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, needed.String()))
+}
+
 // asksForToken adds what RFC 9110, section 15.5.2, wants of every 401.
 func asksForToken(f *failure) *failure { return f.with("WWW-Authenticate", "Bearer") }
 

@@ -32,7 +32,8 @@ type request struct {
 type route struct {
 	s      *server
 	access access
-	do     handler
+	endpoint
+	lacksScope *failure // the answer to tokens without the scopes that it needs
 	// answered is told of each answer.
 	answered func(status int, took time.Duration)
 }
@@ -44,7 +45,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	w.Header()["X-Request-Id"] = []string{r.id}
 	defer rt.told(r)
 	defer r.rescue()
-	err := r.enter(rt.access)
+	err := r.enter(rt)
 	if err == nil {
 		err = rt.do(r)
 	}
@@ -88,26 +89,29 @@ func (r *request) traceParent() string {
 }
 
 // enter finds out who asks, counts the request, and lets it in or not.
-func (r *request) enter(a access) error {
-	if a == open {
+func (r *request) enter(rt *route) error {
+	if rt.access == open {
 		return nil
 	}
 	token, err := r.identify()
 	who := caller{environment: token.EnvironmentID}
-	if err != nil {
+	switch {
+	case err != nil:
 		who = caller{address: addressOf(r.RemoteAddr)}
+	case rt.needs != noScope && !token.Scopes.Allow(rt.needs):
+		err = rt.lacksScope
 	}
-	spend := a != publishing || err != nil
+	spend := rt.access != publishing || err != nil
 	wait := r.s.limiter.admit(r.w.Header(), who, spend, r.begun)
 	switch {
-	case a == anyone:
+	case rt.access == anyone:
 		return nil // there is nothing here to keep anyone from
 	case wait > 0:
 		r.s.Observer.RateLimited()
 		return rateLimited(wait)
 	}
 	r.token, r.environment = token, token.EnvironmentID
-	if a == signing {
+	if rt.access == signing {
 		r.denied = err
 		return nil
 	}

@@ -1,11 +1,14 @@
 package api
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"path"
 	"slices"
 	"strings"
+
+	"carteiro"
 )
 
 // Names of the ids in paths.
@@ -16,8 +19,24 @@ const (
 	pathBulk    = "retry_id"
 )
 
-// methods are the handlers of one path. GET also answers HEAD.
-type methods map[string]handler
+// methods are the endpoints of one path. GET also answers HEAD.
+type methods map[string]endpoint
+
+// endpoint is a method of a path: the scopes that a token needs to call it, and what answers. Both are written in every
+// row of the table below, or it does not compile.
+type endpoint struct {
+	needs carteiro.Scopes
+	do    handler
+}
+
+// What an endpoint needs, in short.
+const (
+	noScope   carteiro.Scopes = 0 // where no token is asked for, or any will do
+	toRead                    = carteiro.ScopeRead
+	toManage                  = carteiro.ScopeWebhooks
+	toPublish                 = carteiro.ScopePublish
+	toRetry                   = carteiro.ScopeRetry
+)
 
 // handler answers a request, or says why not with a [failure], [faults], or another error, which is our own fault.
 type handler func(r *request) error
@@ -28,8 +47,8 @@ type access int
 const (
 	open       access = iota // anyone; not counted
 	anyone                   // anyone; counted all the same, as what there is no route for
-	token                    // whoever has a token
-	publishing               // whoever has a token; not counted
+	token                    // whoever has a token with the scope
+	publishing               // whoever has a token with the scope; not counted
 	signing                  // anyone, within the limit: with a session, for one, or to end one
 )
 
@@ -45,18 +64,18 @@ func Publishes(method, path string) bool {
 
 func (s *server) routes() {
 	noRoute := func(*request) error { return errNoRoute }
-	s.nowhere = s.route("any", "/", open, noRoute)
-	s.nowhereInAPI = s.route("any", base+"/", anyone, noRoute)
+	s.nowhere = s.route("any", "/", open, endpoint{noScope, noRoute})
+	s.nowhereInAPI = s.route("any", base+"/", anyone, endpoint{noScope, noRoute})
 	s.handle("/", open, nil)
-	s.handle("/readyz", open, methods{"GET": s.ready})
-	s.handle("/openapi.yaml", open, methods{"GET": s.document})
+	s.handle("/readyz", open, methods{"GET": {noScope, s.ready}})
+	s.handle("/openapi.yaml", open, methods{"GET": {noScope, s.document}})
 	s.handle(base+"/", anyone, nil)
-	s.handle(base+"/health", open, methods{"GET": s.health})
-	s.handle(base+"/overview", token, methods{"GET": s.overview})
-	s.handle(base+"/webhooks", token, methods{"GET": s.findWebhooks})
-	s.handle(base+"/session", signing, methods{"GET": s.getSession, "POST": s.signIn, "DELETE": s.signOut})
-	s.handle(base+"/events/batch", publishing, methods{"POST": s.publishBatch})
-	s.handle(base+"/cloudevents", publishing, methods{"POST": s.publishCloudEvents})
+	s.handle(base+"/health", open, methods{"GET": {noScope, s.health}})
+	s.handle(base+"/overview", token, methods{"GET": {toRead, s.overview}})
+	s.handle(base+"/webhooks", token, methods{"GET": {toRead, s.findWebhooks}})
+	s.handle(base+"/session", signing, methods{"GET": {noScope, s.getSession}, "POST": {noScope, s.signIn}, "DELETE": {noScope, s.signOut}})
+	s.handle(base+"/events/batch", publishing, methods{"POST": {toPublish, s.publishBatch}})
+	s.handle(base+"/cloudevents", publishing, methods{"POST": {toPublish, s.publishCloudEvents}})
 	for _, k := range []*kind{s.agents, s.campaigns} {
 		on := func(do func(*request, *kind) error) handler {
 			return func(r *request) error { return do(r, k) }
@@ -69,38 +88,38 @@ func (s *server) routes() {
 		one := all + "/{" + pathOwner + "}"
 		webhook := one + "/webhooks/{" + pathWebhook + "}"
 		log := webhook + "/logs/{" + pathLog + "}"
-		s.handle(all, token, methods{"GET": on(s.listOwners), "POST": on(s.createOwner)})
-		s.handle(one, token, methods{"GET": on(s.getOwner), "PUT": on(s.putOwner), "DELETE": on(s.deleteOwner)})
-		s.handle(one+"/events", publishing, methods{"POST": on(s.publishEvent)})
-		s.handle(one+"/webhooks", token, methods{"GET": on(s.listWebhooks), "POST": on(s.createWebhook)})
+		s.handle(all, token, methods{"GET": {toRead, on(s.listOwners)}, "POST": {toManage, on(s.createOwner)}})
+		s.handle(one, token, methods{"GET": {toRead, on(s.getOwner)}, "PUT": {toManage, on(s.putOwner)}, "DELETE": {toManage, on(s.deleteOwner)}})
+		s.handle(one+"/events", publishing, methods{"POST": {toPublish, on(s.publishEvent)}})
+		s.handle(one+"/webhooks", token, methods{"GET": {toRead, on(s.listWebhooks)}, "POST": {toManage, on(s.createWebhook)}})
 		s.handle(webhook, token, methods{
-			"GET": on(s.getWebhook), "PUT": on(s.updateWebhook), "DELETE": on(s.deleteWebhook),
+			"GET": {toRead, on(s.getWebhook)}, "PUT": {toManage, on(s.updateWebhook)}, "DELETE": {toManage, on(s.deleteWebhook)},
 		})
-		s.handle(webhook+"/toggle", token, methods{"PATCH": on(s.toggleWebhook)})
-		s.handle(webhook+"/test", token, methods{"POST": test})
-		s.handle(webhook+"/logs", token, methods{"GET": on(s.listLogs)})
-		s.handle(log, token, methods{"GET": on(s.getLog)})
-		s.handle(webhook+"/logs/retry", token, methods{"POST": on(s.retryLogs)})
-		s.handle(webhook+"/logs/stream", token, methods{"GET": on(s.streamLogs)})
-		s.handle(webhook+"/deliveries/stream", token, methods{"GET": on(s.streamDeliveries)})
-		s.handle(webhook+"/retries", token, methods{"GET": on(s.listBulk)})
+		s.handle(webhook+"/toggle", token, methods{"PATCH": {toManage, on(s.toggleWebhook)}})
+		s.handle(webhook+"/test", token, methods{"POST": {toManage, test}})
+		s.handle(webhook+"/logs", token, methods{"GET": {toRead, on(s.listLogs)}})
+		s.handle(log, token, methods{"GET": {toRead, on(s.getLog)}})
+		s.handle(webhook+"/logs/retry", token, methods{"POST": {toRetry, on(s.retryLogs)}})
+		s.handle(webhook+"/logs/stream", token, methods{"GET": {toRead, on(s.streamLogs)}})
+		s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toRead, on(s.streamDeliveries)}})
+		s.handle(webhook+"/retries", token, methods{"GET": {toRead, on(s.listBulk)}})
 		s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
-			"GET": on(s.getBulk), "PATCH": on(s.pauseBulk), "DELETE": on(s.cancelBulk),
+			"GET": {toRead, on(s.getBulk)}, "PATCH": {toRetry, on(s.pauseBulk)}, "DELETE": {toRetry, on(s.cancelBulk)},
 		})
-		s.handle(log+"/preview", token, methods{"GET": on(s.previewRetry)})
-		s.handle(log+"/retry", token, methods{"POST": on(s.retryLog)})
+		s.handle(log+"/preview", token, methods{"GET": {toRead, on(s.previewRetry)}})
+		s.handle(log+"/retry", token, methods{"POST": {toRetry, on(s.retryLog)}})
 	}
 }
 
 // handle puts a path on the mux, and what answers its other methods. A path without any is answered with 404.
 func (s *server) handle(path string, a access, m methods) {
 	if m == nil {
-		s.mux.Handle(path, s.route("any", path, a, func(*request) error { return errNoRoute }))
+		s.mux.Handle(path, s.route("any", path, a, endpoint{noScope, func(*request) error { return errNoRoute }}))
 		return
 	}
 	p := &resource{routes: make(map[string]*route, len(m)+1)}
-	for method, do := range m {
-		p.routes[method] = s.route(method, path, a, do)
+	for method, e := range m {
+		p.routes[method] = s.route(method, path, a, e)
 		if method == http.MethodGet {
 			p.routes[http.MethodHead] = p.routes[method]
 		}
@@ -109,12 +128,16 @@ func (s *server) handle(path string, a access, m methods) {
 	if a != open {
 		a = anyone
 	}
-	p.others = s.route("other", path, a, func(*request) error { return wrongMethod })
+	p.others = s.route("other", path, a, endpoint{noScope, func(*request) error { return wrongMethod }})
 	s.mux.Handle(path, p)
 }
 
-func (s *server) route(method, path string, a access, do handler) *route {
-	return &route{s, a, do, s.Observer.Route(method, path)}
+// route panics when a path that asks for a token does not say which scopes that needs, or the other way round.
+func (s *server) route(method, path string, a access, e endpoint) *route {
+	if (a == token || a == publishing) != (e.needs != noScope) {
+		panic(fmt.Sprintf("%s %s: who may call it and the scopes that it needs do not go together", method, path))
+	}
+	return &route{s: s, access: a, endpoint: e, lacksScope: lacksScope(e.needs), answered: s.Observer.Route(method, path)}
 }
 
 // resource is one path with its methods. The mux could tell methods apart as well, but then takes a path with a name in

@@ -27,8 +27,15 @@ const (
 // sessionShown says who is asking.
 type sessionShown struct {
 	Environment environmentShown `json:"environment"`
+	Token       tokenNamed       `json:"token"`
 	Version     string           `json:"version"`
 	ExpiresAt   timestamp        `json:"expires_at,omitzero"`
+}
+
+// tokenNamed is the token that asks, or that the session comes from.
+type tokenNamed struct {
+	Name   string   `json:"name"`
+	Scopes []string `json:"scopes"`
 }
 
 type environmentShown struct {
@@ -49,7 +56,8 @@ func (s *server) answerSession(r *request, status int, token carteiro.Token) err
 		return err
 	}
 	shown := sessionShown{
-		Environment: environmentShown{ID: token.EnvironmentID}, Version: s.Version, ExpiresAt: timestamp(token.ExpiresAt),
+		Environment: environmentShown{ID: token.EnvironmentID}, Token: tokenNamed{token.Name, token.Scopes.Names()},
+		Version: s.Version, ExpiresAt: timestamp(token.ExpiresAt),
 	}
 	for _, e := range environments {
 		if e.ID == token.EnvironmentID {

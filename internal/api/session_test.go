@@ -81,7 +81,7 @@ func TestASessionEndsWithItsToken(t *testing.T) {
 	cookie := w.signIn(w.home)
 	now := time.Now()
 	must(t, w.store.RotateToken(t.Context(), store.RotateToken{OldEndsAt: now.Add(-time.Second), Token: carteiro.Token{
-		ID: w.ids.New(now), EnvironmentID: w.home.id, Hash: carteiro.HashToken("talq_new"), CreatedAt: now,
+		ID: w.ids.New(now), EnvironmentID: w.home.id, Hash: carteiro.HashToken("talq_new"), CreatedAt: now, Scopes: carteiro.ScopeAll,
 	}}))
 	w.with(cookie, "GET", "/agents", nil).has(401, "TOKEN_EXPIRED")
 	w.call("POST", "/session", map[string]any{"token": w.home.token}, "Authorization", "").has(401, "TOKEN_EXPIRED")

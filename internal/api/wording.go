@@ -94,6 +94,7 @@ const (
 	msgMissingToken     = "Missing Bearer Token"
 	msgInvalidToken     = "Invalid or missing authentication token"
 	msgExpiredToken     = "Authentication token has expired"
+	msgLacksScope       = "Authentication token lacks the scope %s"
 	msgWebhookNotFound  = "Webhook not found."
 	msgLogNotFound      = "Log not found."
 	msgNoRoute          = "Not found."
@@ -118,6 +119,7 @@ const (
 const (
 	codeInvalidToken = "UNAUTHORIZED"
 	codeExpiredToken = "TOKEN_EXPIRED"
+	codeLacksScope   = "INSUFFICIENT_SCOPE"
 	codeRateLimited  = "RATE_LIMIT_EXCEEDED"
 	codeUnavailable  = "STORE_UNAVAILABLE"
 	codeKeyReused    = "IDEMPOTENCY_KEY_REUSED"

@@ -149,9 +149,19 @@ func (w *world) tenant() *tenant {
 	e := carteiro.Environment{ID: w.ids.New(now), Name: "test", CreatedAt: now}
 	must(w.t, w.store.CreateEnvironment(w.t.Context(), store.CreateEnvironment{
 		Environment: e,
-		Token:       carteiro.Token{ID: w.ids.New(now), EnvironmentID: e.ID, Hash: carteiro.HashToken(secret), CreatedAt: now},
+		Token:       carteiro.Token{ID: w.ids.New(now), EnvironmentID: e.ID, Hash: carteiro.HashToken(secret), CreatedAt: now, Scopes: carteiro.ScopeAll},
 	}))
 	return &tenant{e.ID, secret}
+}
+
+// allowed gives the home environment with a token of these scopes.
+func (w *world) allowed(scopes carteiro.Scopes) *tenant {
+	w.t.Helper()
+	now, secret := time.Now(), carteiro.NewTokenSecret()
+	must(w.t, w.store.CreateToken(w.t.Context(), store.CreateToken{Token: carteiro.Token{
+		ID: w.ids.New(now), EnvironmentID: w.home.id, Name: scopes.String(), Hash: carteiro.HashToken(secret), Scopes: scopes, CreatedAt: now,
+	}}))
+	return &tenant{w.home.id, secret}
 }
 
 // reply is an answer, read.

@@ -297,6 +297,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	}
 	a.running.Go(func() { a.purger.Run(a.background) })
 	a.running.Go(func() { a.reseal(a.background) })
+	a.running.Go(func() { a.directory.Run(a.background) })
 	a.running.Go(func() { a.bulk.Run(a.background) })
 	a.reading.Go(func() { a.ingest.Run(a.intake) })
 	if a.shared != nil {

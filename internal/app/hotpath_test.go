@@ -83,7 +83,7 @@ func newHotPath(tb testing.TB, webhooks int) *hotPath {
 	environment := carteiro.Environment{ID: ids.New(now), Name: "bench", CreatedAt: now}
 	must(s.CreateEnvironment(ctx, store.CreateEnvironment{
 		Environment: environment,
-		Token:       carteiro.Token{ID: ids.New(now), EnvironmentID: environment.ID, Hash: carteiro.HashToken(h.token), CreatedAt: now},
+		Token:       carteiro.Token{ID: ids.New(now), EnvironmentID: environment.ID, Hash: carteiro.HashToken(h.token), CreatedAt: now, Scopes: carteiro.ScopeAll},
 	}))
 	h.owner = store.OwnerRef{EnvironmentID: environment.ID, Kind: carteiro.OwnerAgent, ID: ids.New(now)}
 	_, _, err = registry.PutOwner(ctx, store.PutOwner{Owner: carteiro.Owner{

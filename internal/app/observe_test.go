@@ -63,7 +63,7 @@ func startApp(t *testing.T, change func(*config.Server)) *running {
 	r.environment = ids.New(now)
 	err = a.Store().CreateEnvironment(t.Context(), store.CreateEnvironment{
 		Environment: carteiro.Environment{ID: r.environment, Name: "test", CreatedAt: now},
-		Token:       carteiro.Token{ID: ids.New(now), EnvironmentID: r.environment, Hash: carteiro.HashToken(r.token), CreatedAt: now},
+		Token:       carteiro.Token{ID: ids.New(now), EnvironmentID: r.environment, Hash: carteiro.HashToken(r.token), CreatedAt: now, Scopes: carteiro.ScopeAll},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ func newSite(ctx context.Context, url string) (*site, error) {
 		}
 		return db.CreateEnvironment(ctx, store.CreateEnvironment{
 			Environment: carteiro.Environment{ID: s.environment, Name: environmentName, CreatedAt: now},
-			Token:       carteiro.Token{ID: ids.New(now), EnvironmentID: s.environment, Hash: carteiro.HashToken(s.token), CreatedAt: now},
+			Token:       carteiro.Token{ID: ids.New(now), EnvironmentID: s.environment, Hash: carteiro.HashToken(s.token), CreatedAt: now, Scopes: carteiro.ScopeAll},
 		})
 	})
 	if err != nil {
@@ -74,7 +74,7 @@ func knownSite(ctx context.Context, url string) (*site, error) {
 		s.environment = there[0].ID
 		now := time.Now()
 		return db.RotateToken(ctx, store.RotateToken{OldEndsAt: now, Token: carteiro.Token{
-			ID: new(carteiro.IDSource).New(now), EnvironmentID: s.environment, Hash: carteiro.HashToken(s.token), CreatedAt: now,
+			ID: new(carteiro.IDSource).New(now), EnvironmentID: s.environment, Hash: carteiro.HashToken(s.token), CreatedAt: now, Scopes: carteiro.ScopeAll,
 		}})
 	})
 	return s, err

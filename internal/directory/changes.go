@@ -76,21 +76,6 @@ func (d *Directory) PastOrPresentWebhook(ctx context.Context, owner store.OwnerR
 	return w, nil
 }
 
-// DeriveToken is [store.Environments.DeriveToken].
-func (d *Directory) DeriveToken(ctx context.Context, p store.DeriveToken) (carteiro.Token, error) {
-	return d.store.DeriveToken(ctx, p)
-}
-
-// ForgetToken is [store.Environments.ForgetToken]. On this node the token opens nothing any more once it returns.
-func (d *Directory) ForgetToken(ctx context.Context, hash carteiro.TokenHash) error {
-	err := d.store.ForgetToken(ctx, hash)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.changes++
-	delete(d.tokens, hash)
-	return err
-}
-
 // Forget drops what is cached of a webhook: it was changed by other means than the directory's.
 func (d *Directory) Forget(w *carteiro.Webhook) {
 	d.forget([]store.OwnerRef{{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}}, []carteiro.ID{w.ID})

@@ -27,6 +27,7 @@ const maxEntries = 20_000
 // Store is what the directory needs of the store.
 type Store interface {
 	store.Environments
+	store.Tokens
 	store.Registry
 }
 
@@ -41,6 +42,7 @@ type Directory struct {
 	owners   map[store.OwnerRef]entry[*subscriptions]
 	webhooks map[carteiro.ID]entry[*carteiro.Webhook]
 	tokens   map[carteiro.TokenHash]entry[carteiro.Token]
+	uses     map[carteiro.ID]time.Time // of tokens, since they were last stored
 	// changes counts what was forgotten. Whoever reads the store notes it before and caches only if it is the same
 	// after; otherwise what was read may be older than the change.
 	changes uint64
@@ -66,14 +68,8 @@ func New(s Store, shared bool) *Directory {
 		owners:   make(map[store.OwnerRef]entry[*subscriptions]),
 		webhooks: make(map[carteiro.ID]entry[*carteiro.Webhook]),
 		tokens:   make(map[carteiro.TokenHash]entry[carteiro.Token]),
+		uses:     make(map[carteiro.ID]time.Time),
 	}
-}
-
-// Token looks a token up, expired ones included. It fails with [store.ErrNotFound].
-func (d *Directory) Token(ctx context.Context, hash carteiro.TokenHash) (carteiro.Token, error) {
-	return lookUp(d, d.tokens, hash, true, func() (carteiro.Token, error) {
-		return d.store.FindToken(ctx, hash)
-	})
 }
 
 // Webhook gives a webhook by its id, deleted ones included. It fails with [store.ErrNotFound].

@@ -35,6 +35,7 @@ var (
 // change may have happened or not, and asking is the only way to know.
 type Store interface {
 	Environments
+	Tokens
 	Registry
 	Queue
 	Logs
@@ -61,44 +62,6 @@ type Hint struct {
 	Owners   []OwnerRef    // agents and campaigns that were changed, or whose webhooks were
 	Webhooks []carteiro.ID // that were changed
 	Lost     bool          // hints may have been lost: all of it may have happened
-}
-
-// Environments are the verbs on environments and their tokens.
-type Environments interface {
-	// CreateEnvironment stores an environment with its first token. Names may repeat.
-	CreateEnvironment(ctx context.Context, p CreateEnvironment) error
-	// ListEnvironments gives all environments, oldest first.
-	ListEnvironments(ctx context.Context) ([]carteiro.Environment, error)
-	// RotateToken adds a token to an environment and ends its other tokens at p.OldEndsAt (those that would end
-	// earlier keep their end). It fails with ErrNotFound when there is no such environment.
-	RotateToken(ctx context.Context, p RotateToken) error
-	// FindToken looks a token up by its hash, expired ones included. It fails with ErrNotFound.
-	FindToken(ctx context.Context, hash carteiro.TokenHash) (carteiro.Token, error)
-	// DeriveToken adds a token to the environment of another that has not ended, and gives it back as stored: it ends
-	// when the other does, if not before, and shares its fate when RotateToken ends that. It fails with ErrNotFound
-	// when the other is not there or has ended by p.Now.
-	DeriveToken(ctx context.Context, p DeriveToken) (carteiro.Token, error)
-	// ForgetToken removes a token that is a session's. Of any other, or none, nothing is changed.
-	ForgetToken(ctx context.Context, hash carteiro.TokenHash) error
-}
-
-// DeriveToken is the parameter of [Environments.DeriveToken].
-type DeriveToken struct {
-	Token carteiro.Token // new; its EnvironmentID is that of From
-	From  carteiro.TokenHash
-	Now   time.Time
-}
-
-// CreateEnvironment is the parameter of [Environments.CreateEnvironment].
-type CreateEnvironment struct {
-	Environment carteiro.Environment
-	Token       carteiro.Token
-}
-
-// RotateToken is the parameter of [Environments.RotateToken].
-type RotateToken struct {
-	Token     carteiro.Token // new; its EnvironmentID says where
-	OldEndsAt time.Time
 }
 
 // CreateWebhook is the parameter of [Registry.CreateWebhook].

@@ -101,6 +101,9 @@ func heading(c call) string {
 func (c call) section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n## %s\n\n```http\n%s %s\n```\n\n%s\n", c.Summary, c.method, c.path, c.Description)
+	if scopes := c.scopes(); len(scopes) > 0 {
+		fmt.Fprintf(&b, "\nNeeds a token with the scope `%s`.\n", strings.Join(scopes, "`, `"))
+	}
 	if len(c.parameters) > 0 {
 		b.WriteString("\n| parameter | in | type | |\n|---|---|---|---|\n")
 		for _, p := range c.parameters {
@@ -138,6 +141,19 @@ func (c call) section() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", status, text)
 	}
 	return b.String() + shown
+}
+
+// scopes are those that a token needs for the call; none where it needs no token, or any will do.
+func (c call) scopes() []string {
+	if c.Security == nil {
+		return nil
+	}
+	for _, requirement := range *c.Security {
+		if scopes, asked := requirement["environmentToken"]; asked {
+			return scopes
+		}
+	}
+	return nil
 }
 
 // examples shows the examples of a body.

@@ -46,20 +46,17 @@ var exports = [store.Sections]export{
 		from:  afterID,
 		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			var e carteiro.Environment
-			err := scan(toID(&e.ID), octet{&e.Name}, toTime(&e.CreatedAt))
+			err := scan(environmentFields(&e)...)
 			page.Environments = append(page.Environments, e)
 			return 0, err
 		},
 	},
 	store.SectionTokens: {
 		count: `SELECT count(*) FROM tokens`,
-		rows:  `SELECT id, environment_id, hash, created_at, expires_at, session FROM tokens WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
+		rows:  `SELECT ` + tokenColumns + ` FROM tokens WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
 		from:  afterID,
 		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
-			var token carteiro.Token
-			var hash []byte
-			err := scan(toID(&token.ID), toID(&token.EnvironmentID), &hash, toTime(&token.CreatedAt), toTime(&token.ExpiresAt), &token.Session)
-			copy(token.Hash[:], hash)
+			token, err := readToken(scan)
 			page.Tokens = append(page.Tokens, token)
 			return 0, err
 		},

@@ -141,10 +141,7 @@ func queueEnvironments(b *pgx.Batch, page *store.Page) {
 		e := &page.Environments[i]
 		b.Queue(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt))
 	}
-	for i := range page.Tokens {
-		t := &page.Tokens[i]
-		b.Queue(insertToken, id(t.ID), id(t.EnvironmentID), t.Hash[:], moment(t.CreatedAt), moment(t.ExpiresAt), t.Session)
-	}
+	queueTokens(b, page.Tokens)
 	for i := range page.Owners {
 		o := &page.Owners[i]
 		b.Queue(importOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID), []byte(o.Name), fold(o.Name), id(o.AgentID),

@@ -21,7 +21,13 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		l.ok(err)
 	}
 	accept(s, "")
-	for _, sql := range []string{`ALTER TABLE events DROP COLUMN trace_parent`, `DROP TABLE moving`, `ALTER TABLE webhooks DROP COLUMN sealed_by`, `UPDATE layout SET version = 1`} {
+	for _, sql := range []string{
+		`ALTER TABLE events DROP COLUMN trace_parent`,
+		`DROP TABLE moving`,
+		`ALTER TABLE webhooks DROP COLUMN sealed_by`,
+		`ALTER TABLE tokens DROP COLUMN name, DROP COLUMN scopes, DROP COLUMN last_used_at, DROP COLUMN parent_id`,
+		`UPDATE layout SET version = 1`,
+	} {
 		_, err := s.pool.Exec(t.Context(), sql)
 		l.ok(err)
 	}

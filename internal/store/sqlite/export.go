@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"carteiro"
 	"carteiro/internal/store"
 )
 
@@ -25,18 +24,16 @@ var exports = [store.Sections]export{
 		rows:  newQuery(`SELECT id, name, created_at FROM environments WHERE id > ? ORDER BY id LIMIT ?`),
 		from:  afterID,
 		read: func(row *stmt, page *store.Page) (int, error) {
-			page.Environments = append(page.Environments, carteiro.Environment{ID: row.colID(0), Name: row.colText(1), CreatedAt: row.colTime(2)})
+			page.Environments = append(page.Environments, readEnvironment(row))
 			return 0, nil
 		},
 	},
 	store.SectionTokens: {
 		count: newQuery(`SELECT count(*) FROM tokens`),
-		rows:  newQuery(`SELECT id, environment_id, hash, created_at, expires_at, session FROM tokens WHERE id > ? ORDER BY id LIMIT ?`),
+		rows:  newQuery(`SELECT ` + tokenColumns + ` FROM tokens WHERE id > ? ORDER BY id LIMIT ?`),
 		from:  afterID,
 		read: func(row *stmt, page *store.Page) (int, error) {
-			token := carteiro.Token{ID: row.colID(0), EnvironmentID: row.colID(1), CreatedAt: row.colTime(3), ExpiresAt: row.colTime(4), Session: row.colBool(5)}
-			copy(token.Hash[:], row.colBlob(2))
-			page.Tokens = append(page.Tokens, token)
+			page.Tokens = append(page.Tokens, readToken(row))
 			return 0, nil
 		},
 	},

@@ -201,8 +201,10 @@ func TestAnEmptyFileIsMadeADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd name?#%20.db")
 	writeFile(t, path, "")
 	s := reopen(t, path, Options{})
-	err := s.read(t.Context(), func(c *conn) error {
-		for pragma, want := range map[string]int64{"application_id": applicationID, "user_version": 5, "page_size": 8192, "query_only": 1} {
+	steps, err := migrations()
+	must(t, err)
+	err = s.read(t.Context(), func(c *conn) error {
+		for pragma, want := range map[string]int64{"application_id": applicationID, "user_version": int64(len(steps)), "page_size": 8192, "query_only": 1} {
 			if got, err := c.execInt("PRAGMA " + pragma); err != nil || got != want {
 				t.Errorf("%s is %d, %v, want %d", pragma, got, err, want)
 			}

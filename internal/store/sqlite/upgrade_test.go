@@ -28,6 +28,10 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	}})
 	must(t, err)
 	must(t, present.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: hook}))
+	token := carteiro.Token{ID: carteiro.ID{6}, EnvironmentID: hook.EnvironmentID, Hash: carteiro.HashToken("x"), CreatedAt: start}
+	must(t, present.CreateEnvironment(t.Context(), store.CreateEnvironment{
+		Environment: carteiro.Environment{ID: hook.EnvironmentID, Name: "production", CreatedAt: start}, Token: token,
+	}))
 	for range 10 {
 		l.deliver(20, func(i int) bool { return i%5 == 0 })
 		l.now = l.now.Add(3 * time.Hour)
@@ -49,6 +53,10 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	found, _, err := upgraded.FindWebhooks(t.Context(), store.FindWebhooks{EnvironmentID: hook.EnvironmentID, Search: "ângela", Limit: 1})
 	if must(t, err); len(found) != 1 || found[0].OwnerName != "Front desk" {
 		t.Errorf("found %v", found)
+	}
+	token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
+	if got, err := upgraded.FindToken(t.Context(), token.Hash); err != nil || got != token {
+		t.Errorf("a token from before scopes is %+v, %v", got, err)
 	}
 }
 

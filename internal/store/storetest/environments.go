@@ -19,6 +19,19 @@ var environments = []story{
 		w.ok(err)
 		equal(w.t, "environments", got, want)
 	}},
+	{"are renamed", func(w *world) {
+		one, _ := w.environment("one")
+		two, _ := w.environment("two")
+		one.Name = "\x00\xff é"
+		got, err := w.RenameEnvironment(w.t.Context(), store.RenameEnvironment{ID: one.ID, Name: one.Name})
+		w.ok(err)
+		equal(w.t, "renamed", got, one)
+		all, err := w.ListEnvironments(w.t.Context())
+		w.ok(err)
+		equal(w.t, "environments", all, []carteiro.Environment{one, two})
+		_, err = w.RenameEnvironment(w.t.Context(), store.RenameEnvironment{ID: w.newID(), Name: "three"})
+		w.wantErr(err, store.ErrNotFound)
+	}},
 	{"an id or a token is taken once", func(w *world) {
 		e, token := w.environment("one")
 		again := store.CreateEnvironment{Environment: e, Token: w.token(e.ID, "other")}
@@ -74,7 +87,7 @@ var environments = []story{
 		p := store.DeriveToken{Token: session, From: first.Hash, Now: w.now}
 		got, err := w.DeriveToken(w.t.Context(), p)
 		w.ok(err)
-		session.EnvironmentID = e.ID
+		session.EnvironmentID, session.ParentID, session.Name, session.Scopes = e.ID, first.ID, first.Name, first.Scopes
 		equal(w.t, "derived", got, session)
 		w.wantToken(session)
 
@@ -110,7 +123,9 @@ var environments = []story{
 }
 
 func (w *world) token(environment carteiro.ID, secret string) carteiro.Token {
-	return carteiro.Token{ID: w.newID(), EnvironmentID: environment, Hash: carteiro.HashToken(secret), CreatedAt: w.now}
+	return carteiro.Token{
+		ID: w.newID(), EnvironmentID: environment, Name: "\x00\xff é", Hash: carteiro.HashToken(secret), Scopes: carteiro.ScopeAll, CreatedAt: w.now,
+	}
 }
 
 func (w *world) environment(name string) (carteiro.Environment, carteiro.Token) {

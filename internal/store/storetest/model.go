@@ -90,59 +90,6 @@ func (m *model) ListEnvironments(context.Context) ([]carteiro.Environment, error
 	}), nil
 }
 
-func (m *model) RotateToken(_ context.Context, p store.RotateToken) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !slices.ContainsFunc(m.environments, func(e carteiro.Environment) bool { return e.ID == p.Token.EnvironmentID }) {
-		return store.ErrNotFound
-	}
-	if err := m.addToken(p.Token); err != nil {
-		return err
-	}
-	for i := range m.tokens {
-		old := &m.tokens[i]
-		if old.EnvironmentID == p.Token.EnvironmentID && old.ID != p.Token.ID && !old.Expired(p.OldEndsAt) {
-			old.ExpiresAt = p.OldEndsAt
-		}
-	}
-	return nil
-}
-
-func (m *model) FindToken(_ context.Context, hash carteiro.TokenHash) (carteiro.Token, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, token := range m.tokens {
-		if token.Hash == hash {
-			return token, nil
-		}
-	}
-	return carteiro.Token{}, store.ErrNotFound
-}
-
-func (m *model) DeriveToken(_ context.Context, p store.DeriveToken) (carteiro.Token, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	token := p.Token
-	for _, from := range m.tokens {
-		if from.Hash != p.From || from.Expired(p.Now) {
-			continue
-		}
-		token.EnvironmentID = from.EnvironmentID
-		if !from.ExpiresAt.IsZero() && (token.ExpiresAt.IsZero() || token.ExpiresAt.After(from.ExpiresAt)) {
-			token.ExpiresAt = from.ExpiresAt
-		}
-		return token, m.addToken(token)
-	}
-	return carteiro.Token{}, store.ErrNotFound
-}
-
-func (m *model) ForgetToken(_ context.Context, hash carteiro.TokenHash) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tokens = slices.DeleteFunc(m.tokens, func(t carteiro.Token) bool { return t.Session && t.Hash == hash })
-	return nil
-}
-
 func (m *model) PutOwner(_ context.Context, p store.PutOwner) (carteiro.Owner, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

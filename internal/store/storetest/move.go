@@ -195,7 +195,10 @@ func (w *world) someEnvironments() (tokens []carteiro.TokenHash) {
 		w.pass(time.Microsecond)
 		e := carteiro.Environment{ID: w.newID(), Name: name, CreatedAt: w.now}
 		for i := range 2 {
-			token := carteiro.Token{ID: w.newID(), EnvironmentID: e.ID, Hash: carteiro.HashToken(fmt.Sprint(e.ID, i)), CreatedAt: w.now}
+			token := carteiro.Token{
+				ID: w.newID(), EnvironmentID: e.ID, Hash: carteiro.HashToken(fmt.Sprint(e.ID, i)), CreatedAt: w.now,
+				Name: name, Scopes: carteiro.ScopeRead | carteiro.ScopeRetry, LastUsedAt: w.now.Add(time.Second),
+			}
 			tokens = append(tokens, token.Hash)
 			if i == 0 {
 				w.ok(w.CreateEnvironment(w.t.Context(), store.CreateEnvironment{Environment: e, Token: token}))

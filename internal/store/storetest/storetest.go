@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		stories []story
 	}{
 		{"environments", environments},
+		{"tokens", tokens},
 		{"registry", registry},
 		{"states of an attempt", states},
 		{"sessions", sessions},
