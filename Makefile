@@ -53,9 +53,15 @@ test: ## Run every test under the race detector, in random order (PKG=, RUN=)
 	@scripts/need-curl
 	@scripts/need-redis
 	@scripts/need-rabbitmq
+	@scripts/need-examples
 	$(RACE) scripts/need-postgres $(TOOL) gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- \
 		-race -shuffle=on -timeout $(TESTTIMEOUT) $(if $(RUN),-run '$(RUN)') $(PKG)
 	$(if $(NARROWED),,@$(MAKE) --no-print-directory test-web)
+
+.PHONY: test-examples
+test-examples: ## Run the receivers of examples/ against a real server
+	@scripts/need-examples
+	$(GO) test -count=1 -run '^TestExamples' ./test/e2e
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml, and the dashboard's
