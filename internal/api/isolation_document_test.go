@@ -319,7 +319,7 @@ func (i *intrusion) try(o *operation, owners []*inhabitant, kind, body string) {
 		r.status >= http.StatusInternalServerError {
 		i.t.Errorf("%s %s from another environment is answered %d %s", o.method, target, r.status, r.body)
 	}
-	r.lacks(i.theirs.mark, i.theirs.tenant.id.String())
+	r.lacks(i.theirs.mark, i.theirs.id.String())
 	for name, id := range i.theirs.ids {
 		twin := i.twins && !strings.Contains(name, " ")
 		if !twin && !strings.Contains(target+body, id) && strings.Contains(r.body, id) {

@@ -90,6 +90,10 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	sender, err := newSender(c, version)
+	if err != nil {
+		return nil, err
+	}
 	counts := metrics.New(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
@@ -104,15 +108,13 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	}
 	hub := tail.NewHub()
 	s := hub.Watch(counts.Watch(opened))
-	a := &App{config: c, logger: logger, store: s, keys: keys, metrics: counts, tracer: tracer, failed: make(chan error, 1)}
+	a := &App{config: c, logger: logger, store: s, keys: keys, metrics: counts, tracer: tracer, sender: sender, failed: make(chan error, 1)}
 	var shared bool
 	a.shared, shared = opened.(store.Shared)
 	a.background, a.end = context.WithCancel(context.Background())
 	a.intake, a.endIntake = context.WithCancel(a.background)
-
 	ids := new(carteiro.IDSource)
 	a.directory = directory.New(s, shared)
-	a.sender = send.New(egress.New(c.AllowPrivateNetworks), version)
 	a.dispatcher = dispatch.New(dispatch.Config{
 		Store:    s,
 		Webhooks: a.directory,
@@ -136,6 +138,23 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		return nil, errors.Join(err, tracer.Close(ctx), s.Close())
 	}
 	return a, nil
+}
+
+// newSender makes the sender, with the way out that the configuration names.
+func newSender(c *config.Server, version string) (*send.Sender, error) {
+	proxy, err := c.Proxy()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := c.Roots()
+	if err != nil {
+		return nil, err
+	}
+	guard := egress.New(c.AllowPrivateNetworks).Trusting(roots)
+	if proxy != nil {
+		guard = guard.Through(proxy)
+	}
+	return send.New(guard, version), nil
 }
 
 // settings are what the API is made of.

@@ -99,6 +99,8 @@ type Server struct {
 	Retention            time.Duration `group:"Deliveries" help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
 	AllowPrivateNetworks bool          `group:"Deliveries" help:"Deliver to private, loopback and link-local addresses too. For development: with it, whoever may register a webhook can reach into your network."`
 
+	Egress `group:"Deliveries"`
+
 	RateLimit   int    `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
 	MaxPayload  int    `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
 	MaxWebhooks int    `group:"API" help:"Most webhooks of one agent or campaign; 0 for any number." default:"50"`
@@ -143,6 +145,8 @@ func (s *Server) Validate() error {
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
 	check(s.MaxWebhooks >= 0, "--max-webhooks must not be negative")
 	check(s.Takeover == 0 || s.Takeover >= 2*time.Second && s.Takeover <= time.Hour, "--takeover must be between 2s and 1h")
+	_, err := s.Proxy()
+	check(err == nil, errProxy.Error())
 	check(s.DrainTimeout >= 0, "--drain-timeout must not be negative")
 	return errors.Join(faults...)
 }

@@ -5,13 +5,15 @@
 // text and asks no DNS. [Guard.Control] looks at the very address that is about to be dialled, after DNS, and is the
 // one that protects: a name may resolve to anything, and to something else the next second.
 //
-// Control sees every address only if the dialer does the dialling: the transport it is used in must have no proxy, and
-// redirects go through the same dialer.
+// Control sees every address only if the dialer does the dialling. [Guard.Dial] is the way that is used: with a proxy it
+// looks names up itself, judges the addresses and hands the proxy one of them.
 package egress
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"net"
 	"net/netip"
 	"syscall"
 
@@ -45,6 +47,9 @@ var platformServices = []netip.Prefix{
 type Guard struct {
 	allowPrivate bool
 	public       *ssrf.Guardian
+	resolver     *net.Resolver
+	proxy        *proxy         // nil: none
+	roots        *x509.CertPool // nil: the system's
 }
 
 // New makes a guard. With allowPrivate every address may be dialled: for development, and for servers whose receivers
@@ -52,6 +57,7 @@ type Guard struct {
 func New(allowPrivate bool) *Guard {
 	return &Guard{
 		allowPrivate: allowPrivate,
+		resolver:     net.DefaultResolver,
 		public:       ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(platformServices...)),
 	}
 }

@@ -29,7 +29,10 @@ func fail(o *carteiro.Outcome, err error) {
 // what a name leads to inside. Those are the operator's, and the log is read by his customers.
 func detail(reason carteiro.Reason, err error) string {
 	var network *net.OpError
+	var proxy *egress.ProxyError
 	switch {
+	case errors.As(err, &proxy) && proxy.Status == 0:
+		return ""
 	case reason == carteiro.ReasonTLS:
 		return err.Error()
 	case reason != carteiro.ReasonConnection, errors.As(err, &network):
@@ -42,9 +45,12 @@ func detail(reason carteiro.Reason, err error) string {
 // cause names what went wrong, as a word to count and in words to read.
 func cause(err error) (carteiro.Reason, string) {
 	var dns *net.DNSError
+	var proxy *egress.ProxyError
 	switch {
 	case errors.Is(err, egress.ErrBlocked):
 		return carteiro.ReasonBlocked, "Blocked address"
+	case errors.As(err, &proxy) && !timedOut(err): // what is wrong with it is nothing that the receiver did
+		return carteiro.ReasonConnection, "Proxy failure"
 	case errors.As(err, &dns):
 		return carteiro.ReasonDNS, "DNS failure"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), timedOut(err):

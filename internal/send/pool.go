@@ -26,7 +26,7 @@ type origin struct {
 
 // pool keeps idle connections, and makes new ones. It has a timer only while it keeps any.
 type pool struct {
-	dialer net.Dialer
+	guard *egress.Guard
 
 	mu     sync.Mutex
 	idle   map[origin][]*conn // the one used last at the end
@@ -36,7 +36,7 @@ type pool struct {
 }
 
 func newPool(guard *egress.Guard) *pool {
-	return &pool{dialer: net.Dialer{ControlContext: guard.Control}, idle: make(map[origin][]*conn)}
+	return &pool{guard: guard, idle: make(map[origin][]*conn)}
 }
 
 // get gives a connection, kept or new. HTTP/1.1 is all that is asked for: a lane has a handful of requests in flight,
@@ -50,27 +50,35 @@ func (p *pool) get(ctx context.Context, to origin, deadline time.Time) (*conn, e
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	tcp, err := p.dialer.DialContext(ctx, "tcp", to.address)
+	dialled, err := p.guard.Dial(ctx, to.address)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: tcp}
-	if s, ok := tcp.(syscall.Conn); ok {
+	c := &conn{Conn: dialled}
+	if s, ok := below(dialled).(syscall.Conn); ok {
 		if c.socket, err = s.SyscallConn(); err != nil {
-			_ = tcp.Close()
+			_ = dialled.Close()
 			return nil, err
 		}
 	}
 	if to.secured == "" {
 		return c, nil
 	}
-	secured := tls.Client(tcp, &tls.Config{ServerName: to.secured, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+	secured := tls.Client(dialled, p.guard.TLS(to.secured))
 	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = tcp.Close()
+		_ = dialled.Close()
 		return nil, err
 	}
 	c.Conn = secured
 	return c, nil
+}
+
+// below gives what carries a connection: TCP, where a proxy that is spoken to in TLS stands between.
+func below(c net.Conn) net.Conn {
+	if secured, ok := c.(*tls.Conn); ok {
+		return secured.NetConn()
+	}
+	return c
 }
 
 // take takes the kept connection that was used last, if there is one.

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+)
+
+// Egress says how deliveries leave.
+type Egress struct {
+	EgressProxy  string `help:"HTTP proxy that all deliveries go through, for a fixed outgoing address: http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ in front of the host if it asks for them. It must let CONNECT through to the receivers' ports." placeholder:"URL"`
+	EgressCAFile string `help:"PEM file with certificate authorities that receivers' certificates may be of, beside the system's." type:"path" placeholder:"FILE"`
+}
+
+// errProxy never repeats what was set, which may hold a password.
+var errProxy = errors.New("--egress-proxy must be http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ in front of the host or without")
+
+// Proxy is the proxy that deliveries go through; nil: none.
+func (e Egress) Proxy() (*url.URL, error) {
+	if e.EgressProxy == "" {
+		return nil, nil //nolint:nilnil // there need not be one
+	}
+	u, err := url.Parse(e.EgressProxy)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.Port() == "",
+		u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "":
+		return nil, errProxy
+	}
+	return u, nil
+}
+
+// Roots are the certificate authorities that receivers' certificates may be of; nil: the system's.
+func (e Egress) Roots() (*x509.CertPool, error) {
+	if e.EgressCAFile == "" {
+		return nil, nil //nolint:nilnil // there need not be any
+	}
+	text, err := os.ReadFile(e.EgressCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("--egress-ca-file: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("the system's certificate authorities: %w", err)
+	}
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--egress-ca-file: %s holds no certificate in PEM", e.EgressCAFile)
+	}
+	return roots, nil
+}

@@ -1,0 +1,133 @@
+package egress
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// ProxyError says that the proxy did not do what it was asked: it cannot be reached, or refuses. It names no address, but
+// what it wraps may.
+type ProxyError struct {
+	Status int   // that the proxy answered; 0 when it did not answer
+	Err    error // why there is no answer
+}
+
+// Error gives the answer, or why there is none.
+func (e *ProxyError) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("the egress proxy cannot be used: %v", e.Err)
+	}
+	return fmt.Sprintf("the egress proxy answered %d %s", e.Status, http.StatusText(e.Status))
+}
+
+// Unwrap gives why there is no answer.
+func (e *ProxyError) Unwrap() error { return e.Err }
+
+// unreached says whether it is the target that the proxy could not reach, so that another address of it may do.
+func unreached(err error) bool {
+	var refused *ProxyError
+	return errors.As(err, &refused) && refused.Status >= 500
+}
+
+// proxy is an HTTP proxy that connections go through by CONNECT (RFC 9110, section 9.3.6), those to http:// URLs as well:
+// forwarding a request instead would leave it to the proxy what the name in it leads to.
+type proxy struct {
+	address     string
+	secured     string // the name that its certificate must be for; empty when it is spoken to in the clear
+	credentials string // value of Proxy-Authorization, or empty
+}
+
+func newProxy(u *url.URL) *proxy {
+	p := &proxy{address: u.Host}
+	if u.Scheme == "https" {
+		p.secured = u.Hostname()
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		p.credentials = "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
+	}
+	return p
+}
+
+// String tells nothing: the credentials must not be printed with what holds them.
+func (p *proxy) String() string { return "[proxy]" }
+
+// GoString is String.
+func (p *proxy) GoString() string { return p.String() }
+
+// connect gives a connection that leads to the target. config is how the proxy is spoken to in TLS.
+func (p *proxy) connect(ctx context.Context, target netip.AddrPort, config func(name string) *tls.Config) (net.Conn, error) {
+	var dialer net.Dialer
+	c, err := dialer.DialContext(ctx, "tcp", p.address)
+	if err != nil {
+		return nil, &ProxyError{Err: err}
+	}
+	undisturbed := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	through, err := p.ask(ctx, c, target.String(), config)
+	if err == nil && !undisturbed() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, timeoutOf(ctx, err)
+	}
+	return through, nil
+}
+
+// timeoutOf gives the context's error where it is why the other came about: a deadline of the past is not what to tell.
+func timeoutOf(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	return err
+}
+
+// maxProxyAnswer bounds what is read of the proxy's answer, in bytes.
+const maxProxyAnswer = 16 << 10
+
+var (
+	errSpokeUnasked = errors.New("more came than an answer")
+	errLongAnswer   = errors.New("its answer is too long")
+)
+
+// ask has the proxy connect to the target over c, and gives the connection to be used from then on.
+func (p *proxy) ask(ctx context.Context, c net.Conn, target string, config func(name string) *tls.Config) (net.Conn, error) {
+	if p.secured != "" {
+		secured := tls.Client(c, config(p.secured))
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, &ProxyError{Err: err}
+		}
+		c = secured
+	}
+	request := "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n"
+	if p.credentials != "" {
+		request += "Proxy-Authorization: " + p.credentials + "\r\n"
+	}
+	if _, err := io.WriteString(c, request+"\r\n"); err != nil {
+		return nil, &ProxyError{Err: err}
+	}
+	limited := &io.LimitedReader{R: c, N: maxProxyAnswer}
+	r := bufio.NewReader(limited)
+	response, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // what follows is the tunnel
+	switch {
+	case err != nil && limited.N == 0:
+		return nil, &ProxyError{Err: errLongAnswer}
+	case err != nil:
+		return nil, &ProxyError{Err: err}
+	case response.StatusCode/100 != 2:
+		return nil, &ProxyError{Status: response.StatusCode}
+	case r.Buffered() > 0: // nothing that we connect to speaks first
+		return nil, &ProxyError{Err: errSpokeUnasked}
+	}
+	return c, nil
+}
