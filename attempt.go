@@ -29,7 +29,7 @@ const (
 	TriggerAutomatic Trigger = "automatic" // the event itself, or the retry policy
 	TriggerManual    Trigger = "manual"    // someone retried a log entry
 	TriggerTest      Trigger = "test"      // someone tested the webhook
-	TriggerBulk      Trigger = "bulk"      // someone retried many log entries at once
+	TriggerBulk      Trigger = "bulk"      // someone retried many log entries, or replayed many events
 )
 
 // Attempt is one try to deliver one event to one webhook: one entry of the delivery log.

@@ -2,13 +2,16 @@ package carteiro
 
 import "time"
 
-// BulkRetry is a job that retries many failed log entries of a webhook: it walks those that meet its filter, oldest
-// first, and comes to each at most once.
+// BulkRetry is a job that retries many failed log entries of a webhook, or sends it many events again: it walks those that
+// meet its filter, oldest first, and comes to each at most once.
 type BulkRetry struct {
 	ID        ID // carries the time at which it was created: younger entries do not match
 	WebhookID ID
 	Filter    BulkFilter
-	Status    BulkStatus
+	// Replay makes the job one that sends events, those of this filter; Filter is zero then, and what is said of entries
+	// holds of events.
+	Replay *ReplayFilter
+	Status BulkStatus
 	// Matched is how many entries matched when it was created.
 	Matched int
 	Retried int
@@ -41,6 +44,22 @@ type BulkFilter struct {
 	HTTP      *StatusRange
 }
 
+// ReplayFilter says which events of its webhook's owner a [BulkRetry] sends. Events of tests are not sent again. A zero field
+// does not filter.
+type ReplayFilter struct {
+	EventTypes []string  `json:"event_types,omitempty"`
+	EventIDs   []ID      `json:"event_ids,omitempty"` // ascending, at most [MaxReplayIDs]
+	From       time.Time `json:"from,omitzero"`       // accepted at or after From, and before To
+	To         time.Time `json:"to,omitzero"`
+	// Undelivered is for events that went to no webhook at all.
+	Undelivered bool `json:"undelivered,omitempty"`
+	// CallEvents is for those of agents' calls that belong to a campaign, beside the campaign's own.
+	CallEvents bool `json:"call_events,omitempty"`
+}
+
+// MaxReplayIDs is how many events a [ReplayFilter] may name.
+const MaxReplayIDs = 100
+
 // StatusRange is a range of HTTP statuses, both ends included. 0 to 0 stands for attempts that got no answer.
 type StatusRange struct{ Min, Max int }
 
@@ -53,7 +72,7 @@ type BulkSkips struct {
 	InProgress       int
 	TooOld           int
 	// RetriedSince: an attempt of the event at the webhook was created since the job was. So an event with several
-	// failed entries is retried once.
+	// failed entries is retried once. Of a replay of undelivered events: it has gone to some webhook since.
 	RetriedSince int
 }
 

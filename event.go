@@ -21,10 +21,30 @@ type Event struct {
 	TraceParent string
 	// Test marks the event of a test call: it is sent once and never retried by itself.
 	Test bool
+	// Undelivered is why no webhook was to get the event; empty once there is an attempt of it, and for a test's.
+	Undelivered Undelivered
 }
 
 // AcceptedAt is when the event was made durable.
 func (e *Event) AcceptedAt() time.Time { return e.ID.Time() }
+
+// Undelivered is why an event went to no webhook when it came in.
+type Undelivered string
+
+// The reasons why an event is undelivered.
+const (
+	// NoWebhook: its agent or campaign had none; nor had the campaign that its call belongs to, if any.
+	NoWebhook Undelivered = "no_webhook"
+	// NotSubscribed: there were some, and none subscribed to its type.
+	NotSubscribed Undelivered = "not_subscribed"
+	// WebhooksDisabled: those that subscribed to its type were disabled.
+	WebhooksDisabled Undelivered = "webhooks_disabled"
+	// UndeliveredUnknown: it came in when this was not kept.
+	UndeliveredUnknown Undelivered = "unknown"
+)
+
+// UndeliveredReasons are all of them.
+var UndeliveredReasons = []Undelivered{NoWebhook, NotSubscribed, WebhooksDisabled, UndeliveredUnknown}
 
 // DefaultMaxPayload is how large an event's payload may be, in bytes, unless configured otherwise.
 const DefaultMaxPayload = 256 << 10

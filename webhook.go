@@ -112,13 +112,16 @@ func (w *Webhook) Deleted() bool { return !w.DeletedAt.IsZero() }
 // Live says whether deliveries may be sent to the webhook.
 func (w *Webhook) Live() bool { return w.Enabled && !w.Deleted() }
 
-// Wants says whether the webhook is to get an event of this type that happened to an owner of this kind. That the
-// event concerns the webhook's owner at all is the caller's to know: an agent's event reaches a campaign's webhook
-// when the call belongs to that campaign and the webhook includes call events.
+// Wants says whether the webhook is to get an event of this type that happened to an owner of this kind: it is live and
+// subscribes to it.
 func (w *Webhook) Wants(kind OwnerKind, eventType string) bool {
-	if !w.Live() {
-		return false
-	}
+	return w.Live() && w.Subscribes(kind, eventType)
+}
+
+// Subscribes says whether the webhook's settings ask for an event of this type that happened to an owner of this kind. That
+// the event concerns the webhook's owner at all is the caller's to know: an agent's event reaches a campaign's webhook when
+// the call belongs to that campaign and the webhook includes call events.
+func (w *Webhook) Subscribes(kind OwnerKind, eventType string) bool {
 	if w.OwnerKind == OwnerCampaign && kind == OwnerAgent {
 		return w.IncludeCallEvents
 	}

@@ -26,19 +26,34 @@ type BulkFilter struct {
 	HTTPStatus string    `json:"http_status,omitzero"` // as "503" or "5xx"; "none": those without an answer
 }
 
-// BulkRetry is a job of the server that retries many failed entries of a webhook.
+// The kinds of bulk retries.
+const (
+	KindRetry  = "retry"  // of failed entries
+	KindReplay = "replay" // of events: see [Client.Replay]
+)
+
+// BulkRetry is a job of the server that retries many failed entries of a webhook, or sends it many events.
 type BulkRetry struct {
-	ID        string     `json:"id"`
-	WebhookID string     `json:"webhook_id"`
-	Status    string     `json:"status"`
-	Filter    BulkFilter `json:"filter"`
-	Matched   int        `json:"matched"` // when it was created
-	Retried   int        `json:"retried"`
-	Skipped   BulkSkips  `json:"skipped"`
-	Remaining int        `json:"remaining"`
-	CreatedAt time.Time  `json:"created_at"`
-	UpdatedAt time.Time  `json:"updated_at"`
-	EndedAt   time.Time  `json:"ended_at"` // zero while it is open
+	ID        string    `json:"id"`
+	WebhookID string    `json:"webhook_id"`
+	Kind      string    `json:"kind"`
+	Status    string    `json:"status"`
+	Filter    JobFilter `json:"filter"`
+	Matched   int       `json:"matched"` // when it was created
+	Retried   int       `json:"retried"`
+	Skipped   BulkSkips `json:"skipped"`
+	Remaining int       `json:"remaining"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	EndedAt   time.Time `json:"ended_at"` // zero while it is open
+}
+
+// JobFilter is what a [BulkRetry] was asked for: the fields of [BulkFilter], or those of [ReplayFilter].
+type JobFilter struct {
+	BulkFilter
+	Events      []string `json:"events,omitzero"`
+	EventIDs    []string `json:"event_ids,omitzero"`
+	Undelivered *bool    `json:"undelivered,omitzero"`
 }
 
 // BulkSkips is how many entries a bulk retry left alone, by reason.

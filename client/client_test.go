@@ -35,9 +35,12 @@ const (
 		`"payload_templates":{"event_action":{"a":"{{event}}"}},"has_secret":true,` + made
 	agentHook    = `{"agent_id":"` + agentID + `",` + hook + `}`
 	campaignHook = `{"campaign_id":"` + campaign + `","include_call_events":true,` + hook + `}`
-	bulkJob      = `{"id":"` + newLogID + `","webhook_id":"` + webhook + `","status":"running","filter":{"status":"failed","http_status":"5xx"},` +
+	bulkJob      = `{"id":"` + newLogID + `","webhook_id":"` + webhook + `","kind":"retry","status":"running","filter":{"status":"failed","http_status":"5xx"},` +
 		`"matched":9,"retried":4,"skipped":{"total":1,"already_succeeded":0,"in_progress":1,"too_old":0,"retried_since":0},"remaining":4,` + made + `}`
-	failedLog = `{"id":"` + logID + `","webhook_id":"` + webhook + `","event":"event_action","event_id":"` + eventID +
+	replayJob = `{"id":"` + newLogID + `","webhook_id":"` + webhook + `","kind":"replay","status":"queued","filter":{"events":["event_action"],"undelivered":true},` +
+		`"matched":9,"retried":0,"skipped":{"total":0,"already_succeeded":0,"in_progress":0,"too_old":0,"retried_since":0},"remaining":9,` + made + `}`
+	undelivered = `{"id":"` + eventID + `","event":"event_action","agent_id":"` + agentID + `","undelivered_reason":"no_webhook","created_at":"2025-09-03T19:02:11.340128Z"}`
+	failedLog   = `{"id":"` + logID + `","webhook_id":"` + webhook + `","event":"event_action","event_id":"` + eventID +
 		`","attempt":2,"trigger":"manual","original_log_id":"` + newLogID + `","status":"failed","http_status":500,` +
 		`"request_payload":{"event":"event_action"},"response_body":"no","error":"HTTP 500 Internal Server Error",` +
 		`"duration_ms":84,"created_at":"2025-09-03T23:19:51.731002Z"}`
@@ -113,7 +116,7 @@ func TestCallsAreAsDocumented(t *testing.T) {
 		CreatedAt: time.Date(2025, 9, 3, 23, 19, 51, 731002000, time.UTC),
 	}
 	bulk := client.BulkRetry{
-		ID: newLogID, WebhookID: webhook, Status: client.BulkRunning, Filter: client.BulkFilter{HTTPStatus: "5xx"}, Matched: 9, Retried: 4,
+		ID: newLogID, WebhookID: webhook, Kind: client.KindRetry, Status: client.BulkRunning, Filter: client.JobFilter{BulkFilter: client.BulkFilter{HTTPStatus: "5xx"}}, Matched: 9, Retried: 4,
 		Skipped: client.BulkSkips{Total: 1, InProgress: 1}, Remaining: 4, CreatedAt: instant, UpdatedAt: instant,
 	}
 	page := client.Pagination{CurrentPage: 2, PerPage: 1, Total: 2, LastPage: 2}
@@ -221,6 +224,45 @@ func TestCallsAreAsDocumented(t *testing.T) {
 			sends:  `{"dry_run":true}`,
 			status: 200, body: `{"success":true,"data":{"matching":7,"sample":[` + failedLog + `]}}`,
 			want: results{client.BulkMatch{Matching: 7, Sample: []client.Log{failed}}},
+		},
+		"replay": {
+			call: func(c *client.Client) (results, error) {
+				job, err := c.Replay(ctx, board, webhook, client.ReplayFilter{Events: []string{"event_action"}, From: instant, Undelivered: new(true)})
+				return results{job.Kind, job.Filter, job.Matched}, err
+			},
+			asks:   "POST /api/v1/campaigns/" + campaign + "/webhooks/" + webhook + "/replay",
+			sends:  `{"events":["event_action"],"from":"2025-09-03T19:02:11.340128Z","undelivered":true}`,
+			status: 202, body: `{"success":true,"message":"Replay queued","data":` + replayJob + `}`,
+			want: results{client.KindReplay, client.JobFilter{Events: []string{"event_action"}, Undelivered: new(true)}, 9},
+		},
+		"say how many events": {
+			call: func(c *client.Client) (results, error) {
+				match, err := c.MatchReplay(ctx, owner, webhook, client.ReplayFilter{EventIDs: []string{eventID}})
+				return results{match.Matching, match.MatchingIsLowerBound, match.Sample[0].UndeliveredReason}, err
+			},
+			asks:   "POST /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/replay",
+			sends:  `{"event_ids":["` + eventID + `"],"dry_run":true}`,
+			status: 200, body: `{"success":true,"data":{"matching":7,"matching_is_lower_bound":true,"sample":[` + undelivered + `]}}`,
+			want: results{7, true, client.NoWebhook},
+		},
+		"list events": {
+			call: func(c *client.Client) (results, error) {
+				events, p, err := c.ListEvents(ctx, client.EventFilter{AgentID: agentID, Event: "event_action", Undelivered: new(true), Reason: client.NoWebhook, To: instant, PerPage: 1, Page: 2})
+				return results{events, p}, err
+			},
+			asks:   "GET /api/v1/events?agent_id=" + agentID + "&event=event_action&page=2&per_page=1&reason=no_webhook&to=2025-09-03T19%3A02%3A11.340128Z&undelivered=true",
+			status: 200, body: `{"success":true,"data":[` + undelivered + `],"pagination":{"current_page":2,"per_page":1,"total":2,"last_page":2}}`,
+			want: results{[]client.StoredEvent{{ID: eventID, Event: "event_action", AgentID: agentID, UndeliveredReason: client.NoWebhook, CreatedAt: instant}}, page},
+		},
+		"get an event": {
+			call: func(c *client.Client) (results, error) {
+				e, err := c.GetEvent(ctx, eventID)
+				return results{string(e.Payload), e.Deliveries}, err
+			},
+			asks:   "GET /api/v1/events/" + eventID,
+			status: 200, body: `{"success":true,"data":{"id":"` + eventID + `","event":"event_action","created_at":"2025-09-03T19:02:11.340128Z","payload":{"n":1},` +
+				`"deliveries":[{"webhook_id":"` + webhook + `","webhook_name":"CRM","agent_id":"` + agentID + `","log_id":"` + logID + `","status":"failed","http_status":500,"attempts":2}]}}`,
+			want: results{`{"n":1}`, []client.EventDelivery{{WebhookID: webhook, WebhookName: "CRM", AgentID: agentID, LogID: logID, Status: client.StatusFailed, HTTPStatus: 500, Attempts: 2}}},
 		},
 		"get a bulk retry": {
 			call: func(c *client.Client) (results, error) {

@@ -29,6 +29,7 @@ const (
 // Store is what the API reads of the store by itself; everything else goes through the directory and the publisher.
 type Store interface {
 	store.Logs
+	store.Events
 	GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error)
 	ListOwners(ctx context.Context, p store.ListOwners) (owners []carteiro.Owner, total int, err error)
 	ListWebhooks(ctx context.Context, ref store.OwnerRef) ([]*carteiro.Webhook, error)

@@ -14,6 +14,8 @@ import (
 type Bulk interface {
 	Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error)
 	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter) (carteiro.BulkRetry, error)
+	MatchReplay(ctx context.Context, owner store.OwnerRef, f carteiro.ReplayFilter, sample int) (store.EventPage, error)
+	Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter) (carteiro.BulkRetry, error)
 	Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus) (carteiro.BulkRetry, error)
 }
 
@@ -24,6 +26,7 @@ const maxSample = 5
 type bulkShown struct {
 	ID        carteiro.ID         `json:"id"`
 	WebhookID carteiro.ID         `json:"webhook_id"`
+	Kind      string              `json:"kind"`
 	Status    carteiro.BulkStatus `json:"status"`
 	Filter    bulkFilterShown     `json:"filter"`
 	Matched   int                 `json:"matched"`
@@ -36,13 +39,23 @@ type bulkShown struct {
 }
 
 type bulkFilterShown struct {
-	Status     carteiro.Status `json:"status"`
+	Status     carteiro.Status `json:"status,omitempty"`
 	Event      string          `json:"event,omitempty"`
 	EventID    carteiro.ID     `json:"event_id,omitzero"`
 	From       timestamp       `json:"from,omitzero"`
 	To         timestamp       `json:"to,omitzero"`
 	HTTPStatus string          `json:"http_status,omitempty"`
+	// Of a replay.
+	Events      []string      `json:"events,omitempty"`
+	EventIDs    []carteiro.ID `json:"event_ids,omitempty"`
+	Undelivered *bool         `json:"undelivered,omitempty"`
 }
+
+// The kinds of jobs, as they are shown.
+const (
+	bulkRetry  = "retry"
+	bulkReplay = "replay"
+)
 
 type skippedShown struct {
 	Total            int `json:"total"`
@@ -55,7 +68,7 @@ type skippedShown struct {
 func showBulk(job *carteiro.BulkRetry) bulkShown {
 	f, skipped := &job.Filter, &job.Skipped
 	shown := bulkShown{
-		ID: job.ID, WebhookID: job.WebhookID, Status: job.Status,
+		ID: job.ID, WebhookID: job.WebhookID, Kind: bulkRetry, Status: job.Status,
 		Filter: bulkFilterShown{
 			Status: carteiro.StatusFailed, Event: f.EventType, EventID: f.EventID, From: timestamp(f.From), HTTPStatus: showStatusRange(f.HTTP),
 		},
@@ -65,8 +78,13 @@ func showBulk(job *carteiro.BulkRetry) bulkShown {
 		},
 		Remaining: job.Remaining(), CreatedAt: timestamp(job.CreatedAt()), UpdatedAt: timestamp(job.UpdatedAt), EndedAt: timestamp(job.EndedAt),
 	}
-	if !f.To.IsZero() {
-		shown.Filter.To = timestamp(f.To.Add(-time.Microsecond)) // as it was asked for; see includeTo
+	to := f.To
+	if r := job.Replay; r != nil {
+		shown.Kind, to = bulkReplay, r.To
+		shown.Filter = bulkFilterShown{Events: r.EventTypes, EventIDs: r.EventIDs, From: timestamp(r.From), Undelivered: &r.Undelivered}
+	}
+	if !to.IsZero() {
+		shown.Filter.To = timestamp(to.Add(-time.Microsecond)) // as it was asked for; see includeTo
 	}
 	return shown
 }

@@ -105,7 +105,7 @@ func TestPathsThatAreNoRoute(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{
 		"/nowhere", "/", "/agents/", "/agents/" + unknownID + "/", "/agents/" + unknownID + "/webhooks/" + unknownID + "/log",
-		"/events", "/agents//webhooks", "/agents/../campaigns", "/./agents", "/Agents", "/health/",
+		"/event", "/agents//webhooks", "/agents/../campaigns", "/./agents", "/Agents", "/health/",
 	} {
 		w.call("GET", path, nil).is(404, noRoute)
 		w.call("POST", path, "{}", "Authorization", "").is(404, noRoute)

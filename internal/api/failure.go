@@ -74,6 +74,7 @@ var (
 	errExpiredToken    = newTokenFailure(codeExpiredToken, msgExpiredToken)
 	errWebhookNotFound = newFailure(http.StatusNotFound, msgWebhookNotFound)
 	errLogNotFound     = newFailure(http.StatusNotFound, msgLogNotFound)
+	errEventNotFound   = newFailure(http.StatusNotFound, msgEventNotFound)
 	errBulkNotFound    = newFailure(http.StatusNotFound, msgBulkNotFound)
 	errBulkOpen        = newFailure(http.StatusConflict, msgBulkOpen, member{"code", codeBulkOpen})
 	errBulkEnded       = newFailure(http.StatusConflict, msgBulkEnded, member{"code", codeBulkEnded})

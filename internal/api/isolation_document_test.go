@@ -241,10 +241,12 @@ var createsUnderOnesOwnID = []string{"putAgent", "putCampaign"}
 
 // refusedToAll are the operations whose example, or whose second call, is refused to everybody, with the status.
 var refusedToAll = map[string]int{
-	"retryAgentWebhookLogs":    http.StatusConflict, // inhabit has begun the one bulk retry that may be
-	"retryCampaignWebhookLogs": http.StatusConflict,
-	"signIn":                   http.StatusUnauthorized,         // the token of the example is nobody's
-	"publishCloudEvents":       http.StatusUnsupportedMediaType, // some of the examples want headers
+	"retryAgentWebhookLogs":       http.StatusConflict, // inhabit has begun the one bulk retry that may be
+	"retryCampaignWebhookLogs":    http.StatusConflict,
+	"replayAgentWebhookEvents":    http.StatusConflict, // likewise
+	"replayCampaignWebhookEvents": http.StatusConflict,
+	"signIn":                      http.StatusUnauthorized,         // the token of the example is nobody's
+	"publishCloudEvents":          http.StatusUnsupportedMediaType, // some of the examples want headers
 }
 
 func TestEveryRouteOfTheDocumentKeepsToItsEnvironment(t *testing.T) {

@@ -27,6 +27,7 @@ func routesOf(o *owner, log string) map[string][]struct {
 		},
 		"POST": {
 			call{o.hooks, settings}, call{o.hooks, "{"}, call{o.hook + "/test", nil}, call{log + "/retry", nil}, call{o.hook + "/logs/retry", map[string]any{}},
+			call{o.hook + "/replay", map[string]any{}}, call{o.hook + "/replay", "{"},
 			call{o.hook + "/logs/retry", "{"}, call{o.events, event}, call{o.events, "{"},
 		},
 		"PUT":    {call{o.hook, settings}, call{o.hook, "{"}},
@@ -64,6 +65,10 @@ func TestNothingOfAnotherEnvironmentIsThere(t *testing.T) {
 			}
 			w.callAs(w.other, "GET", "/"+plural, nil).has(200, `"name":"twin"`).lacks("Front desk")
 			w.callAs(w.other, "GET", "/webhooks", nil).has(200, `"data":[]`, `"total":0`)
+			event := "/events/" + w.call("GET", log, nil).text("data.event_id")
+			w.call("GET", event, nil).has(200, o.webhook)
+			w.callAs(w.other, "GET", event, nil).is(404, `{"success":false,"message":"Event not found."}`)
+			w.callAs(w.other, "GET", "/events", nil).has(200, `"total":1,`, `"undelivered_reason":"no_webhook"`)
 			w.callAs(w.other, "GET", "/overview", nil).has(200, `"totals":{"success":0,"failed":0}`, `"failing":[]`, `"open":0`)
 			w.call("GET", "/overview", nil).has(200, `"totals":{"success":0,"failed":1,`, `"failing":[{"webhook_id":"`+o.webhook)
 			w.call("GET", o.job, nil).has(200, `"status":"queued"`)

@@ -17,6 +17,7 @@ const (
 	pathWebhook = "webhook_id"
 	pathLog     = "log_id"
 	pathBulk    = "retry_id"
+	pathEvent   = "event_id"
 )
 
 // methods are the endpoints of one path. GET also answers HEAD.
@@ -74,6 +75,8 @@ func (s *server) routes() {
 	s.handle(base+"/overview", token, methods{"GET": {toRead, s.overview}})
 	s.handle(base+"/webhooks", token, methods{"GET": {toRead, s.findWebhooks}})
 	s.handle(base+"/session", signing, methods{"GET": {noScope, s.getSession}, "POST": {noScope, s.signIn}, "DELETE": {noScope, s.signOut}})
+	s.handle(base+"/events", token, methods{"GET": {toRead, s.listEvents}})
+	s.handle(base+"/events/{"+pathEvent+"}", token, methods{"GET": {toRead, s.getEvent}})
 	s.handle(base+"/events/batch", publishing, methods{"POST": {toPublish, s.publishBatch}})
 	s.handle(base+"/cloudevents", publishing, methods{"POST": {toPublish, s.publishCloudEvents}})
 	for _, k := range []*kind{s.agents, s.campaigns} {
@@ -102,6 +105,7 @@ func (s *server) routes() {
 		s.handle(webhook+"/logs/retry", token, methods{"POST": {toRetry, on(s.retryLogs)}})
 		s.handle(webhook+"/logs/stream", token, methods{"GET": {toRead, on(s.streamLogs)}})
 		s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toRead, on(s.streamDeliveries)}})
+		s.handle(webhook+"/replay", token, methods{"POST": {toRetry, on(s.replayEvents)}})
 		s.handle(webhook+"/retries", token, methods{"GET": {toRead, on(s.listBulk)}})
 		s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
 			"GET": {toRead, on(s.getBulk)}, "PATCH": {toRetry, on(s.pauseBulk)}, "DELETE": {toRetry, on(s.cancelBulk)},

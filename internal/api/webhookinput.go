@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -79,28 +78,11 @@ func readEvents(in *input, w *carteiro.Webhook, k *kind) {
 	if !ok {
 		return
 	}
-	if !isArray(raw) {
-		in.fault(fieldEvents, mustBeArray)
-		return
-	}
-	events, count := []string{}, 0
-	for m := walk(raw); m.NextItem(); count++ {
-		field := fieldEvents + "." + strconv.Itoa(count)
-		if !isString(m.Value) {
-			in.fault(field, mustBeString)
-			continue
-		}
-		event, known := k.types[text(m.Value)]
-		switch {
-		case !known:
-			in.fault(field, isNotAmongTheSelection)
-		case !slices.Contains(events, event):
-			events = append(events, event)
-		}
-	}
-	if count == 0 {
-		in.fault(fieldEvents, mustContainAtLeast, 1)
-	}
+	events := []string{}
+	in.eventTypes(&events, raw, func(name string) bool {
+		_, known := k.types[name]
+		return known
+	})
 	w.Events = events
 }
 

@@ -42,6 +42,9 @@ const (
 	fieldHTTPStatus         = "http_status"
 	fieldDryRun             = "dry_run"
 	fieldPaused             = "paused"
+	fieldEventIDs           = "event_ids"
+	fieldUndelivered        = "undelivered"
+	fieldReason             = "reason"
 
 	// Attributes of CloudEvents.
 	fieldSpecVersion     = "specversion"
@@ -66,6 +69,7 @@ const (
 	mustBeObject           = "The %s must be an object."
 	mustBeInteger          = "The %s must be an integer."
 	mustBeBoolean          = "The %s field must be true or false."
+	isNotAllowedWith       = "The %s field is not allowed when %s is present."
 	mustBeBetween          = "The %s must be between %d and %d."
 	mustBeURL              = "The %s must be a valid URL."
 	mustBeUUID             = "The %s must be a valid UUID."
@@ -97,6 +101,7 @@ const (
 	msgLacksScope       = "Authentication token lacks the scope %s"
 	msgWebhookNotFound  = "Webhook not found."
 	msgLogNotFound      = "Log not found."
+	msgEventNotFound    = "Event not found."
 	msgNoRoute          = "Not found."
 	msgMethodNotAllowed = "Method not allowed."
 	msgRateLimited      = "Rate limit exceeded. Please wait before making more requests."
@@ -142,6 +147,7 @@ const (
 	msgEventAccepted   = "Event accepted"
 	msgBatchAccepted   = "Batch accepted"
 	msgBulkQueued      = "Bulk retry queued"
+	msgReplayQueued    = "Replay queued"
 	msgSignedOut       = "Signed out"
 )
 

@@ -1,4 +1,4 @@
-// Package bulk retries many failed log entries of a webhook: jobs that the store keeps and that go on at a bounded rate,
+// Package bulk retries many failed log entries of a webhook, and sends it many events again: jobs that the store keeps and that go on at a bounded rate,
 // over restarts and on whatever node is there. What it opens waits in the store and is claimed like any other attempt, so
 // that a long job fills neither memory nor lanes.
 package bulk
@@ -27,6 +27,7 @@ const (
 // Store is what the jobs need of the store.
 type Store interface {
 	store.BulkRetries
+	ListEvents(ctx context.Context, p store.ListEvents) (store.EventPage, error)
 	ListLogs(ctx context.Context, p store.ListLogs) (store.LogPage, error)
 }
 
@@ -86,6 +87,30 @@ func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook cartei
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
 		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matching.Total, Now: now,
+	})
+	r.signal()
+	return job, err
+}
+
+// MatchReplay lists the newest events that a replay would come to, at most sample, and says how many there are.
+func (r *Runner) MatchReplay(ctx context.Context, owner store.OwnerRef, f carteiro.ReplayFilter, sample int) (store.EventPage, error) {
+	p := store.Replayed(&carteiro.BulkRetry{Replay: &f}, owner)
+	p.Limit = sample
+	return r.Store.ListEvents(ctx, p)
+}
+
+// Replay stores a job that sends events, and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
+func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter) (carteiro.BulkRetry, error) {
+	now := time.Now()
+	id := r.IDs.New(now)
+	matching := store.Replayed(&carteiro.BulkRetry{ID: id, Replay: &f}, owner)
+	matching.Limit = 1
+	page, err := r.Store.ListEvents(ctx, matching)
+	if err != nil {
+		return carteiro.BulkRetry{}, err
+	}
+	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
+		OwnerRef: owner, ID: id, WebhookID: webhook, Replay: &f, Matched: page.Total, Now: now,
 	})
 	r.signal()
 	return job, err

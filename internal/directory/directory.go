@@ -93,6 +93,8 @@ type Recipients struct {
 	Owner    carteiro.Owner
 	Campaign carteiro.Owner // of an agent's event that belongs to one
 	Webhooks []*carteiro.Webhook
+	// Undelivered is why there are no webhooks, if there are none.
+	Undelivered carteiro.Undelivered
 }
 
 // Recipients finds who wants an event of this type that happened to owner. campaign is that of an agent's event, zero
@@ -107,8 +109,12 @@ func (d *Directory) Recipients(ctx context.Context, owner store.OwnerRef, campai
 	}
 	r := Recipients{Owner: subs.owner, Webhooks: wanting(nil, subs.webhooks, owner.Kind, eventType)}
 	if campaign.IsZero() || owner.Kind != carteiro.OwnerAgent {
+		if len(r.Webhooks) == 0 {
+			r.Undelivered = whyNone(owner.Kind, eventType, subs.webhooks, nil)
+		}
 		return r, nil
 	}
+	own := subs.webhooks
 	subs, err = d.subscriptions(ctx, store.OwnerRef{EnvironmentID: owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: campaign})
 	if errors.Is(err, store.ErrNotFound) {
 		err = ErrCampaignNotFound
@@ -118,6 +124,9 @@ func (d *Directory) Recipients(ctx context.Context, owner store.OwnerRef, campai
 	}
 	r.Campaign = subs.owner
 	r.Webhooks = wanting(r.Webhooks, subs.webhooks, owner.Kind, eventType)
+	if len(r.Webhooks) == 0 {
+		r.Undelivered = whyNone(owner.Kind, eventType, own, subs.webhooks)
+	}
 	return r, nil
 }
 
@@ -134,6 +143,20 @@ func wanting(found, webhooks []*carteiro.Webhook, kind carteiro.OwnerKind, event
 		}
 	}
 	return found
+}
+
+// whyNone says why none of the webhooks wants an event: those of its owner, and those of its call's campaign.
+func whyNone(kind carteiro.OwnerKind, eventType string, own, campaigns []*carteiro.Webhook) carteiro.Undelivered {
+	why := carteiro.NoWebhook
+	for _, webhooks := range [][]*carteiro.Webhook{own, campaigns} {
+		for _, w := range webhooks {
+			if w.Subscribes(kind, eventType) {
+				return carteiro.WebhooksDisabled
+			}
+			why = carteiro.NotSubscribed
+		}
+	}
+	return why
 }
 
 func (d *Directory) subscriptions(ctx context.Context, ref store.OwnerRef) (*subscriptions, error) {

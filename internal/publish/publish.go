@@ -120,6 +120,7 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 		Payload:       e.Payload,
 		OccurredAt:    e.OccurredAt,
 		TraceParent:   e.TraceParent,
+		Undelivered:   to.Undelivered,
 	}
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = event.AcceptedAt()

@@ -7,7 +7,7 @@ import (
 	"carteiro"
 )
 
-// BulkRetries are the verbs on jobs that retry many log entries of a webhook.
+// BulkRetries are the verbs on jobs that retry many log entries of a webhook, or send it many events.
 type BulkRetries interface {
 	// CreateBulkRetry stores a job: queued, due at once, at the beginning of the log. It fails with ErrConflict when the
 	// webhook has one that is open, and with ErrNotFound when there is no such webhook (deleted ones included).
@@ -24,7 +24,9 @@ type BulkRetries interface {
 	// the next entries that match, at most p.Look of them, and opens a new attempt (trigger "bulk", due at once, held by
 	// nobody) for each as [Queue.Retry] would, until p.NewIDs are used up; the others are counted by reason. Then the job
 	// is due at p.DueAt, or done when nothing more matches. A disabled webhook pauses it and a deleted one cancels it
-	// instead. Of any number of nodes at once, one takes the step: so each entry is come to once, and the rate is
+	// instead. A replay goes through events likewise, at most p.Stride of its environment's (or of its
+	// undelivered ones, when those are asked for), and begins the attempts of those
+	// that the webhook has none of so far. Of any number of nodes at once, one takes the step: so each entry is come to once, and the rate is
 	// that of the job however many nodes there are.
 	StepBulkRetry(ctx context.Context, p StepBulkRetry) (BulkStep, error)
 }
@@ -35,7 +37,8 @@ type CreateBulkRetry struct {
 	ID        carteiro.ID
 	WebhookID carteiro.ID
 	Filter    carteiro.BulkFilter
-	Matched   int // as ListLogs counts them
+	Replay    *carteiro.ReplayFilter
+	Matched   int // as ListLogs counts them, or ListEvents
 	Now       time.Time
 }
 
@@ -63,6 +66,7 @@ type StepBulkRetry struct {
 	DueAt     time.Time // of the next step
 	NotBefore time.Time // a log entry created before is too old
 	Look      int
+	Stride    int           // of a replay; 0: ReplayStride
 	NewIDs    []carteiro.ID // of new attempts, ascending
 }
 

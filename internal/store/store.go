@@ -1,4 +1,4 @@
-// Package store is the port to the database: some 35 verbs, each one transaction, each with one parameter struct and
+// Package store is the port to the database: some 40 verbs, each one transaction, each with one parameter struct and
 // with the time as an argument. A database keeps these guarantees with its own SQL; the rules of the business live
 // above. The suite in storetest says what each verb promises, and every database passes it.
 //
@@ -39,6 +39,7 @@ type Store interface {
 	Registry
 	Queue
 	Logs
+	Events
 	BulkRetries
 	Secrets
 
@@ -158,7 +159,8 @@ type Queue interface {
 	// free to be claimed. It gives back how many attempts that are.
 	EndSessions(ctx context.Context, p EndSessions) (freed int, err error)
 
-	// Accept stores events with their first attempts. Each item stands for itself, except that a key of the whole
+	// Accept stores events with their first attempts; one without any and without a reason why is Undelivered for one that
+	// is unknown. Each item stands for itself, except that a key of the whole
 	// call that was used before leaves all of them undone; results are in the order of the items.
 	// It fails with ErrLeaseLost when an attempt is to be held by a session that has ended.
 	Accept(ctx context.Context, p Accept) (AcceptResult, error)

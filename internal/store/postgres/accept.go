@@ -10,9 +10,9 @@ import (
 	"carteiro/internal/store"
 )
 
-const insertEvents = `INSERT INTO events (id, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name, type, occurred_at, test, payload, trace_parent)
+const insertEvents = `INSERT INTO events (id, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name, type, occurred_at, test, payload, trace_parent, undelivered)
 	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[], $6::uuid[], $7::bytea[], $8::text[],
-		$9::timestamptz[], $10::boolean[], $11::bytea[], $12::text[])`
+		$9::timestamptz[], $10::boolean[], $11::bytea[], $12::text[], $13::bigint[])`
 
 // acceptOp is a call of Accept.
 type acceptOp struct {
@@ -104,7 +104,7 @@ type acceptance struct {
 
 	ids, environments, owners ids
 	campaigns                 maybeIDs
-	kinds                     ints
+	kinds, undelivered        ints
 	ownerNames, campaignNames octets
 	types, traces             texts
 	occurredAt                times
@@ -140,6 +140,11 @@ func (a *acceptance) accept(c *acceptOp) error {
 
 func (a *acceptance) add(item *store.AcceptItem, session store.Session) error {
 	e := item.Event
+	if len(item.Attempts) == 0 && e.Undelivered == "" && !e.Test {
+		unexplained := *e
+		unexplained.Undelivered = carteiro.UndeliveredUnknown
+		e = &unexplained
+	}
 	a.addEvent(e)
 	for i := range item.Attempts {
 		first := &item.Attempts[i]
@@ -169,13 +174,14 @@ func (a *acceptance) addEvent(e *carteiro.Event) {
 	a.ownerNames, a.campaignNames = append(a.ownerNames, e.OwnerName), append(a.campaignNames, e.CampaignName)
 	a.types, a.occurredAt = append(a.types, e.Type), append(a.occurredAt, e.OccurredAt)
 	a.test, a.payloads, a.traces = append(a.test, e.Test), append(a.payloads, payload), append(a.traces, e.TraceParent)
+	a.undelivered = append(a.undelivered, undeliveredNumber(e.Undelivered))
 }
 
 func (a *acceptance) queue(b *pgx.Batch) {
 	a.keys.queueStore(b)
 	if len(a.ids) > 0 {
 		b.Queue(insertEvents, a.ids, a.environments, a.kinds, a.owners, a.ownerNames, a.campaigns, a.campaignNames, a.types,
-			a.occurredAt, a.test, a.payloads, a.traces)
+			a.occurredAt, a.test, a.payloads, a.traces, a.undelivered)
 	}
 	a.open.queue(b)
 }

@@ -46,10 +46,12 @@ type bulkFilter struct {
 	From      int64                 `json:"from,omitempty"`
 	To        int64                 `json:"to,omitempty"`
 	HTTP      *carteiro.StatusRange `json:"http,omitempty"`
+	// Replay is that of a replay, which has nothing else.
+	Replay *carteiro.ReplayFilter `json:"replay,omitempty"`
 }
 
-func encodeBulkFilter(f carteiro.BulkFilter) ([]byte, error) {
-	stored := bulkFilter{EventType: f.EventType, EventID: f.EventID, HTTP: f.HTTP}
+func encodeBulkFilter(f carteiro.BulkFilter, replay *carteiro.ReplayFilter) ([]byte, error) {
+	stored := bulkFilter{EventType: f.EventType, EventID: f.EventID, HTTP: f.HTTP, Replay: replay}
 	if !f.From.IsZero() {
 		stored.From = f.From.UnixMicro()
 	}
@@ -59,10 +61,10 @@ func encodeBulkFilter(f carteiro.BulkFilter) ([]byte, error) {
 	return json.Marshal(stored)
 }
 
-func decodeBulkFilter(b []byte) (f carteiro.BulkFilter, err error) {
+func decodeBulkFilter(b []byte) (f carteiro.BulkFilter, replay *carteiro.ReplayFilter, err error) {
 	var stored bulkFilter
 	if err := json.Unmarshal(b, &stored); err != nil {
-		return f, fmt.Errorf("filter of a bulk retry: %w", err)
+		return f, nil, fmt.Errorf("filter of a bulk retry: %w", err)
 	}
 	f = carteiro.BulkFilter{EventType: stored.EventType, EventID: stored.EventID, HTTP: stored.HTTP}
 	if stored.From != 0 {
@@ -71,12 +73,12 @@ func decodeBulkFilter(b []byte) (f carteiro.BulkFilter, err error) {
 	if stored.To != 0 {
 		f.To = time.UnixMicro(stored.To).UTC()
 	}
-	return f, nil
+	return f, stored.Replay, nil
 }
 
 // CreateBulkRetry implements [store.BulkRetries].
 func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (job carteiro.BulkRetry, err error) {
-	filter, err := encodeBulkFilter(p.Filter)
+	filter, err := encodeBulkFilter(p.Filter, p.Replay)
 	if err != nil {
 		return job, err
 	}
@@ -117,7 +119,7 @@ func readBulk(scan func(...any) error) (job carteiro.BulkRetry, err error) {
 		return job, fmt.Errorf("no such status of a bulk retry: %d", status)
 	}
 	job.Status = bulkStatuses[status]
-	job.Filter, err = decodeBulkFilter(filter)
+	job.Filter, job.Replay, err = decodeBulkFilter(filter)
 	return job, err
 }
 

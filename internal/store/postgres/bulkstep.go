@@ -19,7 +19,7 @@ const (
 
 	eventsOfLogs = `SELECT id, event_id FROM attempts WHERE webhook_id = $1 AND id = ANY ($2)`
 	// As with lockEvent, whoever has the events finds them as all others have left them.
-	lockEvents  = `SELECT id, environment_id, type FROM events WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
+	lockEvents  = `SELECT id, environment_id, type, undelivered FROM events WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
 	openNumbers = `SELECT event_id, number FROM open WHERE event_id = ANY ($1) AND webhook_id IS NOT DISTINCT FROM $2` // see placeOf
 )
 
@@ -105,6 +105,9 @@ func (t *tx) stateOf(webhook carteiro.ID) (carteiro.BulkStatus, error) {
 // walk goes through the entries that come next until the ids for new attempts are used up. Of as many entries as there
 // are ids the events are read together; of more and more when those turn out not to be retried.
 func (b *bulkStep) walk() (carteiro.BulkStatus, error) {
+	if b.job.Replay != nil {
+		return b.walkEvents()
+	}
 	logs, err := b.failedBehind()
 	if err != nil {
 		return "", err
@@ -153,14 +156,19 @@ func (b *bulkStep) comeTo(log carteiro.ID) error {
 	case reason == carteiro.TooOld:
 		skipped.TooOld++
 	default:
-		a := e.next(b.job.WebhookID, log, b.p.NewIDs[b.retried], carteiro.TriggerBulk, b.p.Now)
-		e.isOpen(a.Number)
-		b.retried++
-		b.job.Retried++
-		b.count.open(e.event.EnvironmentID, a.WebhookID, a.EventType, 1)
-		return b.open.add(&a, e.event.EnvironmentID, 0)
+		return b.retry(e, log)
 	}
 	return nil
+}
+
+// retry opens the next attempt of an event, which retries a log entry or is the first at the webhook.
+func (b *bulkStep) retry(e *eventState, log carteiro.ID) error {
+	a := e.next(b.job.WebhookID, log, b.p.NewIDs[b.retried], carteiro.TriggerBulk, b.p.Now)
+	e.isOpen(a.Number)
+	b.retried++
+	b.job.Retried++
+	b.count.open(e.event.EnvironmentID, a.WebhookID, a.EventType, 1)
+	return b.open.add(&a, e.event.EnvironmentID, 0)
 }
 
 // failedBehind gives the entries that the job comes to next, the oldest first.
@@ -258,14 +266,14 @@ func (b *bulkStep) readEvents(logs []carteiro.ID) error {
 func (b *bulkStep) lockEvents(events []carteiro.ID) error {
 	err := b.each(func(scan func(...any) error) error {
 		e := new(carteiro.Event)
-		err := scan(toID(&e.ID), toID(&e.EnvironmentID), &e.Type)
+		err := scan(toID(&e.ID), toID(&e.EnvironmentID), &e.Type, undelivered{&e.Undelivered})
 		if err == nil {
 			b.states[e.ID].event = e
 		}
 		return err
 	}, lockEvents, ids(events))
 	for _, event := range events {
-		if err == nil && b.states[event].event == nil {
+		if err == nil && b.states[event].event == nil && b.job.Replay == nil {
 			return eventGone(nil)
 		}
 	}

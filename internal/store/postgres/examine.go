@@ -16,11 +16,12 @@ var _ store.Examinable = (*Store)(nil)
 
 const (
 	examineEvents = `SELECT id, test FROM events WHERE id > $1 ORDER BY id LIMIT $2`
-	// The attempts of the events of a page: first ones, whose ids are siblings of the events', later ones, and open ones.
+	// The attempts of the events of a page: first ones, whose ids are siblings of the events', later ones and those of
+	// replays, and open ones.
 	examineFirst = `SELECT a.event_id, a.webhook_id, a.id, a.number, a.chain_start, a.previous_id, false, a.status = 1, a.http_status
-		FROM webhooks w CROSS JOIN LATERAL (SELECT * FROM attempts a WHERE a.webhook_id = w.id AND a.id BETWEEN $1 AND $2 AND a.number = 1) a`
+		FROM webhooks w CROSS JOIN LATERAL (SELECT * FROM attempts a WHERE a.webhook_id = w.id AND a.id BETWEEN $1 AND $2 AND a.number = 1 AND a.trigger <> 4) a`
 	examineLater = `SELECT a.event_id, a.webhook_id, a.id, a.number, a.chain_start, a.previous_id, false, a.status = 1, a.http_status
-		FROM attempts a WHERE a.event_id = ANY ($1) AND a.number > 1 AND a.id >= $2`
+		FROM attempts a WHERE a.event_id = ANY ($1) AND (a.number > 1 OR a.trigger = 4) AND a.id >= $2`
 	examineOpen = `SELECT o.event_id, o.webhook_id, o.id, o.number, o.chain_start, o.previous_id, true, false, 0
 		FROM open o WHERE o.event_id = ANY ($1)`
 )

@@ -20,7 +20,7 @@ type export struct {
 
 const (
 	// Of rows that are large a page takes fewer: those before which there are less than so many bytes.
-	exportEvents = `SELECT ` + eventColumns + ` FROM (
+	exportEvents = `SELECT ` + eventColumns + `, e.undelivered FROM (
 			SELECT *, sum(octet_length(payload)) OVER (ORDER BY id) - octet_length(payload) AS before
 			FROM (SELECT * FROM events WHERE id > $3 ORDER BY id LIMIT $1) page) e
 		WHERE before < $2 ORDER BY id`
@@ -103,7 +103,7 @@ var exports = [store.Sections]export{
 		from:  afterID,
 		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			e := new(carteiro.Event)
-			err := scan(eventFields(e)...)
+			err := scan(append(eventFields(e), undelivered{&e.Undelivered})...)
 			page.Events = append(page.Events, e)
 			return len(e.Payload), err
 		},

@@ -194,7 +194,7 @@ func queueBulk(b *pgx.Batch, page *store.Page) error {
 		if err != nil {
 			return err
 		}
-		filter, err := encodeBulkFilter(job.Filter)
+		filter, err := encodeBulkFilter(job.Filter, job.Replay)
 		if err != nil {
 			return err
 		}

@@ -69,6 +69,27 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		{"what a dead node held", freeHeld, []any{[]int64{1}}, 0, false},
 		{"webhooks that wait", backlog, []any{hook, 100}, 0, true},
 	}
+	seen := append(append([]any{}, span[:1]...), span[1], span[2], 1000, int16(1), hook, true, []string{"event_action"}, int32(-1))
+	for _, q := range []struct {
+		name    string
+		queries eventQueries
+	}{{"events", allEvents}, {"undelivered events", undeliveredEvents}} {
+		questions = append(questions,
+			question{"a page of " + q.name, q.queries.newest, append(seen[:9:9], 26, 0), 1, true},
+			question{"a step along " + q.name, q.queries.oldest, append(seen[:9:9], 500), 1, true},
+			question{"how many " + q.name, q.queries.count, seen, 1, true},
+			question{"how many of the oldest " + q.name, q.queries.stride, seen, 1, true},
+			question{"the last of " + q.name, q.queries.last, seen, 1, true},
+			question{"the last of the oldest " + q.name, q.queries.strideLast, seen, 1, true},
+		)
+	}
+	questions = append(questions,
+		question{"named events", oldestNamed, append(seen[:9:9], 26, ids{event}, true), 1, false},
+		question{"a page's events", eventSummaries, []any{ids{event}}, 1, false},
+		question{"a whole event", wholeEvent, []any{[16]byte(event), hook}, 1, false},
+		question{"whose webhooks", webhooksEverOf, []any{hook, int16(1), hook}, 0, false},
+		question{"what is delivered now", notUndelivered, []any{ids{event}}, 1, false},
+	)
 	for status := range wantKinds {
 		for typed := range 2 {
 			for http := range 2 {

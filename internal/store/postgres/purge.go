@@ -143,7 +143,7 @@ func (t *tx) dropDay(d int64) error {
 		if table == "events" {
 			statements = append(statements, fmt.Sprintf(`INSERT INTO events SELECT * FROM %s e WHERE id IN (
 				SELECT event_id FROM open WHERE event_id >= '%s' AND event_id < '%[3]s'
-				UNION ALL SELECT event_id FROM attempts WHERE event_id >= '%[2]s' AND event_id < '%[3]s' AND number > 1 AND id >= '%[3]s')`,
+				UNION ALL SELECT event_id FROM attempts WHERE event_id >= '%[2]s' AND event_id < '%[3]s' AND (number > 1 OR trigger = 4) AND id >= '%[3]s')`,
 				name, from, to))
 		}
 		statements = append(statements, `DROP TABLE `+name)
@@ -171,7 +171,7 @@ func (t *tx) purgeRest(before int64) error {
 		fmt.Sprintf(`DELETE FROM attempts_rest WHERE id < '%s'`, end),
 		uncount(0, 24*before),
 		fmt.Sprintf(`DELETE FROM events_rest e WHERE id < '%s' AND NOT EXISTS (SELECT FROM open o WHERE o.event_id = e.id)
-			AND NOT EXISTS (SELECT FROM attempts a WHERE a.event_id = e.id AND number > 1)`, end),
+			AND NOT EXISTS (SELECT FROM attempts a WHERE a.event_id = e.id AND (number > 1 OR trigger = 4))`, end),
 		dropTotals,
 	)
 }

@@ -26,10 +26,10 @@ const (
 var finishedOf = finishedAttempts("id, number, status", "$2", "$3", "$4", "$5")
 
 // finishedAttempts gives columns of the finished attempts of an event at webhook $1. The first is found by its id, which is
-// a sibling of the event's: from first to last. Later ones have ids from since on.
+// a sibling of the event's: from first to last. Later ones, and those of replays, have ids from since on.
 func finishedAttempts(columns, event, first, last, since string) string {
 	return fmt.Sprintf(`SELECT %s FROM attempts a WHERE webhook_id = $1 AND id BETWEEN %s AND %s AND event_id = %s AND number = 1
-		UNION ALL SELECT %[1]s FROM attempts a WHERE webhook_id = $1 AND event_id = %[4]s AND number > 1 AND id >= %[5]s`,
+		UNION ALL SELECT %[1]s FROM attempts a WHERE webhook_id = $1 AND event_id = %[4]s AND (number > 1 OR trigger = 4) AND id >= %[5]s`,
 		columns, first, last, event, since)
 }
 
@@ -127,7 +127,7 @@ type eventState struct {
 	open      bool        // one of the attempts is
 	delivered bool        // one of the attempts has succeeded
 	highest   int         // number of an attempt
-	latest    carteiro.ID // of the finished attempts but the first; zero when there is none
+	latest    carteiro.ID // of the finished attempts; zero when there is none
 }
 
 // refused says why a log entry of the event cannot be retried, if it cannot.
@@ -152,7 +152,7 @@ func (e *eventState) isOpen(number int) { e.open, e.highest = true, max(e.highes
 // finished takes a finished attempt into account.
 func (e *eventState) finished(attempt carteiro.ID, number int, status int64) {
 	e.highest, e.delivered = max(e.highest, number), e.delivered || status == statusSuccess
-	if number > 1 && lessID(e.latest, attempt) {
+	if lessID(e.latest, attempt) {
 		e.latest = attempt
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"carteiro"
 	"carteiro/internal/store"
 	"carteiro/internal/store/postgres/postgrestest"
 )
@@ -21,7 +22,14 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		l.ok(err)
 	}
 	accept(s, "")
+	unwanted := newItem(&l.ids, l.webhooks[0])
+	unwanted.Attempts = nil
+	_, err := s.Accept(t.Context(), store.Accept{Now: unwanted.Event.AcceptedAt(), Items: []store.AcceptItem{unwanted}})
+	l.ok(err)
 	for _, sql := range []string{
+		`DROP INDEX attempts_later, events_of, events_undelivered`,
+		`CREATE INDEX attempts_later ON attempts (event_id, webhook_id) WHERE number > 1`,
+		`ALTER TABLE events DROP COLUMN undelivered`,
 		`ALTER TABLE events DROP COLUMN trace_parent`,
 		`DROP TABLE moving`,
 		`ALTER TABLE webhooks DROP COLUMN sealed_by`,
@@ -44,5 +52,10 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	}
 	if len(traces) != 2 || traces[0] != "" || traces[1] != trace {
 		t.Errorf("claimed with the traces %q", traces)
+	}
+	listed, err := upgraded.ListEvents(t.Context(), store.ListEvents{Undelivered: new(true), Limit: 10})
+	l.ok(err)
+	if len(listed.Events) != 1 || listed.Events[0].ID != unwanted.Event.ID || listed.Events[0].Undelivered != carteiro.UndeliveredUnknown {
+		t.Errorf("undelivered are %+v", listed.Events)
 	}
 }

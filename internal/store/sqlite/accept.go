@@ -14,7 +14,7 @@ var (
 	putKey  = newQuery(`INSERT OR REPLACE INTO idempotency (environment_id, key, fingerprint, answer, expires_at) VALUES (?, ?, ?, ?, ?)`)
 
 	insertEvent = newQuery(`INSERT INTO events (id, attempts, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name,
-		type, occurred_at, test, payload, trace_parent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		type, occurred_at, test, payload, trace_parent, undelivered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	insertOpen = newQuery(`INSERT INTO open (webhook_id, id, event, event_type, number, chain_start, trigger, previous_id, due_at, environment_id, lease)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 )
@@ -93,6 +93,11 @@ type acceptance struct {
 
 func (a *acceptance) add(item *store.AcceptItem) error {
 	e := item.Event
+	if len(item.Attempts) == 0 && e.Undelivered == "" && !e.Test {
+		unexplained := *e
+		unexplained.Undelivered = carteiro.UndeliveredUnknown
+		e = &unexplained
+	}
 	number, err := a.insertEvent(e, len(item.Attempts))
 	if err != nil {
 		return fmt.Errorf("store event %s: %w", e.ID, err)
@@ -133,7 +138,7 @@ func (t *tx) insertEvent(e *carteiro.Event, attempts int) (int64, error) {
 	}
 	err := t.write(insertEvent).id(e.ID).int(int64(attempts)).id(e.EnvironmentID).int(int64(e.OwnerKind)).id(e.OwnerID).
 		text(e.OwnerName).maybeID(e.CampaignID).text(e.CampaignName).text(e.Type).time(e.OccurredAt).bool(e.Test).
-		blob(payload).text(e.TraceParent).run()
+		blob(payload).text(e.TraceParent).int(undeliveredNumber(e.Undelivered)).run()
 	return t.db.LastInsertRowID(), err
 }
 

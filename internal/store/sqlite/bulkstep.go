@@ -49,9 +49,10 @@ func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step 
 // upcoming is what a step will go through, oldest first.
 type upcoming struct {
 	job *carteiro.BulkRetry // nil: none is due
-	ids []carteiro.ID
-	all bool      // there are no more
-	due time.Time // of the first job when none is due
+	ids []carteiro.ID       // of entries; of a replay, of events
+	all bool                // there are no more
+	end carteiro.ID         // how far was looked, when that is further
+	due time.Time           // of the first job when none is due
 }
 
 func (s *Store) nextBulkStep(ctx context.Context, p *store.StepBulkRetry) (next upcoming, err error) {
@@ -70,6 +71,9 @@ func (s *Store) nextBulkStep(ctx context.Context, p *store.StepBulkRetry) (next 
 			return err
 		}
 		next.job = &job
+		if job.Replay != nil {
+			return c.eventsBehind(&next, p)
+		}
 		next.ids, err = c.failedBehind(&job, p.Look)
 		next.all = len(next.ids) < p.Look
 		return err
@@ -208,13 +212,20 @@ func (b *bulkStep) walk(next upcoming) (carteiro.BulkStatus, error) {
 		if b.retried == len(b.p.NewIDs) {
 			return carteiro.BulkRunning, nil
 		}
-		if err := b.comeTo(id); err != nil {
+		come := b.comeTo
+		if b.job.Replay != nil {
+			come = b.comeToEvent
+		}
+		if err := come(id); err != nil {
 			return "", err
 		}
 		b.job.Cursor = next.ids[i]
 	}
 	if next.all {
 		return carteiro.BulkDone, nil
+	}
+	if !next.end.IsZero() {
+		b.job.Cursor = next.end
 	}
 	return carteiro.BulkRunning, nil
 }

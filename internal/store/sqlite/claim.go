@@ -9,6 +9,9 @@ import (
 
 const eventColumns = `e.id, e.environment_id, e.owner_kind, e.owner_id, e.owner_name, e.campaign_id, e.campaign_name, e.type, e.occurred_at, e.test, e.payload, e.trace_parent`
 
+// eventWidth is how many columns that are.
+const eventWidth = 12
+
 var (
 	nextWaiting = newQuery(`SELECT webhook_id, due_at FROM open INDEXED BY open_waiting
 		WHERE lease IS NULL AND webhook_id > ? ORDER BY webhook_id, due_at LIMIT 1`)

@@ -13,12 +13,13 @@ var _ store.Examinable = (*Store)(nil)
 
 var (
 	examineEvents = newQuery(`SELECT number, id, attempts, test FROM events WHERE id > ? ORDER BY id LIMIT ?`)
-	// The attempts of the events of a page: first ones, whose ids are siblings of the events', later ones, and open ones.
+	// The attempts of the events of a page: first ones, whose ids are siblings of the events', later ones and those of
+	// replays, and open ones.
 	examineFirst = newQuery(`SELECT a.event, a.webhook_id, a.id, a.number, a.chain_start, a.previous_id, 0, a.status, a.http_status
-		FROM webhooks w CROSS JOIN attempts a ON a.webhook_id = w.id WHERE a.id BETWEEN ? AND ? AND a.number = 1`)
+		FROM webhooks w CROSS JOIN attempts a ON a.webhook_id = w.id WHERE a.id BETWEEN ? AND ? AND a.number = 1 AND a.trigger <> 4`)
 	examineLater = newQuery(`SELECT a.event, a.webhook_id, a.id, a.number, a.chain_start, a.previous_id, 0, a.status, a.http_status
 		FROM events e CROSS JOIN attempts a INDEXED BY attempts_later ON a.event = e.number
-		WHERE e.id BETWEEN ? AND ? AND a.number > 1`)
+		WHERE e.id BETWEEN ? AND ? AND (a.number > 1 OR a.trigger = 4)`)
 	examineOpen = newQuery(`SELECT o.event, o.webhook_id, o.id, o.number, o.chain_start, o.previous_id, 1, 0, 0
 		FROM events e CROSS JOIN open o INDEXED BY open_once ON o.event = e.number WHERE e.id BETWEEN ? AND ?`)
 )

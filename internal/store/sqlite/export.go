@@ -71,10 +71,11 @@ var exports = [store.Sections]export{
 	},
 	store.SectionEvents: {
 		count: newQuery(`SELECT count(*) FROM events`),
-		rows:  newQuery(`SELECT ` + eventColumns + ` FROM events e WHERE e.id > ? ORDER BY e.id LIMIT ?`),
+		rows:  newQuery(`SELECT ` + eventColumns + `, e.undelivered FROM events e WHERE e.id > ? ORDER BY e.id LIMIT ?`),
 		from:  afterID,
 		read: func(row *stmt, page *store.Page) (int, error) {
 			e := readEvent(row, 0)
+			e.Undelivered = undeliveredOf(row.colInt(eventWidth))
 			page.Events = append(page.Events, e)
 			return len(e.Payload), nil
 		},

@@ -19,7 +19,7 @@ var (
 		UNION ALL SELECT id, ` + readStatus + `, event_type, http_status FROM attempts a
 			WHERE webhook_id = ?1 AND id BETWEEN ?3 AND ?4 AND event = ?2 AND number = 1
 		UNION ALL SELECT id, ` + readStatus + `, event_type, http_status FROM attempts a INDEXED BY attempts_later
-			WHERE webhook_id = ?1 AND event = ?2 AND number > 1`)
+			WHERE webhook_id = ?1 AND event = ?2 AND (number > 1 OR trigger = 4)`)
 	// The attempts at a webhook whose own ids are in a range.
 	listRange = newQuery(`SELECT id, 'pending', event_type, -1 FROM open WHERE webhook_id = ?1 AND id BETWEEN ?2 AND ?3
 		UNION ALL SELECT id, ` + readStatus + `, event_type, http_status FROM attempts a WHERE webhook_id = ?1 AND id BETWEEN ?2 AND ?3

@@ -212,7 +212,7 @@ func (t *tx) importBulk(page *store.Page) error {
 		if err != nil {
 			return err
 		}
-		filter, err := encodeBulkFilter(job.Filter)
+		filter, err := encodeBulkFilter(job.Filter, job.Replay)
 		if err != nil {
 			return err
 		}

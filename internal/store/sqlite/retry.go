@@ -16,10 +16,10 @@ var (
 	eventHead    = newQuery(`SELECT id, environment_id, type FROM events WHERE number = ?`)
 	getEvent     = newQuery(`SELECT ` + eventColumns + ` FROM events e WHERE e.number = ?`)
 
-	// First attempts are found by their ids, which are siblings of the event's.
-	firstStatus = newQuery(`SELECT status FROM attempts WHERE webhook_id = ? AND id BETWEEN ? AND ? AND event = ? AND number = 1`)
+	// First attempts are found by their ids, which are siblings of the event's; but not those of replays.
+	firstStatus = newQuery(`SELECT status, id FROM attempts WHERE webhook_id = ? AND id BETWEEN ? AND ? AND event = ? AND number = 1`)
 	laterState  = newQuery(`SELECT max(number), min(a.status), max(id) FROM attempts a INDEXED BY attempts_later
-		WHERE event = ? AND webhook_id = ? AND number > 1`)
+		WHERE event = ? AND webhook_id = ? AND (number > 1 OR trigger = 4)`)
 )
 
 // Retry implements [store.Queue].
@@ -112,10 +112,10 @@ type logEntry struct {
 	event       carteiro.ID
 	eventType   string
 	environment carteiro.ID
-	open        bool // one of the attempts is
-	delivered   bool // one of the attempts has succeeded
-	highest     int  // number of an attempt
-	latest      carteiro.ID
+	open        bool        // one of the attempts is
+	delivered   bool        // one of the attempts has succeeded
+	highest     int         // number of an attempt
+	latest      carteiro.ID // of the finished ones
 }
 
 // refused says why the entry cannot be retried, if it cannot.
@@ -190,18 +190,28 @@ func eventGone(err error) error {
 
 // lookAtOthers takes the event's other finished attempts at the webhook into account.
 func (c *conn) lookAtOthers(webhook carteiro.ID, log *logEntry) error {
-	first, err := c.query(firstStatus).id(webhook).id(log.event.MinSibling()).id(log.event.MaxSibling()).int(log.number).number()
+	row := c.query(firstStatus).id(webhook).id(log.event.MinSibling()).id(log.event.MaxSibling()).int(log.number)
+	found, err := row.one()
 	if err != nil {
 		return err
 	}
-	row := c.query(laterState).int(log.number).id(webhook)
+	if found {
+		log.highest, log.latest = max(log.highest, 1), row.colID(1)
+		log.delivered = log.delivered || row.colInt(0) == statusSuccess
+	}
+	if err := row.end(); err != nil {
+		return err
+	}
+	row = c.query(laterState).int(log.number).id(webhook)
 	if _, err := row.one(); err != nil {
 		return err
 	}
 	highest, best := int(row.colInt(0)), row.colInt(1) // statusSuccess is the least; 0 is none
 	log.highest = max(log.highest, highest)
-	log.latest = row.colID(2)
-	log.delivered = log.delivered || first == statusSuccess || best == statusSuccess
+	if later := row.colID(2); lessID(log.latest, later) {
+		log.latest = later
+	}
+	log.delivered = log.delivered || best == statusSuccess
 	return row.end()
 }
 

@@ -71,7 +71,7 @@ func (h *history) tell(steps int) {
 		{15, "retry", h.retry}, {2, "join", h.addSession}, {2, "renew", h.renew}, {2, "end", h.end},
 		{3, "update", h.update}, {1, "add webhook", h.addWebhook}, {12, "list", h.list}, {2, "backlog", h.askBacklog}, {2, "held", h.askHeld},
 		{1, "purge", h.purge}, {3, "overview", h.askOverview}, {2, "begin bulk retry", h.beginBulk}, {8, "step bulk retry", h.stepBulk},
-		{3, "change bulk retry", h.changeBulk}, {2, "vitals", h.askVitals},
+		{3, "change bulk retry", h.changeBulk}, {2, "vitals", h.askVitals}, {6, "events", h.askEvents}, {2, "begin replay", h.beginReplay},
 	}
 	total := 0
 	for _, c := range calls {
@@ -162,11 +162,15 @@ func (h *history) accept() {
 		event := h.newEvent([]string{"event_action", "event_recording", "event_rare"}[h.random.IntN(3)])
 		event.Test = h.random.IntN(10) == 0
 		item := store.AcceptItem{Event: event}
+		wanted := h.random.IntN(4) > 0
+		if !wanted && !event.Test {
+			event.Undelivered = one(h, append(carteiro.UndeliveredReasons, ""))
+		}
 		if h.random.IntN(5) == 0 {
 			item.Key = h.someKey()
 		}
 		for _, id := range h.webhooks {
-			if h.random.IntN(2) == 0 {
+			if wanted && h.random.IntN(2) == 0 {
 				item.Attempts = append(item.Attempts, store.AcceptAttempt{
 					ID: h.ids.sibling(event.ID), WebhookID: id, Trigger: carteiro.TriggerAutomatic, Held: h.random.IntN(2) == 0,
 				})
@@ -330,7 +334,7 @@ func (h *history) beginBulk() {
 func (h *history) stepBulk() {
 	p := store.StepBulkRetry{
 		Now: h.now, DueAt: h.now.Add(h.pick(time.Millisecond, time.Minute)), NotBefore: h.now.Add(-h.pick(10*time.Hour, 1000*time.Hour)),
-		Look: 1 + h.random.IntN(8),
+		Look: 1 + h.random.IntN(8), Stride: 1 + h.random.IntN(20),
 	}
 	for range h.random.IntN(5) {
 		p.NewIDs = append(p.NewIDs, h.newID())
@@ -456,6 +460,7 @@ func (h *history) askEverything() {
 		want, wantErr := h.model.GetLog(h.t.Context(), ref)
 		h.both(got, want, err, wantErr)
 	}
+	h.askEveryEvent()
 	statuses := []carteiro.Status{"", carteiro.StatusPending, carteiro.StatusSuccess, carteiro.StatusRetrying, carteiro.StatusFailed}
 	for _, webhook := range h.webhooks {
 		for _, status := range statuses {

@@ -307,7 +307,11 @@ func (m *model) acceptItem(session store.Session, item store.AcceptItem) error {
 	if _, found := m.events[e.ID]; found {
 		return errExists
 	}
-	m.events[e.ID] = *e
+	stored := *e
+	if len(item.Attempts) == 0 && e.Undelivered == "" && !e.Test {
+		stored.Undelivered = carteiro.UndeliveredUnknown
+	}
+	m.events[e.ID] = stored
 	for i, first := range item.Attempts {
 		// The event is new: only the item itself can hold another attempt of it.
 		if slices.ContainsFunc(item.Attempts[:i], func(a store.AcceptAttempt) bool { return a.WebhookID == first.WebhookID }) {

@@ -172,7 +172,7 @@ func (m *model) CreateBulkRetry(_ context.Context, p store.CreateBulkRetry) (job
 		}
 	}
 	job = carteiro.BulkRetry{
-		ID: p.ID, WebhookID: p.WebhookID, Filter: p.Filter, Status: carteiro.BulkQueued, Matched: p.Matched, DueAt: p.Now, UpdatedAt: p.Now,
+		ID: p.ID, WebhookID: p.WebhookID, Filter: p.Filter, Replay: p.Replay, Status: carteiro.BulkQueued, Matched: p.Matched, DueAt: p.Now, UpdatedAt: p.Now,
 	}
 	m.jobs = append(m.jobs, job)
 	return job, nil
@@ -264,6 +264,10 @@ func (m *model) walk(job *carteiro.BulkRetry, p *store.StepBulkRetry, step *stor
 		job.Status = carteiro.BulkPaused
 		return
 	}
+	if job.Replay != nil {
+		m.walkEvents(job, p, step)
+		return
+	}
 	ahead := m.ahead(job)
 	job.Status = carteiro.BulkRunning
 	if len(ahead) < p.Look {
@@ -309,12 +313,17 @@ func (m *model) comeTo(job *carteiro.BulkRetry, log *modelAttempt, p *store.Step
 	case compareIDs(log.ID, carteiro.MinID(p.NotBefore)) < 0:
 		job.Skipped.TooOld++
 	default:
-		id := p.NewIDs[step.Retried]
-		step.Retried++
-		job.Retried++
-		m.attempts[store.AttemptRef{WebhookID: log.WebhookID, ID: id}] = &modelAttempt{Attempt: carteiro.Attempt{
-			ID: id, WebhookID: log.WebhookID, EventID: log.EventID, EventType: log.EventType, Number: highest + 1, ChainStart: highest + 1,
-			Trigger: carteiro.TriggerBulk, PreviousID: log.ID, DueAt: p.Now, Status: carteiro.StatusPending,
-		}}
+		m.openNext(job, p, step, &modelAttempt{Attempt: carteiro.Attempt{
+			EventID: log.EventID, EventType: log.EventType, Number: highest + 1, PreviousID: log.ID,
+		}})
 	}
+}
+
+// openNext opens an attempt that a job makes.
+func (m *model) openNext(job *carteiro.BulkRetry, p *store.StepBulkRetry, step *store.BulkStep, a *modelAttempt) {
+	a.WebhookID, a.ID, a.ChainStart = job.WebhookID, p.NewIDs[step.Retried], a.Number
+	a.Trigger, a.DueAt, a.Status = carteiro.TriggerBulk, p.Now, carteiro.StatusPending
+	m.attempts[store.AttemptRef{WebhookID: a.WebhookID, ID: a.ID}] = a
+	step.Retried++
+	job.Retried++
 }

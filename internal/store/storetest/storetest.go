@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		{"logs", logs},
 		{"overview", overviews},
 		{"bulk retries", bulks},
+		{"events", events},
+		{"replays", replays},
 		{"purge", purging},
 		{"histories", histories},
 	} {

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// eventShown is an event as it is shown. What has no value is left out.
+type eventShown struct {
+	ID                carteiro.ID          `json:"id"`
+	Event             string               `json:"event"`
+	AgentID           carteiro.ID          `json:"agent_id,omitzero"`
+	AgentName         string               `json:"agent_name,omitempty"`
+	CampaignID        carteiro.ID          `json:"campaign_id,omitzero"`
+	CampaignName      string               `json:"campaign_name,omitempty"`
+	UndeliveredReason carteiro.Undelivered `json:"undelivered_reason,omitempty"`
+	OccurredAt        timestamp            `json:"occurred_at,omitzero"`
+	CreatedAt         timestamp            `json:"created_at"`
+	// Of a single event.
+	Payload    json.RawMessage `json:"payload,omitempty"`
+	Deliveries *[]onWebhook    `json:"deliveries,omitempty"`
+}
+
+// onWebhook is how an event stands at a webhook.
+type onWebhook struct {
+	WebhookID   carteiro.ID     `json:"webhook_id"`
+	WebhookName string          `json:"webhook_name"`
+	AgentID     carteiro.ID     `json:"agent_id,omitzero"`
+	CampaignID  carteiro.ID     `json:"campaign_id,omitzero"`
+	LogID       carteiro.ID     `json:"log_id"`
+	Status      carteiro.Status `json:"status"`
+	HTTPStatus  int             `json:"http_status,omitempty"`
+	Attempts    int             `json:"attempts"`
+}
+
+func showEvent(e *carteiro.Event) eventShown {
+	shown := eventShown{
+		ID: e.ID, Event: e.Type, CampaignID: e.CampaignID, CampaignName: e.CampaignName, UndeliveredReason: e.Undelivered,
+		OccurredAt: timestamp(e.OccurredAt), CreatedAt: timestamp(e.AcceptedAt()), Payload: e.Payload,
+	}
+	if e.OwnerKind == carteiro.OwnerCampaign {
+		shown.CampaignID, shown.CampaignName = e.OwnerID, e.OwnerName
+	} else {
+		shown.AgentID, shown.AgentName = e.OwnerID, e.OwnerName
+	}
+	return shown
+}
+
+func showEvents(events []*carteiro.Event) []eventShown {
+	shown := make([]eventShown, len(events))
+	for i, e := range events {
+		shown[i] = showEvent(e)
+	}
+	return shown
+}
+
+func showDelivery(d *store.EventDelivery) onWebhook {
+	shown := onWebhook{
+		WebhookID: d.Webhook.ID, WebhookName: d.Webhook.Name, LogID: d.LogID, Status: d.Status, HTTPStatus: d.HTTPStatus, Attempts: d.Attempts,
+	}
+	if d.Webhook.OwnerKind == carteiro.OwnerCampaign {
+		shown.CampaignID = d.Webhook.OwnerID
+	} else {
+		shown.AgentID = d.Webhook.OwnerID
+	}
+	return shown
+}
+
+func (s *server) listEvents(r *request) error {
+	q := r.query()
+	p := q.page(defaultLogs)
+	list := q.eventFilter()
+	list.EnvironmentID, list.Before = r.environment, q.cursor()
+	list.Limit, list.Offset = p.PerPage, p.offset()
+	if err := q.faults.err(); err != nil {
+		return err
+	}
+	if !list.Before.IsZero() {
+		p.CurrentPage, list.Offset = 1, 0
+	}
+	events, err := s.Store.ListEvents(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	p.setTotal(events.Total)
+	p.TotalIsLowerBound = events.TotalIsLowerBound
+	if !events.Next.IsZero() {
+		p.NextCursor = encodeCursor(events.Next)
+	}
+	return r.answer(http.StatusOK, answer{Data: showEvents(events.Events), Pagination: p})
+}
+
+// eventFilter reads the filters of the list of events. A campaign's are its own and those of its calls.
+func (q *query) eventFilter() (p store.ListEvents) {
+	if agent := q.id(fieldAgentID); !agent.IsZero() {
+		p.OwnerKind, p.OwnerID = carteiro.OwnerAgent, agent
+	}
+	if campaign := q.id(fieldCampaignID); !campaign.IsZero() {
+		if p.OwnerKind != 0 {
+			q.faults.add(fieldCampaignID, isNotAllowedWith, inWords(fieldAgentID))
+		}
+		p.OwnerKind, p.OwnerID, p.CallEvents = carteiro.OwnerCampaign, campaign, true
+	}
+	if eventType := q.text(fieldEvent); eventType != "" {
+		p.Types = []string{eventType}
+	}
+	p.From, p.To = q.time(fieldFrom), includeTo(q.time(fieldTo))
+	switch q.values.Get(fieldUndelivered) {
+	case "":
+	case "true", "1":
+		p.Undelivered = new(true)
+	case "false", "0":
+		p.Undelivered = new(false)
+	default:
+		q.faults.add(fieldUndelivered, mustBeBoolean)
+	}
+	p.Reason = carteiro.Undelivered(q.values.Get(fieldReason))
+	if p.Reason != "" && !slices.Contains(carteiro.UndeliveredReasons, p.Reason) {
+		q.faults.add(fieldReason, isNotAmongTheSelection)
+	}
+	return p
+}
+
+func (s *server) getEvent(r *request) error {
+	id, err := r.pathID(pathEvent, errEventNotFound)
+	if err != nil {
+		return err
+	}
+	stored, err := s.Store.GetEvent(r.Context(), store.EventRef{EnvironmentID: r.environment, ID: id})
+	if err != nil {
+		return missing(err, errEventNotFound)
+	}
+	shown := showEvent(stored.Event)
+	deliveries := make([]onWebhook, len(stored.Deliveries))
+	for i := range stored.Deliveries {
+		deliveries[i] = showDelivery(&stored.Deliveries[i])
+	}
+	shown.Deliveries = &deliveries
+	return r.answer(http.StatusOK, answer{Data: shown})
+}

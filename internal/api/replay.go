@@ -1,0 +1,164 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// replayMatched is the answer to a dry run.
+type replayMatched struct {
+	Matching             int          `json:"matching"`
+	MatchingIsLowerBound bool         `json:"matching_is_lower_bound,omitempty"`
+	Sample               []eventShown `json:"sample"`
+}
+
+func (s *server) replayEvents(r *request, k *kind) error {
+	at, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	filter, dryRun, err := s.replayFilter(r, k, &at)
+	if err != nil {
+		return err
+	}
+	if dryRun {
+		page, err := s.Bulk.MatchReplay(r.Context(), at.ref, filter, maxSample)
+		if err != nil {
+			return err
+		}
+		return r.answer(http.StatusOK, answer{Data: replayMatched{page.Total, page.TotalIsLowerBound, showEvents(page.Events)}})
+	}
+	if !at.webhook.Enabled {
+		return errWebhookDisabled
+	}
+	job, err := s.Bulk.Replay(r.Context(), at.ref, at.webhook.ID, filter)
+	if errors.Is(err, store.ErrConflict) {
+		return errBulkOpen
+	}
+	if err != nil {
+		return missing(err, errWebhookNotFound)
+	}
+	return r.answer(http.StatusAccepted, answer{Message: msgReplayQueued, Data: showBulk(&job)})
+}
+
+var replayFields = []string{fieldEvents, fieldEventIDs, fieldFrom, fieldTo, fieldUndelivered, fieldDryRun}
+
+// replayFilter reads which events are to be sent. Unless the caller says otherwise they are those that the webhook subscribes
+// to by now and that went to no webhook; of events that are named neither is asked.
+func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.ReplayFilter, dryRun bool, err error) {
+	var faults faults
+	in, err := r.input(replayFields, false, &faults)
+	if err != nil {
+		return f, false, err
+	}
+	f.CallEvents = at.webhook.IncludeCallEvents
+	readEventIDs(&in, &f)
+	s.readEventTypes(&in, &f, k, at.webhook)
+	in.time(&f.From, fieldFrom)
+	in.time(&f.To, fieldTo)
+	f.To = includeTo(f.To)
+	byDefault := f.EventIDs == nil
+	f.Undelivered = byDefault
+	in.boolean(&f.Undelivered, fieldUndelivered, byDefault)
+	in.boolean(&dryRun, fieldDryRun, false)
+	if err := faults.err(); err != nil {
+		return f, false, err
+	}
+	err = s.checkEventIDs(r, at, &f)
+	return f, dryRun, err
+}
+
+// readEventTypes reads the event types that are to be sent, or takes those that the webhook wants.
+func (s *server) readEventTypes(in *input, f *carteiro.ReplayFilter, k *kind, w *carteiro.Webhook) {
+	raw, ok := in.sent(fieldEvents)
+	switch {
+	case ok && !isNull(raw):
+		in.eventTypes(&f.EventTypes, raw, func(name string) bool {
+			_, own := k.types[name]
+			_, calls := s.agents.types[name]
+			return own || calls && f.CallEvents
+		})
+	case f.EventIDs == nil:
+		f.EventTypes = slices.Clone(w.Events)
+		if f.CallEvents {
+			f.EventTypes = append(f.EventTypes, slices.Sorted(maps.Keys(s.agents.types))...)
+		}
+	}
+}
+
+// eventTypes reads an array of event types. One that is named twice counts once.
+func (in *input) eventTypes(into *[]string, raw []byte, known func(string) bool) {
+	if !isArray(raw) {
+		in.fault(fieldEvents, mustBeArray)
+		return
+	}
+	count := 0
+	for m := walk(raw); m.NextItem(); count++ {
+		field := fieldEvents + "." + strconv.Itoa(count)
+		switch {
+		case !isString(m.Value):
+			in.fault(field, mustBeString)
+		case !known(text(m.Value)):
+			in.fault(field, isNotAmongTheSelection)
+		case !slices.Contains(*into, text(m.Value)):
+			*into = append(*into, text(m.Value))
+		}
+	}
+	if count == 0 {
+		in.fault(fieldEvents, mustContainAtLeast, 1)
+	}
+}
+
+// readEventIDs reads the ids of the events that are to be sent.
+func readEventIDs(in *input, f *carteiro.ReplayFilter) {
+	raw, ok := in.sent(fieldEventIDs)
+	if !ok || isNull(raw) {
+		return
+	}
+	if !isArray(raw) {
+		in.fault(fieldEventIDs, mustBeArray)
+		return
+	}
+	count := 0
+	for m := walk(raw); m.NextItem(); count++ {
+		var id carteiro.ID
+		if readID(&id, fieldEventIDs+"."+strconv.Itoa(count), m.Value, in.faults); count < carteiro.MaxReplayIDs {
+			f.EventIDs = append(f.EventIDs, id)
+		}
+	}
+	switch {
+	case count == 0:
+		in.fault(fieldEventIDs, mustContainAtLeast, 1)
+	case count > carteiro.MaxReplayIDs:
+		in.fault(fieldEventIDs, mustContainAtMost, carteiro.MaxReplayIDs)
+	}
+}
+
+// checkEventIDs sees to it that every event that is named may go to the webhook, and puts them in order.
+func (s *server) checkEventIDs(r *request, at *place, f *carteiro.ReplayFilter) error {
+	if f.EventIDs == nil {
+		return nil
+	}
+	page, err := s.Store.ListEvents(r.Context(), store.ListEvents{
+		EnvironmentID: r.environment, OwnerKind: at.ref.Kind, OwnerID: at.ref.ID, CallEvents: f.CallEvents, IDs: f.EventIDs, Limit: len(f.EventIDs),
+	})
+	if err != nil {
+		return err
+	}
+	var faults faults
+	for i, id := range f.EventIDs {
+		if !slices.ContainsFunc(page.Events, func(e *carteiro.Event) bool { return e.ID == id }) {
+			faults.add(fieldEventIDs+"."+strconv.Itoa(i), isNotAmongTheSelection)
+		}
+	}
+	slices.SortFunc(f.EventIDs, func(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) })
+	f.EventIDs = slices.Compact(f.EventIDs)
+	return faults.err()
+}
