@@ -63,6 +63,7 @@ var house = map[string]room{
 			"internal/app":          "the serve verb",
 			"internal/bench":        "the bench verb",
 			"internal/config":       "flags and environment variables",
+			"internal/comeover":     "the import verb",
 			"internal/demo":         "serve --demo",
 			"internal/doctor":       "the doctor verb",
 			"internal/listen":       "the listen verb",
@@ -149,6 +150,9 @@ var house = map[string]room{
 		tests: edges{
 			"internal/store/sqlite": realStore,
 		},
+	},
+	"internal/comeover": {
+		imports: edges{"client": "makes what it brings through the API, as a user would"},
 	},
 	"internal/config": {
 		imports: edges{
@@ -370,6 +374,7 @@ var laws = []law{
 	{from: "client", to: "/...", why: "others import the client: it needs the standard library alone"},
 	{from: "api/...", to: "internal/...", why: "the contract does not depend on the implementation"},
 	{from: "internal/listen", to: "internal/...", why: "it runs on a developer's machine, and knows of the server what anybody can"},
+	{from: "internal/comeover", to: "internal/...", why: "whoever comes over may do so from another machine than the server's"},
 	{from: "internal/demo", to: "internal/...", why: "the demo is a user of the API like any other"},
 }
 

@@ -28,6 +28,7 @@ type commands struct {
 	Token       tokenCommand       `cmd:"" help:"Create, list, revoke and rotate the tokens of an environment."`
 	Trigger     triggerCommand     `cmd:"" help:"Publish a sample of an event, to try a receiver."`
 	Listen      listenCommand      `cmd:"" help:"Forward a webhook's deliveries to a program on this machine."`
+	Import      importCommand      `cmd:"" help:"Bring endpoints from Svix or Convoy."`
 	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`
 	Restore     restoreCommand     `cmd:"" help:"Make the SQLite database from a backup."`
 	Doctor      doctorCommand      `cmd:"" help:"Look through the database for what must not be, also beside a running server."`

@@ -27,10 +27,13 @@ var contents = []section{
 		{"quick-start.md", "Quick start", "Início rápido", true},
 		{"develop.md", "Develop against it", "Desenvolver com ele", true},
 		{"concepts.md", "Concepts", "Conceitos", true},
+		{"import.md", "Come over", "Migração", false},
 		{"comparison.md", "Comparison", "Comparação", true},
 	}},
 	{"Operate", "Operação", []entry{
 		{"operating.md", "Operating", "Operação", true},
+		{"configuration.md", "Configuration", "Configuração", false},
+		{"ingest.md", "Events from CloudEvents and brokers", "Eventos de CloudEvents e de brokers", false},
 		{"scaling.md", "Scaling", "Escala", true},
 		{"metrics.md", "Metrics", "Métricas", false},
 		{"security.md", "Security", "Segurança", true},
