@@ -1,6 +1,7 @@
 package carteiro
 
 import (
+	"errors"
 	"net/http"
 	"time"
 )
@@ -65,6 +66,9 @@ type Delivery struct {
 	Event *Event
 	// TraceParent is what the receiver is told of the trace; empty: the event's. It is not stored.
 	TraceParent string
+	// MayBegin, if set, is asked when the receiver is connected to, right before the first byte goes out: connecting takes
+	// its time, and the node may have lost the attempt meanwhile. It is not stored.
+	MayBegin func() bool
 }
 
 // Place is room in a webhook's lane, asked for a delivery that is about to be stored.
@@ -93,6 +97,9 @@ const (
 	ReasonWebhookDeleted  Reason = "webhook_deleted"  // not sent: the webhook was gone when it came due
 )
 
+// ErrNotClear says that an attempt was called off by [Delivery.MayBegin].
+var ErrNotClear = errors.New("the attempt is not to be made by this node any more")
+
 // Outcome is what became of sending one attempt: what was sent, what came back, how long it took and why it failed.
 // It is written once and never changed.
 type Outcome struct {
@@ -102,6 +109,9 @@ type Outcome struct {
 	Detail     string        // more of it where there is more to say, such as what is wrong with a certificate
 	FinishedAt time.Time     // on success, when it was delivered
 	Duration   time.Duration // of the whole exchange; zero when nothing was sent
+	// Unsent is why nothing was sent though it was the receiver's turn, through no fault of its: [ErrNotClear], or what this
+	// machine lacks. Such an outcome counts for nothing and is not stored; the attempt is still to be made.
+	Unsent error
 
 	RequestURL     string
 	RequestMethod  string

@@ -119,6 +119,7 @@ var house = map[string]room{
 			"internal/metrics":        "wires it",
 			"internal/trace":          "wires it",
 			"internal/maintenance":    "wires it",
+			"internal/outage":         "keeps troubles that last from filling the log",
 			"internal/payload":        "wires it",
 			"internal/publish":        "wires it",
 			"internal/seal":           "the keys that the store is opened with",
@@ -248,6 +249,9 @@ var house = map[string]room{
 			"/":                     vocabulary,
 			"internal/store/sqlite": realStore,
 		},
+	},
+	"internal/outage": {
+		imports: edges{"internal/store": "its word for a database that is away"},
 	},
 	"internal/payload": {},
 	"internal/publish": {

@@ -26,6 +26,7 @@ import (
 	"carteiro/internal/ingest"
 	"carteiro/internal/maintenance"
 	"carteiro/internal/metrics"
+	"carteiro/internal/outage"
 	"carteiro/internal/publish"
 	"carteiro/internal/seal"
 	"carteiro/internal/send"
@@ -94,6 +95,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	logger = slog.New(outage.Handler(logger.Handler()))
 	counts := metrics.New(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {

@@ -73,26 +73,33 @@ func (l *lane) learn(o *carteiro.Outcome) {
 // attempt makes one attempt and hands its outcome to the recorder. It gives nil when the attempt was given up: the
 // store then still has it as open, and it is sent again once the session has ended.
 func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store.Session) *carteiro.Outcome {
-	webhook, ok := d.clearToSend(delivery.WebhookID, session)
-	if !ok {
-		d.drop(delivery)
-		return nil
-	}
-	outcome := unsendable(webhook)
-	if outcome == nil {
-		outcome = d.Sender.Send(d.sending, d.target(l, webhook), delivery)
-		if d.sending.Err() != nil {
-			d.drop(delivery)
-			return nil
+	delivery.MayBegin = func() bool { return d.holds(session) }
+	for wait := range backoff(d.stopping) {
+		webhook, ok := d.clearToSend(delivery.WebhookID, session)
+		if !ok {
+			break
+		}
+		outcome := unsendable(webhook)
+		if outcome == nil {
+			outcome = d.Sender.Send(d.sending, d.target(l, webhook), delivery)
+		}
+		switch {
+		case d.sending.Err() != nil:
+		case outcome.Unsent == nil:
+			d.results <- d.judge(delivery, webhook, outcome, session)
+			return outcome
+		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear):
+			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
 		}
 	}
-	d.results <- d.judge(delivery, webhook, outcome, session)
-	return outcome
+	d.drop(delivery)
+	return nil
 }
 
 // clearToSend waits until this node may send what the session holds, and gives the webhook as it is then; nil when it is
-// gone. Reading it may take its time, so that the lease is looked at once more at the end: what is left between that look
-// and the request is all that a node which is paused there can send of what it has lost.
+// gone. Reading it may take its time, so that the lease is looked at once more at the end; and again by the sender when it
+// is connected. What is left between that look and the request is all that a node which is paused there can send of what it
+// has lost.
 func (d *Dispatcher) clearToSend(webhook carteiro.ID, session store.Session) (w *carteiro.Webhook, ok bool) {
 	_, ok = d.awaitLease(session)
 	for ok {

@@ -44,6 +44,13 @@ func (d *Dispatcher) awaitLease(session store.Session) (waited, ok bool) {
 	return waited, d.session == session && d.stopping.Err() == nil
 }
 
+// holds says whether this node may send right now what the session holds.
+func (d *Dispatcher) holds(session store.Session) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session == session && d.leaseRuns()
+}
+
 // hurry has the lease looked after soon.
 func (d *Dispatcher) hurry() {
 	select {

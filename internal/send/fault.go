@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"carteiro"
@@ -23,6 +24,19 @@ var errBrokenBody = errors.New("the answer broke off")
 func fail(o *carteiro.Outcome, err error) {
 	o.Reason, o.Error = cause(err)
 	o.Detail = detail(o.Reason, err)
+}
+
+// lack gives what this machine lacked to make a connection, descriptors or memory in the system; nil when a fault is of
+// another kind. The receiver has no part in it.
+func lack(err error) error {
+	var dns *net.DNSError
+	for _, lacking := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		// A fault of the resolver keeps the cause as text alone.
+		if errors.Is(err, lacking) || errors.As(err, &dns) && strings.Contains(dns.Err, lacking.Error()) {
+			return lacking
+		}
+	}
+	return nil
 }
 
 // detail is what more can be said of a fault. Faults of the network name addresses: of this machine, of its resolver, of

@@ -51,6 +51,9 @@ func (p *pool) get(ctx context.Context, to origin, deadline time.Time) (*conn, e
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	dialled, err := p.guard.Dial(ctx, to.address)
+	if lack(err) != nil && p.letGo() {
+		dialled, err = p.guard.Dial(ctx, to.address)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -152,11 +155,28 @@ func (p *pool) closeOld() {
 	}
 }
 
+// letGo closes what is kept, so that others may have its descriptors, and says whether there was anything.
+func (p *pool) letGo() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	had := p.count > 0
+	p.closeAll()
+	return had
+}
+
 // close closes what is kept, and whatever comes back.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
+	p.closeAll()
+	if p.sweep != nil {
+		p.sweep.Stop()
+	}
+}
+
+// closeAll closes what is kept. The mutex is held.
+func (p *pool) closeAll() {
 	for _, kept := range p.idle {
 		for _, c := range kept {
 			_ = c.Close()
@@ -164,7 +184,4 @@ func (p *pool) close() {
 	}
 	clear(p.idle)
 	p.count = 0
-	if p.sweep != nil {
-		p.sweep.Stop()
-	}
 }

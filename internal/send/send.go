@@ -36,7 +36,8 @@ func New(guard *egress.Guard, version string) *Sender {
 func (s *Sender) Close() { s.pool.close() }
 
 // Send makes one attempt. The webhook's timeout covers the whole exchange, from looking up the name to the end of the
-// answer's body. Redirects are not followed. When ctx ends before the exchange does, the outcome counts for nothing.
+// answer's body. Redirects are not followed. When ctx ends before the exchange does, the outcome counts for nothing; nor
+// does it when [carteiro.Outcome.Unsent] is set.
 func (s *Sender) Send(ctx context.Context, t *Target, d *carteiro.Delivery) *carteiro.Outcome {
 	o := &carteiro.Outcome{RequestURL: t.webhook.URL, RequestMethod: t.webhook.HTTPMethod}
 	start := time.Now()
@@ -80,6 +81,12 @@ func (s *Sender) attempt(ctx context.Context, t *Target, d *carteiro.Delivery, o
 	c, err := s.pool.get(ctx, t.origin, deadline)
 	if err != nil {
 		fail(o, err)
+		o.Unsent = lack(err)
+		return
+	}
+	if d.MayBegin != nil && !d.MayBegin() {
+		s.pool.put(t.origin, c)
+		o.Unsent = carteiro.ErrNotClear
 		return
 	}
 	reusable, err := c.exchange(ctx, deadline, request, func(r *http.Response) (whole bool, err error) {
