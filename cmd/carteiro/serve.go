@@ -36,6 +36,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	}
 	logger := c.Logger(level)
 	defer c.reloadAtHangup(level, logger)()
+	ignoreFileSize()
 	if c.Demo {
 		return c.demo(ctx, logger)
 	}

@@ -309,6 +309,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	a.front = front.New(listener, front.Config{
 		Handler: a.http.Handler, Takes: api.Publishes,
 		IdleTimeout: idleTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, Logger: a.logger,
+		MaxConnections: maxConnections(),
 	})
 	if err := a.startBeside(ctx); err != nil {
 		return err

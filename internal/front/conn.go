@@ -114,7 +114,7 @@ type handedOver struct {
 // Read implements net.Conn.
 func (h *handedOver) Read(p []byte) (int, error) { return h.r.Read(p) }
 
-// CloseWrite lets net/http close one way first, so that an answer arrives whole where a request was not read to its end.
+// CloseWrite lets net/http close one way first, as placed does.
 func (h *handedOver) CloseWrite() error {
 	if c, ok := h.Conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()

@@ -10,6 +10,7 @@ package front
 import (
 	"bufio"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,7 +25,7 @@ const (
 	maxBody = 64 << 10
 )
 
-// Config is what a front is made of; all of it must be set.
+// Config is what a front is made of; all of it but MaxConnections must be set.
 type Config struct {
 	Handler http.Handler
 	// Takes says by method and path, as they stand in the first line, which requests are the front's. Their handler must
@@ -34,6 +35,9 @@ type Config struct {
 	// may take to arrive once begun, WriteTimeout its answer to leave.
 	IdleTimeout, ReadTimeout, WriteTimeout time.Duration
 	Logger                                 *slog.Logger
+	// MaxConnections is how many connections may be open at once, those of net/http among them; 0: any number. One more is
+	// answered 503.
+	MaxConnections int
 }
 
 // Listener stands before net/http's server and gives it the connections that are not the front's. A connection that was
@@ -46,6 +50,7 @@ type Listener struct {
 	close  func() error
 	closed chan struct{} // no new connections
 
+	places   places
 	draining atomic.Bool
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
@@ -57,6 +62,7 @@ func New(inner net.Listener, c Config) *Listener {
 	l := &Listener{
 		config: c, inner: inner,
 		handed: make(chan net.Conn), faults: make(chan error), closed: make(chan struct{}), conns: make(map[*conn]struct{}),
+		places: places{most: c.MaxConnections},
 	}
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)
@@ -70,9 +76,17 @@ func New(inner net.Listener, c Config) *Listener {
 func (l *Listener) take() {
 	for {
 		c, err := l.inner.Accept()
-		if err == nil {
-			l.serve(c)
+		switch {
+		case err != nil:
+		case l.places.take():
+			l.serve(&placed{Conn: c, free: sync.OnceFunc(l.places.free)})
 			continue
+		default:
+			l.places.refuse(c)
+			continue
+		}
+		if !errors.Is(err, net.ErrClosed) {
+			l.config.Logger.Warn("cannot accept connections; trying again", "error", err)
 		}
 		select {
 		case l.faults <- err:

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,8 +36,14 @@ var serving = regexp.MustCompile(`"?carteiro serves"?.*address["=:]+(http://[^\s
 // launch runs "carteiro serve" on a free port of the loopback, and gives it once it serves. A process that ends before
 // that is given too, with an error.
 func launch(ctx context.Context, dir string, environ []string, args ...string) (*process, error) {
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"}, args...)
-	p := &process{cmd: exec.Command(binary, args...), log: newTranscript(), out: newTranscript(), exited: make(chan struct{})}
+	return launchUnder(ctx, nil, dir, environ, args...)
+}
+
+// launchUnder is launch by another program, which is given the server's command line behind its own.
+func launchUnder(ctx context.Context, under []string, dir string, environ []string, args ...string) (*process, error) {
+	command := append(slices.Clone(under), binary, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+	command = append(command, args...)
+	p := &process{cmd: exec.Command(command[0], command[1:]...), log: newTranscript(), out: newTranscript(), exited: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = environ
 	stderr, err := p.cmd.StderrPipe()
@@ -166,6 +173,7 @@ type house struct {
 	token   string
 	flags   []string
 	environ []string // variables of its own
+	under   []string // the program that its servers are launched by, if any
 	*process
 }
 
@@ -213,7 +221,7 @@ func (h *house) environment(name string) string {
 // start starts a server that is killed at the end of the test, should it still run.
 func (h *house) start() *house {
 	h.t.Helper()
-	p, err := launch(within(h.t), h.dir, cleanEnviron(h.environ...), h.flags...)
+	p, err := launchUnder(within(h.t), h.under, h.dir, cleanEnviron(h.environ...), h.flags...)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -80,6 +80,35 @@ func TestCutConnectionsAreMadeAnew(t *testing.T) {
 	l.deliver(10, func(int) bool { return false })
 }
 
+// A server whose disk is full says so by its code. Whoever accepts or records is to come again, and nothing of it is kept.
+func TestAFullDiskIsToldAndGotOver(t *testing.T) {
+	url := postgrestest.Database(t, "")
+	s := openURL(t, url)
+	l := newLoad(t, s, 1)
+	l.deliver(10, func(int) bool { return false })
+	postgrestest.Run(t, url, `CREATE FUNCTION carteiro.full() RETURNS trigger LANGUAGE plpgsql AS
+			$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+		CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON carteiro.open FOR EACH STATEMENT EXECUTE FUNCTION carteiro.full();
+		CREATE TRIGGER full_disk BEFORE UPDATE ON carteiro.ping FOR EACH STATEMENT EXECUTE FUNCTION carteiro.full()`)
+	accept := func() error {
+		_, err := s.Accept(t.Context(), store.Accept{Now: l.now, Items: []store.AcceptItem{newItem(&l.ids, l.webhooks[0])}})
+		return err
+	}
+	if err := accept(); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("accepting: %v", err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("readiness: %v", err)
+	}
+	if n := l.rows(`SELECT count(*) FROM events`); n != 10 {
+		t.Errorf("%d events, want 10", n)
+	}
+	postgrestest.Run(t, url, `DROP TRIGGER full_disk ON carteiro.open; DROP TRIGGER full_disk ON carteiro.ping`)
+	l.ok(accept())
+	l.deliver(10, func(int) bool { return false })
+	wantConsistent(t, s)
+}
+
 // A database that does not answer is not waited for longer than the timeout, and its statements end with it.
 func TestACallTakesNoLongerThanTheTimeout(t *testing.T) {
 	s, err := Open(t.Context(), postgrestest.Database(t, ""), Options{Timeout: time.Second})

@@ -196,6 +196,35 @@ func TestAFullDiskIsToldAndGotOver(t *testing.T) {
 	wantConsistent(t, s)
 }
 
+// A file that can be read only, as on a file system that the system has mounted so after a fault, is told and got over.
+func TestAReadOnlyDatabaseIsToldAndGotOver(t *testing.T) {
+	s := openTemp(t)
+	only := func(on int) error { return s.writer.tx.exec(fmt.Sprintf("PRAGMA query_only = %d", on)) } // between two transactions
+	accept := func() error {
+		_, err := s.Accept(t.Context(), store.Accept{Now: start, Items: []store.AcceptItem{newItem(new(carteiro.IDSource), carteiro.ID{1})}})
+		return err
+	}
+	if err := only(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := accept(); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("accepting: %v", err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("readiness: %v", err)
+	}
+	if _, err := s.ListEnvironments(t.Context()); err != nil {
+		t.Errorf("reading: %v", err)
+	}
+	if err := only(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := accept(); err != nil {
+		t.Errorf("once it can be written to: %v", err)
+	}
+	wantConsistent(t, s)
+}
+
 func TestAClosedStoreIsUnavailable(t *testing.T) {
 	s := openTemp(t)
 	writer := s.writer
