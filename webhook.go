@@ -19,6 +19,39 @@ const (
 	AuthorizationCustom AuthorizationScheme = "custom"  // Authorization: V
 )
 
+// SignatureScheme says how deliveries are signed. The zero value is [SignatureHMAC].
+type SignatureScheme string
+
+// The signature schemes of Standard Webhooks 1.0.
+const (
+	SignatureHMAC    SignatureScheme = "hmac"    // v1: receiver and sender share the secret
+	SignatureEd25519 SignatureScheme = "ed25519" // v1a: the receiver needs the public key alone
+)
+
+// HeaderStyle says under which names id, timestamp and signature are sent. The zero value is [HeadersStandard].
+type HeaderStyle string
+
+// The header styles.
+const (
+	HeadersStandard HeaderStyle = "standard" // webhook-id, webhook-timestamp, webhook-signature
+	HeadersSvix     HeaderStyle = "svix"     // svix-id, svix-timestamp, svix-signature
+	HeadersBoth     HeaderStyle = "both"
+)
+
+// FormerSecret is one that still signs, beside the present one, until it ends.
+type FormerSecret struct {
+	Secret string
+	Scheme SignatureScheme
+	EndsAt time.Time
+}
+
+// Bounds and defaults of a secret's rotation.
+const (
+	DefaultOverlap   = 24 * time.Hour
+	MaxOverlap       = 7 * 24 * time.Hour
+	MaxFormerSecrets = 4 // that sign at the same time
+)
+
 // Bounds and defaults of a webhook's settings, as the contract has them.
 const (
 	MinTimeout        = 5 * time.Second
@@ -58,6 +91,9 @@ type Webhook struct {
 	// IncludeCallEvents makes a campaign's webhook want the agent events of that campaign's calls too.
 	IncludeCallEvents   bool
 	Secret              string // empty: deliveries are not signed
+	SignatureScheme     SignatureScheme
+	FormerSecrets       []FormerSecret // newest first; some may have ended; nil for none
+	HeaderStyle         HeaderStyle
 	Timeout             time.Duration
 	MaxRetries          int // automatic retries after the first attempt
 	Enabled             bool
@@ -104,6 +140,38 @@ func (w *Webhook) Status() WebhookStatus {
 	default:
 		return WebhookActive
 	}
+}
+
+// RotateSecret puts another secret in the place of the present one, which goes on signing until endsAt, and so do those
+// before it that do not end earlier. Without a present one, or with an endsAt that is not after now, it just takes its
+// place. ok is false, and nothing changed, when too many would sign at once.
+func (w *Webhook) RotateSecret(secret string, scheme SignatureScheme, now, endsAt time.Time) (ok bool) {
+	former := w.SigningUntil(now)
+	if w.Secret != "" {
+		former = append([]FormerSecret{{Secret: w.Secret, Scheme: w.SignatureScheme, EndsAt: endsAt}}, former...)
+	}
+	for i := range former {
+		if former[i].EndsAt.After(endsAt) {
+			former[i].EndsAt = endsAt
+		}
+	}
+	changed := *w
+	changed.Secret, changed.SignatureScheme, changed.FormerSecrets = secret, scheme, former
+	if changed.FormerSecrets = changed.SigningUntil(now); len(changed.FormerSecrets) > MaxFormerSecrets {
+		return false
+	}
+	*w = changed
+	return true
+}
+
+// SigningUntil gives the former secrets that have not ended.
+func (w *Webhook) SigningUntil(now time.Time) (signing []FormerSecret) {
+	for _, f := range w.FormerSecrets {
+		if f.EndsAt.After(now) {
+			signing = append(signing, f)
+		}
+	}
+	return signing
 }
 
 // Deleted says whether the webhook is kept only for its logs.

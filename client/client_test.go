@@ -32,7 +32,7 @@ const (
 	hook  = `"id":"` + webhook + `","name":"CRM","webhook_url":"https://crm.example.com/","events":["event_action"],` +
 		`"events_count":1,"timeout":30,"max_retries":0,"enabled":true,"status":"active","http_method":"POST",` +
 		`"authorization_scheme":"none","custom_headers":[{"key":"X-Team","value":"sales"}],` +
-		`"payload_templates":{"event_action":{"a":"{{event}}"}},"has_secret":true,` + made
+		`"payload_templates":{"event_action":{"a":"{{event}}"}},"has_secret":true,"signature_scheme":"hmac","header_style":"standard",` + made
 	agentHook    = `{"agent_id":"` + agentID + `",` + hook + `}`
 	campaignHook = `{"campaign_id":"` + campaign + `","include_call_events":true,` + hook + `}`
 	bulkJob      = `{"id":"` + newLogID + `","webhook_id":"` + webhook + `","kind":"retry","status":"running","filter":{"status":"failed","http_status":"5xx"},` +
@@ -104,7 +104,7 @@ func TestCallsAreAsDocumented(t *testing.T) {
 		EventsCount: 1, Timeout: 30, Enabled: true, Status: "active", HTTPMethod: "POST", AuthorizationScheme: "none",
 		CustomHeaders:    []client.Header{{Key: "X-Team", Value: "sales"}},
 		PayloadTemplates: map[string]json.RawMessage{"event_action": json.RawMessage(`{"a":"{{event}}"}`)},
-		HasSecret:        true, CreatedAt: instant, UpdatedAt: instant,
+		HasSecret:        true, SignatureScheme: "hmac", HeaderStyle: "standard", CreatedAt: instant, UpdatedAt: instant,
 	}
 	boardHook := crm
 	boardHook.AgentID, boardHook.CampaignID, boardHook.IncludeCallEvents = "", campaign, true
@@ -372,6 +372,18 @@ func TestCallsAreAsDocumented(t *testing.T) {
 			asks:   "PATCH /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/toggle",
 			status: 200, body: `{"success":true,"message":"Webhook enabled","data":` + agentHook + `}`,
 			want: results{crm},
+		},
+		"rotate a webhook's secret": {
+			call: func(c *client.Client) (results, error) {
+				hour := time.Hour
+				w, err := c.RotateSecret(ctx, owner, webhook, client.SecretRotation{SignatureScheme: "hmac", Overlap: &hour})
+				return results{w.Secret, w.PreviousSecrets}, err
+			},
+			asks:   "POST /api/v1/agents/" + agentID + "/webhooks/" + webhook + "/secret/rotate",
+			sends:  `{"signature_scheme":"hmac","overlap":3600}`,
+			status: 200, body: `{"success":true,"message":"Webhook secret rotated","data":` + strings.TrimSuffix(agentHook, "}") +
+				`,"webhook_secret":"whsec_x","previous_secrets":[{"signature_scheme":"hmac","ends_at":"2025-09-03T19:02:11.340128Z"}]}}`,
+			want: results{"whsec_x", []client.PreviousSecret{{SignatureScheme: "hmac", EndsAt: time.Date(2025, 9, 3, 19, 2, 11, 340128000, time.UTC)}}},
 		},
 		"delete a webhook": {
 			call:   func(c *client.Client) (results, error) { return nil, c.DeleteWebhook(ctx, owner, webhook) },

@@ -28,6 +28,11 @@ type Webhook struct {
 	CustomHeaders       []Header                   `json:"custom_headers"` // secret-looking values masked
 	PayloadTemplates    map[string]json.RawMessage `json:"payload_templates"`
 	HasSecret           bool                       `json:"has_secret"`
+	SignatureScheme     string                     `json:"signature_scheme"` // hmac or ed25519
+	PublicKey           string                     `json:"public_key"`       // whpk_…, of ed25519
+	HeaderStyle         string                     `json:"header_style"`     // standard, svix or both
+	PreviousSecrets     []PreviousSecret           `json:"previous_secrets"` // that sign beside the present one
+	Secret              string                     `json:"webhook_secret"`   // one that was just made; shown this once
 	CreatedAt           time.Time                  `json:"created_at"`
 	UpdatedAt           time.Time                  `json:"updated_at"`
 }
@@ -39,6 +44,13 @@ type StatusReason struct {
 	Threshold int       `json:"threshold"`
 	LastError string    `json:"last_error"`
 	Since     time.Time `json:"since"`
+}
+
+// PreviousSecret is one that was replaced and still signs.
+type PreviousSecret struct {
+	SignatureScheme string    `json:"signature_scheme"`
+	PublicKey       string    `json:"public_key"`
+	EndsAt          time.Time `json:"ends_at"`
 }
 
 // Owner names the agent or campaign that the webhook belongs to.
@@ -63,6 +75,9 @@ type WebhookSettings struct {
 	URL                 string                     `json:"webhook_url,omitzero"`          // http or https, at most 500 characters
 	Events              []string                   `json:"events,omitzero"`               // at least one
 	Secret              *string                    `json:"webhook_secret,omitzero"`       // signs what is sent
+	GenerateSecret      bool                       `json:"generate_secret,omitzero"`      // in place of Secret
+	SignatureScheme     string                     `json:"signature_scheme,omitzero"`     // hmac or ed25519; default hmac
+	HeaderStyle         string                     `json:"header_style,omitzero"`         // standard, svix or both; default standard
 	Timeout             int                        `json:"timeout,omitzero"`              // seconds, 5–120; default 30
 	MaxRetries          *int                       `json:"max_retries,omitzero"`          // 0–10; default 3
 	Enabled             *bool                      `json:"enabled,omitzero"`              // default true
@@ -144,4 +159,28 @@ type TestResult struct {
 // test stands in the log.
 func (c *Client) TestWebhook(ctx context.Context, o Owner, webhookID string) (TestResult, error) {
 	return get[TestResult](ctx, c, request{method: http.MethodPost, path: o.path("webhooks", webhookID, "test")})
+}
+
+// SecretRotation is how a webhook's secret is rotated; the zero value makes one that overlaps a day with the present one.
+type SecretRotation struct {
+	Secret          string // another than the present one; empty: one is made
+	SignatureScheme string // of the new one; empty: as it is
+	// Overlap is for how long the present secret goes on signing, up to 7 days, in whole seconds; nil: a day. Zero ends all
+	// former secrets at once.
+	Overlap *time.Duration
+}
+
+// RotateSecret gives a webhook another secret, and lets the present one sign beside it. A shared secret that was made is
+// in the answer, and is not shown again.
+func (c *Client) RotateSecret(ctx context.Context, o Owner, webhookID string, r SecretRotation) (Webhook, error) {
+	body := struct {
+		Secret          string `json:"webhook_secret,omitzero"`
+		SignatureScheme string `json:"signature_scheme,omitzero"`
+		Overlap         *int64 `json:"overlap,omitzero"`
+	}{Secret: r.Secret, SignatureScheme: r.SignatureScheme}
+	if r.Overlap != nil {
+		seconds := int64(*r.Overlap / time.Second)
+		body.Overlap = &seconds
+	}
+	return get[Webhook](ctx, c, request{method: http.MethodPost, path: o.path("webhooks", webhookID, "secret", "rotate"), body: body})
 }

@@ -25,7 +25,7 @@ const (
 		`"webhook_url":"https://crm.example.com/hooks","events":["event_action"],"events_count":1,"timeout":30,` +
 		`"max_retries":3,"enabled":true,"status":"active","http_method":"POST","authorization_scheme":"none",` +
 		`"custom_headers":[{"key":"X-Team","value":"sales"}],"payload_templates":{"event_action":{"a":"{{event}}"}},` +
-		`"has_secret":false,"created_at":"2025-09-03T19:02:11.340128Z","updated_at":"2025-09-03T19:02:11.340128Z"}}`
+		`"has_secret":false,"signature_scheme":"hmac","header_style":"standard","created_at":"2025-09-03T19:02:11.340128Z","updated_at":"2025-09-03T19:02:11.340128Z"}}`
 	missingToken = `{"message":"Missing Bearer Token"}`
 	rateLimited  = `{"success":false,"message":"Rate limit exceeded. Please wait before making more requests.",` +
 		`"code":"RATE_LIMIT_EXCEEDED"}`

@@ -27,7 +27,7 @@ var reservedHeaders = []string{
 }
 
 // reservedPrefixes begin the names of whole families of such headers.
-var reservedPrefixes = []string{"proxy-", "webhook-", "x-webhook-"}
+var reservedPrefixes = []string{"proxy-", "webhook-", "x-webhook-", "svix-"}
 
 func isReserved(key string) bool {
 	key = strings.ToLower(key)

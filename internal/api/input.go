@@ -50,6 +50,18 @@ func (r *request) input(known []string, create bool, f *faults) (input, error) {
 	return readInput(body, known, create, f)
 }
 
+// optionalInput is input of a body that may be left out, none of whose fields is required.
+func (r *request) optionalInput(known []string, f *faults) (input, error) {
+	body, err := r.readBody(nil, maxBody)
+	if err != nil || len(body) == 0 {
+		return input{faults: f}, err
+	}
+	if err := checkObject(body); err != nil {
+		return input{}, err
+	}
+	return readInput(body, known, false, f)
+}
+
 func (in *input) fault(name, wording string, args ...any) {
 	in.faults.add(in.path+name, wording, args...)
 }

@@ -120,7 +120,8 @@ func compare(then, now *requestShown) *differences {
 // ofEveryAttempt says whether a header is another at every attempt by its nature.
 func ofEveryAttempt(name string) bool {
 	switch strings.ToLower(name) {
-	case "webhook-timestamp", "webhook-signature", "x-webhook-signature", "x-webhook-attempt", "x-webhook-log-id":
+	case "webhook-timestamp", "webhook-signature", "x-webhook-signature", "x-webhook-attempt", "x-webhook-log-id",
+		"svix-timestamp", "svix-signature":
 		return true
 	}
 	return false

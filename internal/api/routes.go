@@ -99,6 +99,7 @@ func (s *server) routes() {
 			"GET": {toRead, on(s.getWebhook)}, "PUT": {toManage, on(s.updateWebhook)}, "DELETE": {toManage, on(s.deleteWebhook)},
 		})
 		s.handle(webhook+"/toggle", token, methods{"PATCH": {toManage, on(s.toggleWebhook)}})
+		s.handle(webhook+"/secret/rotate", token, methods{"POST": {toManage, on(s.rotateSecret)}})
 		s.handle(webhook+"/test", token, methods{"POST": {toManage, test}})
 		s.handle(webhook+"/logs", token, methods{"GET": {toRead, on(s.listLogs)}})
 		s.handle(log, token, methods{"GET": {toRead, on(s.getLog)}})

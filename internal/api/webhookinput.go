@@ -12,28 +12,27 @@ import (
 	"carteiro"
 	"carteiro/internal/egress"
 	"carteiro/internal/payload"
-	"carteiro/internal/signature"
 )
 
 // Bounds of a webhook's settings, in characters.
 const (
 	maxWebhookURL = 500
-	maxSecret     = 255
 	maxCredential = 4096
 )
 
 var webhookFields = []string{
 	fieldName, fieldWebhookURL, fieldEvents, fieldWebhookSecret, fieldTimeout, fieldMaxRetries, fieldEnabled, fieldHTTPMethod,
 	fieldScheme, fieldAuthorizationValue, fieldCustomHeaders, fieldPayloadTemplates, fieldIncludeCallEvents,
+	fieldSignatureScheme, fieldGenerateSecret, fieldHeaderStyle,
 }
 
 // readWebhook puts what was sent into a webhook, whose slices and maps it replaces. It fails with all the faults there
-// are, errInvalidJSON among them when a name stands somewhere twice.
-func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) error {
+// are, errInvalidJSON among them when a name stands somewhere twice. told is a secret that was made for the caller.
+func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) (told string, err error) {
 	in.requiredText(&w.Name, fieldName, maxName)
 	s.readURL(in, w)
 	readEvents(in, w, k)
-	readSecret(in, w)
+	told = readSigning(in, w)
 	timeout := int(w.Timeout / time.Second)
 	in.integer(&timeout, fieldTimeout, int(carteiro.MinTimeout/time.Second), int(carteiro.MaxTimeout/time.Second),
 		int(carteiro.DefaultTimeout/time.Second))
@@ -48,13 +47,13 @@ func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) error {
 		in.boolean(&w.IncludeCallEvents, fieldIncludeCallEvents, false)
 	}
 	if err := readHeaders(in, w); err != nil {
-		return err
+		return "", err
 	}
 	if err := s.readTemplates(in, w, k); err != nil {
-		return err
+		return "", err
 	}
 	checkCredential(in, w)
-	return in.faults.err()
+	return told, in.faults.err()
 }
 
 func (s *server) readURL(in *input, w *carteiro.Webhook) {
@@ -84,18 +83,6 @@ func readEvents(in *input, w *carteiro.Webhook, k *kind) {
 		return known
 	})
 	w.Events = events
-}
-
-func readSecret(in *input, w *carteiro.Webhook) {
-	secret := w.Secret
-	in.optionalText(&secret, fieldWebhookSecret, maxSecret)
-	if secret != "" && secret != w.Secret {
-		if _, err := signature.ParseSecret(secret); err != nil {
-			in.fault(fieldWebhookSecret, hasInvalidFormat)
-			return
-		}
-	}
-	w.Secret = secret
 }
 
 // readTemplates reads the templates by event type. They replace those there were.

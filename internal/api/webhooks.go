@@ -32,6 +32,7 @@ type webhookShown struct {
 	CustomHeaders       []carteiro.Header            `json:"custom_headers"`
 	PayloadTemplates    map[string]json.RawMessage   `json:"payload_templates"`
 	HasSecret           bool                         `json:"has_secret"`
+	signingShown
 }
 
 func showWebhook(w *carteiro.Webhook) webhookShown {
@@ -53,6 +54,7 @@ func showWebhook(w *carteiro.Webhook) webhookShown {
 		CustomHeaders:       maskHeaders(w.CustomHeaders),
 		PayloadTemplates:    w.PayloadTemplates,
 		HasSecret:           w.Secret != "",
+		signingShown:        showSigning(w),
 	}
 	if shown.PayloadTemplates == nil {
 		shown.PayloadTemplates = map[string]json.RawMessage{}
@@ -115,7 +117,8 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	if err := s.readWebhook(&in, &w, k); err != nil {
+	told, err := s.readWebhook(&in, &w, k)
+	if err != nil {
 		return err
 	}
 	err = s.Directory.CreateWebhook(r.Context(), store.CreateWebhook{Webhook: &w, Most: s.MaxWebhooks})
@@ -125,7 +128,9 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, k.notFound)
 	}
-	return r.answer(http.StatusCreated, answer{Message: k.messages.webhookCreated, Data: showWebhook(&w)})
+	shown := showWebhook(&w)
+	shown.Secret = told
+	return r.answer(http.StatusCreated, answer{Message: k.messages.webhookCreated, Data: shown})
 }
 
 func (s *server) updateWebhook(r *request, k *kind) error {
@@ -138,14 +143,18 @@ func (s *server) updateWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	w, err := s.changeWebhook(r, p, func(w *carteiro.Webhook) error {
+	var told string
+	w, err := s.changeWebhook(r, p, func(w *carteiro.Webhook) (err error) {
 		f = faults{} // of an earlier try
-		return s.readWebhook(&in, w, k)
+		told, err = s.readWebhook(&in, w, k)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	return r.answer(http.StatusOK, answer{Message: k.messages.webhookUpdated, Data: showWebhook(w)})
+	shown := showWebhook(w)
+	shown.Secret = told
+	return r.answer(http.StatusOK, answer{Message: k.messages.webhookUpdated, Data: shown})
 }
 
 func (s *server) toggleWebhook(r *request, k *kind) error {
@@ -185,6 +194,7 @@ func (s *server) deleteWebhook(r *request, k *kind) error {
 func (s *server) changeWebhook(r *request, p place, change func(*carteiro.Webhook) error) (*carteiro.Webhook, error) {
 	w, err := s.Directory.ChangeWebhook(r.Context(), p.ref, p.webhook.ID, func(w *carteiro.Webhook) error {
 		w.UpdatedAt = r.begun.UTC().Truncate(time.Microsecond)
+		w.FormerSecrets = w.SigningUntil(w.UpdatedAt) // those that have ended need not be kept
 		return change(w)
 	})
 	return w, missing(err, errWebhookNotFound)

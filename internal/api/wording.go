@@ -14,6 +14,10 @@ const (
 	fieldWebhookURL         = "webhook_url"
 	fieldEvents             = "events"
 	fieldWebhookSecret      = "webhook_secret"
+	fieldSignatureScheme    = "signature_scheme"
+	fieldGenerateSecret     = "generate_secret"
+	fieldHeaderStyle        = "header_style"
+	fieldOverlap            = "overlap"
 	fieldTimeout            = "timeout"
 	fieldMaxRetries         = "max_retries"
 	fieldEnabled            = "enabled"
@@ -83,6 +87,9 @@ const (
 	mustBeginAnID          = "The %s must be a UUID or its first %d or more hexadecimal digits."
 	mustBeCloudEvent       = "The %s must be a CloudEvent of version 1.0: %s."
 	hasInvalidFormat       = "The %s format is invalid."
+	mustHoldBytes          = "The %s must hold between %d and %d bytes behind whsec_."
+	mustNotBeBoth          = "The %s field must not be present when %s is."
+	isRotatedTooOften      = "The %s has been rotated %d times already within the overlap."
 )
 
 // inWords gives a field's name, or the path to it, as messages have it.
@@ -149,6 +156,7 @@ const (
 	msgBulkQueued      = "Bulk retry queued"
 	msgReplayQueued    = "Replay queued"
 	msgSignedOut       = "Signed out"
+	msgRotated         = "Webhook secret rotated"
 )
 
 // messages are those that differ between agents and campaigns. An empty one is left out of the answer.

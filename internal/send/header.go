@@ -8,15 +8,21 @@ import (
 	"strings"
 )
 
-// The headers of a delivery. Those of Standard Webhooks are written in lower case, as that standard does.
+// The headers of a delivery. Those of Standard Webhooks are written in lower case, as that standard does, and so are
+// those of Svix, on which it is modelled.
 const (
 	headerID        = "webhook-id"
 	headerTimestamp = "webhook-timestamp"
 	headerSignature = "webhook-signature"
 	headerPlain     = "X-Webhook-Signature"
-	headerEvent     = "X-Webhook-Event"
-	headerAttempt   = "X-Webhook-Attempt"
-	headerLogID     = "X-Webhook-Log-Id"
+
+	svixID        = "svix-id"
+	svixTimestamp = "svix-timestamp"
+	svixSignature = "svix-signature"
+
+	headerEvent   = "X-Webhook-Event"
+	headerAttempt = "X-Webhook-Attempt"
+	headerLogID   = "X-Webhook-Log-Id"
 
 	headerTrace = "Traceparent"
 

@@ -26,7 +26,7 @@ var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 2<<10)) }}
 
 // request builds what is sent for a delivery.
 func (s *Sender) request(t *Target, d *carteiro.Delivery, body []byte, now time.Time) request {
-	const own = 10
+	const own = 13
 	r := request{wire: buffers.Get().(*[]byte), shown: make(http.Header, len(t.shown)+own)}
 	maps.Copy(r.shown, t.shown)
 	values := make([]string, 0, own)
@@ -37,20 +37,31 @@ func (s *Sender) request(t *Target, d *carteiro.Delivery, body []byte, now time.
 		r.shown[name] = values[len(values)-1 : len(values) : len(values)]
 		wire = appendHeader(wire, name, value)
 	}
-	id, timestamp := d.EventID.String(), now.Unix()
+	// both sets what Standard Webhooks and Svix call by different names.
+	both := func(standard, svix, value string) {
+		if t.standard {
+			set(standard, value)
+		}
+		if t.svix {
+			set(svix, value)
+		}
+	}
+	id := d.EventID.String()
 	set(headerUserAgent, s.userAgent)
-	set(headerID, id)
-	set(headerTimestamp, strconv.FormatInt(timestamp, 10))
+	both(headerID, svixID, id)
+	both(headerTimestamp, svixTimestamp, strconv.FormatInt(now.Unix(), 10))
 	set(headerEvent, d.EventType)
 	set(headerAttempt, strconv.Itoa(d.Number))
 	set(headerLogID, d.ID.String())
 	if trace := cmp.Or(d.TraceParent, d.Event.TraceParent); trace != "" && !t.tracesItself {
 		set(headerTrace, trace)
 	}
-	if t.signed {
-		var buf [128]byte
-		set(headerSignature, string(t.key.Sign(buf[:0], id, timestamp, body)))
-		set(headerPlain, string(t.key.SignPlain(buf[:0], body)))
+	if len(t.signers) > 0 {
+		var buf [256]byte
+		both(headerSignature, svixSignature, string(t.appendSignatures(buf[:0], id, now, body)))
+		if plain := t.signers[0].key.SignPlain(buf[:0], body); len(plain) > 0 {
+			set(headerPlain, string(plain))
+		}
 	}
 	wire = append(wire, "Content-Length: "...)
 	wire = strconv.AppendInt(wire, int64(len(body)), 10)

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"carteiro"
 	"carteiro/internal/egress"
@@ -27,14 +28,21 @@ type Target struct {
 	origin  origin
 	head    []byte      // of every request: its first line and fixed headers, secrets in clear
 	shown   http.Header // those headers as the log shows them, secrets masked
-	key     signature.Key
-	signed  bool
+	signers []signer    // the present secret first; none: nothing is signed
+	// standard and svix say under which names id, timestamp and signature go.
+	standard, svix bool
 	// tracesItself: a custom header says what trace the receiver is told.
 	tracesItself bool
 	templates    map[string]*payload.Template
 	// fault is why nothing can be sent with these settings. Validation keeps such webhooks out; should one be in the
 	// store all the same, its deliveries fail and say why.
 	fault error
+}
+
+// signer is a secret that signs until it ends; the present one has no end.
+type signer struct {
+	key   signature.Key
+	until time.Time
 }
 
 // Compile makes a webhook ready to be sent to.
@@ -46,11 +54,16 @@ func Compile(w *carteiro.Webhook) *Target {
 
 func (t *Target) compile() (err error) {
 	w := t.webhook
+	t.standard, t.svix = w.HeaderStyle != carteiro.HeadersSvix, w.HeaderStyle == carteiro.HeadersSvix || w.HeaderStyle == carteiro.HeadersBoth
 	if w.Secret != "" {
-		if t.key, err = signature.ParseSecret(w.Secret); err != nil {
+		if err := t.sign(w.Secret, w.SignatureScheme, time.Time{}); err != nil {
 			return fmt.Errorf("secret: %w", err)
 		}
-		t.signed = true
+	}
+	for _, f := range w.FormerSecrets {
+		if err := t.sign(f.Secret, f.Scheme, f.EndsAt); err != nil {
+			return fmt.Errorf("former secret: %w", err)
+		}
 	}
 	for event, template := range w.PayloadTemplates {
 		if t.templates[event], err = payload.Compile(template); err != nil {
@@ -58,6 +71,31 @@ func (t *Target) compile() (err error) {
 		}
 	}
 	return t.compileHead()
+}
+
+// sign adds a secret to those that sign.
+func (t *Target) sign(secret string, scheme carteiro.SignatureScheme, until time.Time) error {
+	parse := signature.ParseSecret
+	if scheme == carteiro.SignatureEd25519 {
+		parse = signature.ParsePrivateKey
+	}
+	key, err := parse(secret)
+	t.signers = append(t.signers, signer{key: key, until: until})
+	return err
+}
+
+// appendSignatures appends those of all secrets that have not ended, separated by spaces.
+func (t *Target) appendSignatures(dst []byte, id string, now time.Time, body []byte) []byte {
+	for _, s := range t.signers {
+		if !s.until.IsZero() && !now.Before(s.until) {
+			continue
+		}
+		if len(dst) > 0 {
+			dst = append(dst, ' ')
+		}
+		dst = s.key.Sign(dst, id, now.Unix(), body)
+	}
+	return dst
 }
 
 // compileHead reads the URL and writes the fixed part of the requests' head.

@@ -44,3 +44,21 @@ func BenchmarkParseSecretAndSignOnce(b *testing.B) {
 		dst = mustParse(b, vectorSecret).Sign(dst[:0], vectorID, vectorTime, body)
 	}
 }
+
+// What a private key costs beside a shared one.
+func BenchmarkSignAsymmetric(b *testing.B) {
+	key, err := signature.ParsePrivateKey(vectorPrivate)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, size := range bodySizes {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			body, dst := bytes.Repeat([]byte("x"), size), make([]byte, 0, 128)
+			b.ReportAllocs()
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				dst = key.Sign(dst[:0], vectorID, vectorTime, body)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,7 +22,40 @@ var (
 	ErrEmptySecret = errors.New("signing secret is empty")
 	// ErrSecretEncoding: the secret begins with whsec_ and what follows is not padded standard base64.
 	ErrSecretEncoding = errors.New("signing secret is not base64 behind " + SecretPrefix)
+	// ErrSecretLength: what follows whsec_ is not 24 to 64 bytes.
+	ErrSecretLength = fmt.Errorf("signing secret does not hold %d to %d bytes behind "+SecretPrefix, MinSecretBytes, MaxSecretBytes)
 )
+
+// Bounds of a new secret's key behind [SecretPrefix], in bytes (Standard Webhooks 1.0, "Signature scheme").
+const (
+	MinSecretBytes = 24
+	MaxSecretBytes = 64
+)
+
+// newSecretBytes is how long a key is that is made here: as many bits as the hash has.
+const newSecretBytes = 32
+
+// NewSecret makes a secret, as [ParseSecret] reads it.
+func NewSecret() string {
+	key := make([]byte, newSecretBytes)
+	_, _ = rand.Read(key) // it never fails
+	return SecretPrefix + base64.StdEncoding.EncodeToString(key)
+}
+
+// CheckSecret says what is wrong with a secret that is to be stored: it fails as [ParseSecret] does, and with
+// [ErrSecretLength]. Secrets that were stored before lengths were looked at go on signing.
+func CheckSecret(secret string) error {
+	if _, err := ParseSecret(secret); err != nil {
+		return err
+	}
+	if encoded, ok := strings.CutPrefix(secret, SecretPrefix); ok {
+		key, _ := base64.StdEncoding.DecodeString(encoded) // it was parsed
+		if len(key) < MinSecretBytes || len(key) > MaxSecretBytes {
+			return ErrSecretLength
+		}
+	}
+	return nil
+}
 
 // ParseSecret reads a webhook's secret as its owner wrote it. Behind [SecretPrefix] stands the key in padded standard
 // base64 (RFC 4648, section 4); any other secret is the key itself, byte for byte, and may be of any length.

@@ -23,6 +23,9 @@ async function furnish(world: World, receiver: Receiver): Promise<Record<string,
   await world.publish(agent)
   await logged(world, agent, id, 'failed', 1)
   const failed = (await world.call('GET', `/agents/${agent}/webhooks/${id}/logs?status=failed`)).data[0]
+  // Settings with a public key and a former secret on them.
+  await world.call('PUT', `/agents/${agent}/webhooks/${id}`, { webhook_secret: 'of before' })
+  await world.call('POST', `/agents/${agent}/webhooks/${id}/secret/rotate`, { signature_scheme: 'ed25519' })
   const campaign = (await world.call('POST', '/campaigns', { name: 'Renewals' })).data.id
   const job = (await world.call('POST', `/agents/${agent}/webhooks/${id}/logs/retry`, { event })).data.id
   return {

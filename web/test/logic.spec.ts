@@ -204,6 +204,8 @@ test('a form sends what was changed and nothing else', () => {
     custom_headers: [{ key: 'K', value: '********' }],
     payload_templates: { a: { x: 1 } },
     has_secret: true,
+    signature_scheme: 'hmac' as const,
+    header_style: 'standard' as const,
     created_at: '',
     updated_at: '',
   }
@@ -219,6 +221,8 @@ test('a form sends what was changed and nothing else', () => {
     max_retries: 2,
     events: [],
   })
+  expect(changes(blank(), { ...blank(), makeSecret: true }, true)).toMatchObject({ generate_secret: true })
+  expect(changes(draft, { ...draft, headerStyle: 'svix' }, false)).toEqual({ header_style: 'svix' })
   expect(readTemplates([{ id: 1, event: 'a', text: '{' }], 'bad').faults).toEqual({ 'payload_templates.a': ['bad'] })
 })
 

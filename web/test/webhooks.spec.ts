@@ -87,6 +87,40 @@ test('only what was changed is sent, and what is secret stays as it is', async (
   expect(headers?.['webhook-signature']).toMatch(/^v1,/)
 })
 
+test('a secret is made, shown once, and changed while both sign', async ({ page, world, receiver }) => {
+  const { agent, id, page: at } = await world.webhook('/rotated')
+  await page.goto(`${at}/settings`)
+  await page.getByLabel('Make a secret for me').check()
+  await page.getByLabel('Names of the signature’s headers').selectOption('both')
+  await page.getByRole('button', { name: 'Save changes' }).click()
+  const shown = page.getByRole('dialog', { name: 'The new secret' })
+  const first = await shown.locator('code').innerText()
+  expect(first).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
+  await shown.getByRole('button', { name: 'I have it' }).click()
+  await expect(page.getByText(first)).toHaveCount(0)
+
+  await page.getByRole('button', { name: 'Change…' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Change the secret' })
+  await dialog.getByLabel('A secret of your own').fill('whsec_YQ==')
+  await dialog.getByRole('button', { name: 'Change the secret' }).click()
+  await expect(dialog.getByLabel('A secret of your own')).toHaveAccessibleDescription(/between 24 and 64 bytes/)
+  await dialog.getByLabel('A secret of your own').fill('')
+  await dialog.getByLabel('Signature').selectOption('ed25519')
+  await dialog.getByRole('button', { name: 'Change the secret' }).click()
+  await expect(dialog).toHaveCount(0)
+  await expect(page.getByText(/^whpk_/).first()).toBeVisible()
+  await expect(page.getByText('A former secret signs until')).toBeVisible()
+
+  await world.publish(agent)
+  await expect.poll(() => receiver.got.find(({ path }) => path === '/rotated')).toBeTruthy()
+  const headers = receiver.got.find(({ path }) => path === '/rotated')?.headers
+  expect(headers?.['webhook-signature']).toMatch(/^v1a,\S+ v1,\S+$/)
+  expect(headers?.['svix-signature']).toBe(headers?.['webhook-signature'])
+  expect(headers?.['svix-id']).toBe(headers?.['webhook-id'])
+  const { data } = await world.call('GET', `/agents/${agent}/webhooks/${id}`)
+  expect(data).toMatchObject({ signature_scheme: 'ed25519', previous_secrets: [{ signature_scheme: 'hmac' }] })
+})
+
 test('a webhook is disabled and enabled, and is deleted by its name only', async ({ page, world }) => {
   const { page: at } = await world.webhook('/deleted')
   await page.goto('/webhooks')

@@ -21,6 +21,9 @@ type settings struct {
 	Events            []string                     `json:"events"`
 	IncludeCallEvents bool                         `json:"include_call_events,omitempty"`
 	Secret            string                       `json:"secret,omitempty"`
+	Signature         carteiro.SignatureScheme     `json:"signature_scheme,omitempty"`
+	FormerSecrets     []formerSecret               `json:"former_secrets,omitempty"`
+	HeaderStyle       carteiro.HeaderStyle         `json:"header_style,omitempty"`
 	TimeoutNanos      int64                        `json:"timeout_ns"`
 	MaxRetries        int                          `json:"max_retries"`
 	HTTPMethod        string                       `json:"http_method"`
@@ -30,6 +33,12 @@ type settings struct {
 	PayloadTemplates  map[string]string            `json:"payload_templates"`
 	// Sealed holds what is empty above because it is encrypted.
 	Sealed *sealed `json:"sealed,omitempty"`
+}
+
+type formerSecret struct {
+	Secret     string                   `json:"secret,omitempty"`
+	Scheme     carteiro.SignatureScheme `json:"scheme,omitempty"`
+	EndsMicros int64                    `json:"ends_us"`
 }
 
 // sealed are values by the field that each is of, under one key.
@@ -46,6 +55,10 @@ func Encode(w *carteiro.Webhook, keys *seal.Keyring) (encoded []byte, by *string
 		Name: w.Name, URL: w.URL, Events: w.Events, IncludeCallEvents: w.IncludeCallEvents, Secret: w.Secret,
 		TimeoutNanos: int64(w.Timeout), MaxRetries: w.MaxRetries, HTTPMethod: w.HTTPMethod,
 		Scheme: w.AuthorizationScheme, Value: w.AuthorizationValue, CustomHeaders: slices.Clone(w.CustomHeaders),
+	}
+	s.Signature, s.HeaderStyle = w.SignatureScheme, w.HeaderStyle
+	for _, f := range w.FormerSecrets {
+		s.FormerSecrets = append(s.FormerSecrets, formerSecret{f.Secret, f.Scheme, f.EndsAt.UnixMicro()})
 	}
 	if w.PayloadTemplates != nil {
 		s.PayloadTemplates = make(map[string]string, len(w.PayloadTemplates))
@@ -86,6 +99,9 @@ func (s *settings) secrets() map[string]*string {
 			all["custom_headers."+strconv.Itoa(i)] = &h.Value
 		}
 	}
+	for i := range s.FormerSecrets {
+		all["former_secrets."+strconv.Itoa(i)] = &s.FormerSecrets[i].Secret
+	}
 	return all
 }
 
@@ -105,6 +121,12 @@ func Decode(encoded []byte, w *carteiro.Webhook, keys *seal.Keyring) error {
 	w.Name, w.URL, w.Events, w.IncludeCallEvents, w.Secret = s.Name, s.URL, s.Events, s.IncludeCallEvents, s.Secret
 	w.Timeout, w.MaxRetries, w.HTTPMethod = time.Duration(s.TimeoutNanos), s.MaxRetries, s.HTTPMethod
 	w.AuthorizationScheme, w.AuthorizationValue, w.CustomHeaders = s.Scheme, s.Value, s.CustomHeaders
+	w.SignatureScheme, w.HeaderStyle = s.Signature, s.HeaderStyle
+	for _, f := range s.FormerSecrets {
+		w.FormerSecrets = append(w.FormerSecrets, carteiro.FormerSecret{
+			Secret: f.Secret, Scheme: f.Scheme, EndsAt: time.UnixMicro(f.EndsMicros).UTC(),
+		})
+	}
 	if s.PayloadTemplates != nil {
 		w.PayloadTemplates = make(map[string]json.RawMessage, len(s.PayloadTemplates))
 	}

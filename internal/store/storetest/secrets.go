@@ -151,7 +151,7 @@ func notWithoutTheKey(w *world, open func(*seal.Keyring) store.Store) {
 func noSecretNoKey(w *world, open func(*seal.Keyring) store.Store) {
 	w.Store = open(Keys(w.t, "a"))
 	webhook := w.newWebhook()
-	webhook.Secret, webhook.AuthorizationValue = "", ""
+	webhook.Secret, webhook.AuthorizationValue, webhook.FormerSecrets = "", "", nil
 	w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook}))
 	w.wantKeys(w.Store)
 	webhook.CustomHeaders = []carteiro.Header{{Key: "X-Plain", Value: "1"}, {Key: "X-Api-Token", Value: "hunter2"}}

@@ -93,6 +93,10 @@ func (w *world) newWebhook() *carteiro.Webhook {
 		ID: w.newID(), EnvironmentID: w.owner.EnvironmentID, OwnerKind: w.owner.Kind, OwnerID: w.owner.ID,
 		Name: "Hook <1> & “more”", URL: "https://example.com/hook?a=1&b=2", Events: []string{"event_action", "event_recording"},
 		IncludeCallEvents: true, Secret: "whsec_c2VjcmV0", Timeout: 30 * time.Second, MaxRetries: 3, Enabled: true, HTTPMethod: "PUT",
+		SignatureScheme: carteiro.SignatureHMAC, HeaderStyle: carteiro.HeadersBoth,
+		FormerSecrets: []carteiro.FormerSecret{
+			{Secret: "whsk_planted", Scheme: carteiro.SignatureEd25519, EndsAt: w.now.Add(time.Hour)}, {Secret: "older", EndsAt: w.now.Add(time.Minute)},
+		},
 		AuthorizationScheme: carteiro.AuthorizationBasic, AuthorizationValue: "user:pass\\word",
 		CustomHeaders:    []carteiro.Header{{Key: "X-One", Value: "1"}, {Key: "X-One", Value: ""}},
 		PayloadTemplates: map[string]json.RawMessage{"event_action": json.RawMessage("{ \"a\" : \"<{{b}}>\"\n}")},

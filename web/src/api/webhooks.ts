@@ -71,6 +71,32 @@ export function useSaveWebhook(owner: Owner, id?: string) {
   })
 }
 
+/** Gives a webhook another secret; the one before it goes on signing for the overlap. */
+export function useRotateSecret(owner: Owner, id: string) {
+  const settle = useSettled(owner)
+  return useMutation({
+    mutationFn: async (body: Schemas['SecretRotation']): Promise<Webhook> =>
+      owner.kind === 'agents'
+        ? (
+            await must(
+              api.POST('/agents/{agent_id}/webhooks/{webhook_id}/secret/rotate', {
+                params: agentWebhook(owner, id),
+                body,
+              }),
+            )
+          ).data
+        : (
+            await must(
+              api.POST('/campaigns/{campaign_id}/webhooks/{webhook_id}/secret/rotate', {
+                params: campaignWebhook(owner, id),
+                body,
+              }),
+            )
+          ).data,
+    onSuccess: settle,
+  })
+}
+
 export function useDeleteWebhook(owner: Owner, id: string) {
   const client = useQueryClient()
   return useMutation({
@@ -124,7 +150,8 @@ export function useTestWebhook(owner: Owner, id: string) {
 
 function useSettled(owner: Owner) {
   const client = useQueryClient()
-  return (webhook: Webhook) => {
+  // A secret that was made is shown by whoever asked for it, and kept nowhere.
+  return ({ webhook_secret: _, ...webhook }: Webhook) => {
     client.setQueryData(['webhook', owner.kind, owner.id, webhook.id], webhook)
     return client.invalidateQueries({ queryKey: ['webhooks', owner.kind, owner.id] })
   }

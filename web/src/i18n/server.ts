@@ -6,6 +6,10 @@ const fields: Record<string, string> = {
   'webhook url': 'URL',
   events: 'eventos',
   'webhook secret': 'segredo',
+  'signature scheme': 'esquema de assinatura',
+  'generate secret': 'criar segredo',
+  'header style': 'estilo dos cabeçalhos',
+  overlap: 'sobreposição',
   timeout: 'tempo limite',
   'max retries': 'máximo de tentativas',
   enabled: 'ativo',
@@ -56,6 +60,18 @@ const validation: [RegExp, (part: string[]) => string][] = [
   [
     /^The (.+) must not be greater than (\d+) characters\.$/,
     ([f, n]) => `O campo ${f} não pode passar de ${n} caracteres.`,
+  ],
+  [
+    /^The (.+) must hold between (\d+) and (\d+) bytes behind whsec_\.$/,
+    ([f, a, b]) => `O campo ${f} deve ter entre ${a} e ${b} bytes depois de whsec_.`,
+  ],
+  [
+    /^The (.+) field must not be present when (.+) is\.$/,
+    ([f, o]) => `O campo ${f} não vai junto com ${field(o ?? '')}.`,
+  ],
+  [
+    /^The (.+) has been rotated (\d+) times already within the overlap\.$/,
+    ([f, n]) => `O campo ${f} já foi trocado ${n} vezes dentro da sobreposição.`,
   ],
   [/^The selected (.+) is invalid\.$/, ([f]) => `O valor escolhido para ${f} é inválido.`],
   [/^The (.+) format is invalid\.$/, ([f]) => `O formato do campo ${f} é inválido.`],

@@ -11,6 +11,9 @@ export interface Draft {
   calls: boolean
   secret: string
   dropSecret: boolean
+  makeSecret: boolean
+  signature: Webhook['signature_scheme']
+  headerStyle: Webhook['header_style']
   scheme: Webhook['authorization_scheme']
   credential: string
   headers: Row[]
@@ -43,6 +46,9 @@ export const blank = (): Draft => ({
   calls: false,
   secret: '',
   dropSecret: false,
+  makeSecret: false,
+  signature: 'hmac',
+  headerStyle: 'standard',
   scheme: 'none',
   credential: '',
   headers: [],
@@ -59,6 +65,8 @@ export const draftOf = (webhook: Webhook): Draft => ({
   enabled: webhook.enabled,
   events: webhook.events,
   calls: webhook.include_call_events ?? false,
+  signature: webhook.signature_scheme,
+  headerStyle: webhook.header_style,
   scheme: webhook.authorization_scheme,
   headers: webhook.custom_headers.map((header) => ({ id: nextId(), ...header })),
   timeout: String(webhook.timeout),
@@ -98,6 +106,8 @@ function input(draft: Draft): WebhookInput {
     enabled: draft.enabled,
     events: draft.events,
     include_call_events: draft.calls,
+    signature_scheme: draft.signature,
+    header_style: draft.headerStyle,
     authorization_scheme: draft.scheme,
     custom_headers: draft.headers.map(({ key, value }) => ({ key: key.trim(), value })),
     timeout: integer(draft.timeout),
@@ -119,7 +129,8 @@ export function changes(initial: Draft, draft: Draft, isNew: boolean): WebhookIn
   ) as WebhookInput
   // Only campaigns know the field: of an agent's webhook it is always as it was.
   if (isNew && !draft.calls) delete changed.include_call_events
-  if (draft.secret !== '' || draft.dropSecret) changed.webhook_secret = draft.dropSecret ? '' : draft.secret
+  if (draft.makeSecret) changed.generate_secret = true
+  else if (draft.secret !== '' || draft.dropSecret) changed.webhook_secret = draft.dropSecret ? '' : draft.secret
   if (draft.credential !== '') changed.authorization_value = draft.credential
   return changed
 }

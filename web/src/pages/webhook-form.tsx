@@ -10,6 +10,7 @@ import { Card } from '../ui/page'
 import { changes, type Draft, readTemplates, under } from './webhook-draft'
 import { EventsField } from './webhook-events'
 import { HeadersField, TemplatesField } from './webhook-lists'
+import { SchemeField } from './webhook-secret'
 
 /** Every field of a webhook, with the server's words about each beside it. */
 export function WebhookForm({
@@ -166,20 +167,43 @@ function Security({
           hint={t(hasSecret ? 'webhook.secret.kept' : 'webhook.secret.hint')}
           type="password"
           autoComplete="new-password"
-          disabled={draft.dropSecret}
+          disabled={draft.dropSecret || draft.makeSecret}
           value={draft.secret}
           onChange={(e) => set({ secret: e.target.value })}
           errors={errors.webhook_secret}
         />
-        {hasSecret && (
-          <div className="sm:col-span-2">
+        <div className="sm:col-span-2">
+          {hasSecret ? (
             <CheckField
               label={t('webhook.secret.drop')}
               checked={draft.dropSecret}
               onChange={(e) => set({ dropSecret: e.target.checked, secret: '' })}
             />
-          </div>
-        )}
+          ) : (
+            <CheckField
+              label={t('webhook.secret.make')}
+              hint={t('webhook.secret.make.hint')}
+              checked={draft.makeSecret}
+              onChange={(e) => set({ makeSecret: e.target.checked, secret: '' })}
+            />
+          )}
+        </div>
+        <SchemeField
+          value={draft.signature}
+          onChange={(signature) => set({ signature })}
+          errors={errors.signature_scheme}
+        />
+        <SelectField
+          label={t('webhook.headerStyle')}
+          hint={t('webhook.headerStyle.hint')}
+          value={draft.headerStyle}
+          onChange={(e) => set({ headerStyle: e.target.value as Draft['headerStyle'] })}
+          errors={errors.header_style}
+        >
+          <option value="standard">Standard Webhooks</option>
+          <option value="svix">Svix</option>
+          <option value="both">{t('webhook.headerStyle.both')}</option>
+        </SelectField>
         <SelectField
           label={t('webhook.scheme')}
           value={draft.scheme}

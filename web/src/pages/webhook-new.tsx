@@ -1,13 +1,14 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useOwner } from '../api/owners'
-import { useSaveWebhook, useWebhooks } from '../api/webhooks'
+import { useSaveWebhook, useWebhooks, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { Fault } from '../ui/notice'
 import { Heading, Loading, Trail } from '../ui/page'
 import { useToast } from '../ui/toast'
 import { blank } from './webhook-draft'
 import { WebhookForm } from './webhook-form'
+import { MadeSecret } from './webhook-secret'
 
 const route = getRouteApi('/$kind/$owner/new')
 
@@ -20,6 +21,9 @@ export function WebhookNewPage() {
   const webhooks = useWebhooks({ kind, id })
   const save = useSaveWebhook({ kind, id })
   const [draft] = useState(blank)
+  const [made, setMade] = useState<Webhook>()
+  const show = (webhook: Webhook) =>
+    navigate({ to: '/$kind/$owner/$webhook', params: { kind, owner: id, webhook: webhook.id } })
   return (
     <>
       <Heading
@@ -37,6 +41,7 @@ export function WebhookNewPage() {
           </Trail>
         }
       />
+      {made && <MadeSecret secret={made.webhook_secret ?? ''} onClose={() => show(made)} />}
       {webhooks.error ? (
         <Fault of={webhooks.error} retry={() => webhooks.refetch()} />
       ) : !webhooks.data ? (
@@ -54,7 +59,8 @@ export function WebhookNewPage() {
             save.mutate(input, {
               onSuccess: (webhook) => {
                 say(t('webhook.created', { name: webhook.name }))
-                navigate({ to: '/$kind/$owner/$webhook', params: { kind, owner: id, webhook: webhook.id } })
+                if (webhook.webhook_secret) setMade(webhook)
+                else show(webhook)
               },
             })
           }

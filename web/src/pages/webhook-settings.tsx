@@ -9,6 +9,7 @@ import { Card, Loading } from '../ui/page'
 import { useToast } from '../ui/toast'
 import { draftOf } from './webhook-draft'
 import { WebhookForm } from './webhook-form'
+import { MadeSecret, SecretCard } from './webhook-secret'
 
 const route = getRouteApi('/$kind/$owner/$webhook/settings')
 
@@ -23,6 +24,7 @@ export function WebhookSettingsPage() {
   // What was saved is what the next change is compared with: hence a new form after each save, and only then, so that
   // nothing that is being typed gets lost to a change from elsewhere.
   const [saves, setSaves] = useState(0)
+  const [made, setMade] = useState('')
   const fault = webhooks.error
   if (fault) return <Fault of={fault} retry={() => webhooks.refetch()} />
   if (webhook.error) return null
@@ -40,13 +42,16 @@ export function WebhookSettingsPage() {
         fault={save.error}
         onSave={(input) =>
           save.mutate(input, {
-            onSuccess: () => {
+            onSuccess: ({ webhook_secret }) => {
               say(t('saved'))
+              setMade(webhook_secret ?? '')
               setSaves(saves + 1)
             },
           })
         }
       />
+      {made !== '' && <MadeSecret secret={made} onClose={() => setMade('')} />}
+      {webhook.data.has_secret && <SecretCard owner={owner} webhook={webhook.data} />}
       <Deletion name={webhook.data.name} />
     </div>
   )

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/signature"
+)
+
+// maxSecret bounds a webhook's secret, in characters.
+const maxSecret = 255
+
+// signingShown is how a webhook's deliveries are signed, as it is shown.
+type signingShown struct {
+	SignatureScheme carteiro.SignatureScheme `json:"signature_scheme"`
+	PublicKey       string                   `json:"public_key,omitempty"`
+	HeaderStyle     carteiro.HeaderStyle     `json:"header_style"`
+	PreviousSecrets []previousSecret         `json:"previous_secrets,omitempty"`
+	// Secret is one that was made for the caller, in the answer to that call alone.
+	Secret string `json:"webhook_secret,omitempty"`
+}
+
+// previousSecret is one that still signs.
+type previousSecret struct {
+	SignatureScheme carteiro.SignatureScheme `json:"signature_scheme"`
+	PublicKey       string                   `json:"public_key,omitempty"`
+	EndsAt          timestamp                `json:"ends_at"`
+}
+
+func showSigning(w *carteiro.Webhook) signingShown {
+	shown := signingShown{
+		SignatureScheme: orHMAC(w.SignatureScheme), HeaderStyle: orStandard(w.HeaderStyle), PublicKey: publicKey(w.Secret, w.SignatureScheme),
+	}
+	for _, f := range w.SigningUntil(time.Now()) {
+		shown.PreviousSecrets = append(shown.PreviousSecrets, previousSecret{
+			SignatureScheme: orHMAC(f.Scheme), PublicKey: publicKey(f.Secret, f.Scheme), EndsAt: timestamp(f.EndsAt),
+		})
+	}
+	return shown
+}
+
+// orHMAC and orStandard name what a webhook of an earlier version does without saying so.
+func orHMAC(s carteiro.SignatureScheme) carteiro.SignatureScheme {
+	if s == "" {
+		return carteiro.SignatureHMAC
+	}
+	return s
+}
+
+func orStandard(s carteiro.HeaderStyle) carteiro.HeaderStyle {
+	if s == "" {
+		return carteiro.HeadersStandard
+	}
+	return s
+}
+
+// publicKey is what a receiver verifies with; "" of a shared secret, or none.
+func publicKey(secret string, scheme carteiro.SignatureScheme) string {
+	if scheme != carteiro.SignatureEd25519 {
+		return ""
+	}
+	public, _ := signature.PublicKey(secret) // of one that cannot sign there is none
+	return public
+}
+
+// newSecret makes a secret, and says what of it the caller is to be told: a private key stays here.
+func newSecret(scheme carteiro.SignatureScheme) (secret, told string) {
+	if scheme == carteiro.SignatureEd25519 {
+		return signature.NewPrivateKey(), ""
+	}
+	secret = signature.NewSecret()
+	return secret, secret
+}
+
+// readSigning reads how deliveries are to be signed. A secret that is replaced here ends at once, and those before it
+// with it. It gives the secret that was made, if one was asked for and the caller is to be told it.
+func readSigning(in *input, w *carteiro.Webhook) (told string) {
+	scheme := orHMAC(w.SignatureScheme)
+	choice(in, &scheme, fieldSignatureScheme, carteiro.SignatureHMAC, carteiro.SignatureHMAC, carteiro.SignatureEd25519)
+	choice(in, &w.HeaderStyle, fieldHeaderStyle, carteiro.HeadersStandard,
+		carteiro.HeadersStandard, carteiro.HeadersSvix, carteiro.HeadersBoth)
+	secret, generate := w.Secret, false
+	in.boolean(&generate, fieldGenerateSecret, false)
+	in.optionalText(&secret, fieldWebhookSecret, maxSecret)
+	if generate {
+		if _, both := in.sent(fieldWebhookSecret); both {
+			in.fault(fieldGenerateSecret, mustNotBeBoth, inWords(fieldWebhookSecret))
+			return ""
+		}
+		secret, told = newSecret(scheme)
+	}
+	if secret == w.Secret && scheme == orHMAC(w.SignatureScheme) {
+		w.SignatureScheme = scheme
+		return told
+	}
+	if !checkSecret(in, secret, scheme) {
+		return ""
+	}
+	if secret != w.Secret {
+		w.FormerSecrets = nil
+	}
+	w.Secret, w.SignatureScheme = secret, scheme
+	return told
+}
+
+// checkSecret says whether a secret can sign by a scheme; none can.
+func checkSecret(in *input, secret string, scheme carteiro.SignatureScheme) bool {
+	if secret == "" || in.faults.any(fieldWebhookSecret, fieldSignatureScheme) {
+		return secret == ""
+	}
+	check := signature.CheckSecret
+	if scheme == carteiro.SignatureEd25519 {
+		check = func(secret string) error {
+			_, err := signature.ParsePrivateKey(secret)
+			return err
+		}
+	}
+	switch err := check(secret); {
+	case errors.Is(err, signature.ErrSecretLength):
+		in.fault(fieldWebhookSecret, mustHoldBytes, signature.MinSecretBytes, signature.MaxSecretBytes)
+	case err != nil:
+		in.fault(fieldWebhookSecret, hasInvalidFormat)
+	default:
+		return true
+	}
+	return false
+}
+
+var rotationFields = []string{fieldWebhookSecret, fieldSignatureScheme, fieldOverlap}
+
+// rotateSecret gives a webhook another secret, and lets the present one sign beside it for a while.
+func (s *server) rotateSecret(r *request, k *kind) error {
+	at, err := r.webhook(k)
+	if err != nil {
+		return err
+	}
+	var f faults
+	in, err := r.optionalInput(rotationFields, &f)
+	if err != nil {
+		return err
+	}
+	var told string
+	w, err := s.changeWebhook(r, at, func(w *carteiro.Webhook) (err error) {
+		f = faults{} // of an earlier try
+		told, err = readRotation(&in, w, r.begun.UTC().Truncate(time.Microsecond))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	shown := showWebhook(w)
+	shown.Secret = told
+	return r.answer(http.StatusOK, answer{Message: msgRotated, Data: shown})
+}
+
+func readRotation(in *input, w *carteiro.Webhook, now time.Time) (told string, err error) {
+	scheme, secret := orHMAC(w.SignatureScheme), ""
+	choice(in, &scheme, fieldSignatureScheme, carteiro.SignatureHMAC, carteiro.SignatureHMAC, carteiro.SignatureEd25519)
+	in.optionalText(&secret, fieldWebhookSecret, maxSecret)
+	overlap := int(carteiro.DefaultOverlap / time.Second)
+	in.integer(&overlap, fieldOverlap, 0, int(carteiro.MaxOverlap/time.Second), overlap)
+	if secret == "" {
+		secret, told = newSecret(scheme)
+	} else {
+		checkSecret(in, secret, scheme)
+	}
+	if secret == w.Secret {
+		in.fault(fieldWebhookSecret, isNotAmongTheSelection)
+	}
+	if err := in.faults.err(); err != nil {
+		return "", err
+	}
+	if !w.RotateSecret(secret, scheme, now, now.Add(time.Duration(overlap)*time.Second)) {
+		in.fault(fieldWebhookSecret, isRotatedTooOften, carteiro.MaxFormerSecrets)
+	}
+	return told, in.faults.err()
+}

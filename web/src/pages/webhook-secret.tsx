@@ -1,0 +1,164 @@
+import { type FormEvent, useState } from 'react'
+import { ApiError } from '../api/client'
+import type { Owner } from '../api/owners'
+import { useRotateSecret, type Webhook } from '../api/webhooks'
+import { useTranslation } from '../i18n'
+import { Button } from '../ui/button'
+import { Code } from '../ui/code'
+import { Dialog } from '../ui/dialog'
+import { SelectField, TextField } from '../ui/field'
+import { Fault } from '../ui/notice'
+import { Card } from '../ui/page'
+import { Clock } from '../ui/time'
+
+/** What signs a webhook's deliveries now, and the way to another secret without a failed delivery. */
+export function SecretCard({ owner, webhook }: { owner: Owner; webhook: Webhook }) {
+  const { t } = useTranslation()
+  const [asking, setAsking] = useState(false)
+  const [made, setMade] = useState('')
+  const former = webhook.previous_secrets ?? []
+  return (
+    <Card title={t('secret.rotate')} id="secret" className="max-w-3xl">
+      <div className="grid gap-4 p-4 pt-1">
+        <div className="flex flex-wrap items-center justify-between gap-3">
+          <p className="max-w-prose text-muted">{t('secret.rotate.what')}</p>
+          <Button onClick={() => setAsking(true)}>{t('secret.rotate.do')}</Button>
+        </div>
+        {webhook.public_key && (
+          <div className="grid gap-1">
+            <p className="font-medium text-sm">{t('secret.public')}</p>
+            <Code text={webhook.public_key} label={t('secret.public')} />
+          </div>
+        )}
+        {former.length > 0 && (
+          <ul className="grid gap-1 text-sm">
+            {former.map(({ ends_at, public_key }) => (
+              <li key={ends_at + public_key} className="wrap-anywhere">
+                {t('secret.former')} <Clock at={ends_at} />
+                {public_key && <span className="text-muted"> {public_key}</span>}
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+      {asking && (
+        <Rotation
+          owner={owner}
+          webhook={webhook}
+          onClose={() => setAsking(false)}
+          onDone={(secret) => {
+            setAsking(false)
+            setMade(secret)
+          }}
+        />
+      )}
+      {made !== '' && <MadeSecret secret={made} onClose={() => setMade('')} />}
+    </Card>
+  )
+}
+
+function Rotation({
+  owner,
+  webhook,
+  onClose,
+  onDone,
+}: {
+  owner: Owner
+  webhook: Webhook
+  onClose: () => void
+  onDone: (secret: string) => void
+}) {
+  const { t } = useTranslation()
+  const rotate = useRotateSecret(owner, webhook.id)
+  const [secret, setSecret] = useState('')
+  const [scheme, setScheme] = useState(webhook.signature_scheme)
+  const [overlap, setOverlap] = useState('86400')
+  const fault = rotate.error
+  const refused = fault instanceof ApiError && fault.status === 422
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    rotate.mutate(
+      { signature_scheme: scheme, overlap: Number(overlap), ...(secret !== '' && { webhook_secret: secret }) },
+      { onSuccess: ({ webhook_secret }) => onDone(webhook_secret ?? '') },
+    )
+  }
+  return (
+    <Dialog title={t('secret.rotate')} onClose={onClose}>
+      <form onSubmit={submit} noValidate className="grid gap-4">
+        <SelectField
+          label={t('secret.overlap')}
+          hint={t('secret.overlap.hint')}
+          data-first
+          value={overlap}
+          onChange={(e) => setOverlap(e.target.value)}
+          errors={refused ? fault.errors.overlap : undefined}
+        >
+          <option value="0">{t('secret.overlap.none')}</option>
+          <option value="3600">{t('secret.overlap.hour')}</option>
+          <option value="86400">{t('secret.overlap.day')}</option>
+          <option value="604800">{t('secret.overlap.week')}</option>
+        </SelectField>
+        <SchemeField value={scheme} onChange={setScheme} />
+        <TextField
+          label={t('secret.own')}
+          hint={t('secret.own.hint')}
+          type="password"
+          autoComplete="new-password"
+          value={secret}
+          onChange={(e) => setSecret(e.target.value)}
+          errors={refused ? fault.errors.webhook_secret : undefined}
+        />
+        {fault !== null && !refused && <Fault of={fault} />}
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>{t('cancel')}</Button>
+          <Button type="submit" look="primary" busy={rotate.isPending}>
+            {t('secret.rotate')}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+/** How deliveries are signed. */
+export function SchemeField({
+  value,
+  onChange,
+  errors,
+}: {
+  value: Webhook['signature_scheme']
+  onChange: (scheme: Webhook['signature_scheme']) => void
+  errors?: string[] | undefined
+}) {
+  const { t } = useTranslation()
+  return (
+    <SelectField
+      label={t('secret.scheme')}
+      hint={t(`secret.scheme.${value}.hint`)}
+      value={value}
+      onChange={(e) => onChange(e.target.value as Webhook['signature_scheme'])}
+      errors={errors}
+    >
+      <option value="hmac">{t('secret.scheme.hmac')}</option>
+      <option value="ed25519">{t('secret.scheme.ed25519')}</option>
+    </SelectField>
+  )
+}
+
+/** A secret that was made, the only time that it can be seen. */
+export function MadeSecret({ secret, onClose }: { secret: string; onClose: () => void }) {
+  const { t } = useTranslation()
+  return (
+    <Dialog title={t('secret.made')} onClose={onClose}>
+      <div className="grid gap-4">
+        <p className="text-muted">{t('secret.made.once')}</p>
+        <Code text={secret} label={t('webhook.secret')} />
+        <div className="flex justify-end">
+          <Button look="primary" onClick={onClose}>
+            {t('secret.made.kept')}
+          </Button>
+        </div>
+      </div>
+    </Dialog>
+  )
+}
