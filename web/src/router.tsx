@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, notFound } from '@tanstack/react-router'
+import { readEventFilters, readReplayFilters } from './api/events'
 import { readFilters } from './api/filters'
 import type { Period } from './api/overview'
 import type { Kind } from './api/owners'
@@ -8,10 +9,13 @@ import { BulkListPage } from './pages/bulk-list'
 import { BulkNewPage } from './pages/bulk-new'
 import { DeliveriesPage } from './pages/deliveries'
 import { DeliveryPage } from './pages/delivery'
+import { EventPage } from './pages/event'
+import { EventsPage } from './pages/events'
 import { LostPage } from './pages/lost'
 import { OverviewPage } from './pages/overview'
 import { OwnerPage } from './pages/owner'
 import { OwnersPage } from './pages/owners'
+import { ReplayNewPage } from './pages/replay-new'
 import { WebhookLayout } from './pages/webhook'
 import { WebhookNewPage } from './pages/webhook-new'
 import { WebhookSettingsPage } from './pages/webhook-settings'
@@ -49,6 +53,14 @@ const webhooks = createRoute({
   component: WebhooksPage,
   validateSearch: readList,
 })
+
+const events = createRoute({
+  getParentRoute: () => root,
+  path: '/events',
+  component: EventsPage,
+  validateSearch: readEventFilters,
+})
+const event = createRoute({ getParentRoute: () => root, path: '/events/$event', component: EventPage })
 
 /** `/agents` or `/campaigns`; any other word is no page. */
 const kind = createRoute({
@@ -91,6 +103,12 @@ const bulkNew = createRoute({
   component: BulkNewPage,
   validateSearch: readFilters,
 })
+const replayNew = createRoute({
+  getParentRoute: () => webhook,
+  path: '/retries/replay',
+  component: ReplayNewPage,
+  validateSearch: readReplayFilters,
+})
 const bulk = createRoute({ getParentRoute: () => webhook, path: '/retries/$job', component: BulkPage })
 const delivery = createRoute({ getParentRoute: () => owner, path: '/$webhook/logs/$log', component: DeliveryPage })
 
@@ -98,12 +116,14 @@ export const router = createRouter({
   routeTree: root.addChildren([
     overview,
     webhooks,
+    events,
+    event,
     kind.addChildren([
       owners,
       owner.addChildren([
         ownerWebhooks,
         webhookNew,
-        webhook.addChildren([deliveries, settings, bulkList, bulkNew, bulk]),
+        webhook.addChildren([deliveries, settings, bulkList, bulkNew, replayNew, bulk]),
         delivery,
       ]),
     ]),

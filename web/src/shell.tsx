@@ -11,6 +11,7 @@ import { ShortcutHelp } from './ui/shortcuts'
 const places: { to: string; icon: IconName; key: Key; holds: RegExp }[] = [
   { to: '/', icon: 'chart', key: 'nav.overview', holds: /^\/$/ },
   { to: '/webhooks', icon: 'envelope', key: 'nav.webhooks', holds: /^\/webhooks|^\/(agents|campaigns)\/[^/]+\/[^/]/ },
+  { to: '/events', icon: 'bolt', key: 'nav.events', holds: /^\/events/ },
   { to: '/agents', icon: 'owners', key: 'nav.agents', holds: /^\/agents(\/[^/]*)?$/ },
   { to: '/campaigns', icon: 'megaphone', key: 'nav.campaigns', holds: /^\/campaigns(\/[^/]*)?$/ },
 ]
@@ -44,9 +45,9 @@ export function Shell({ session }: { session: Session }) {
       </main>
       <nav
         aria-label={t('nav')}
-        className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-4 border-line border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
+        className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-5 border-line border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
       >
-        <Places look="grid justify-items-center content-center gap-0.5 min-h-14 px-1 text-center text-muted text-xs aria-[current]:text-accent aria-[current]:font-medium" />
+        <Places look="grid justify-items-center content-center gap-0.5 min-h-14 px-0.5 text-center text-[0.6875rem] text-muted leading-tight aria-[current]:text-accent aria-[current]:font-medium" />
       </nav>
       <ShortcutHelp />
     </div>

@@ -27,6 +27,8 @@ async function furnish(world: World, receiver: Receiver): Promise<Record<string,
   await world.call('PUT', `/agents/${agent}/webhooks/${id}`, { webhook_secret: 'of before' })
   await world.call('POST', `/agents/${agent}/webhooks/${id}/secret/rotate`, { signature_scheme: 'ed25519' })
   const campaign = (await world.call('POST', '/campaigns', { name: 'Renewals' })).data.id
+  const recording = { event: 'event_recording', payload: { url: 'https://example.com/1' } }
+  const missed = (await world.call('POST', `/agents/${agent}/events`, recording)).data.event_id
   const job = (await world.call('POST', `/agents/${agent}/webhooks/${id}/logs/retry`, { event })).data.id
   return {
     overview: '/',
@@ -42,6 +44,11 @@ async function furnish(world: World, receiver: Receiver): Promise<Record<string,
     'bulk retries': `${page}/retries`,
     'a new bulk retry': `${page}/retries/new`,
     'a bulk retry': `${page}/retries/${job}`,
+    events: '/events',
+    'no events': '/events?went=webhooks_disabled',
+    'an event': `/events/${missed}`,
+    'a new replay': `${page}/retries/replay?event=event_recording`,
+    'no such event': `/events/${agent}`,
     'no such webhook': `/agents/${agent}/${agent}`,
     'no such page': '/nowhere/at/all/of/it',
   }
@@ -93,6 +100,12 @@ for (const theme of ['light', 'dark'] as const) {
       await page.getByRole('button', { name: 'Retry' }).click()
       await expect(page.getByRole('dialog').getByRole('heading', { name: 'What would be sent now' })).toBeVisible()
       expect.soft(await faults(page), 'a preview').toEqual([])
+    })
+    await test.step('sending an event', async () => {
+      await page.goto(pages['an event'] ?? '')
+      await page.getByRole('button', { name: 'Send to a webhook…' }).click()
+      await expect(page.getByRole('dialog').getByRole('radio')).toHaveCount(1)
+      expect.soft(await faults(page), 'sending an event').toEqual([])
     })
     await test.step('settings', async () => {
       await page.goto('/')

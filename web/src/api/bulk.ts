@@ -17,7 +17,7 @@ export function bulkInput({ event, http_status, since, from, to }: Filters, now:
   }
 }
 
-const retriesKey = ({ owner, webhook }: Place) => ['retries', owner.kind, owner.id, webhook]
+export const retriesKey = ({ owner, webhook }: Place) => ['retries', owner.kind, owner.id, webhook]
 
 /** How long to wait before looking at a job again, in ms. */
 const pace = 1_000

@@ -13,6 +13,11 @@ export type Catalogue = Record<Key, Message>
 export const catalogues: Record<Language, Catalogue> = { en, 'pt-BR': ptBR }
 const stored = 'carteiro.language'
 
+/** The event types that are built in, but for that of tests. */
+export const eventTypes = Object.keys(en)
+  .filter((key) => /^event\.(event_|campaign)/.test(key))
+  .map((key) => key.slice('event.'.length))
+
 type Arguments<K extends Key> = keyof Values<(typeof en)[K]> extends never ? [] : [values: Values<(typeof en)[K]>]
 
 export interface Translation extends Formats {

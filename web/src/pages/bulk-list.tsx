@@ -31,7 +31,13 @@ export function BulkListPage() {
     <>
       <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
         <p className="text-muted">{t('bulk.list')}</p>
-        {begin}
+        <div className="flex flex-wrap gap-2">
+          <Link to="/$kind/$owner/$webhook/retries/replay" params={params} className={buttonLook('plain')}>
+            <Icon name="envelope" />
+            {t('replay.new')}
+          </Link>
+          {begin}
+        </div>
       </div>
       <div className="card">
         {jobs.error ? (
@@ -52,7 +58,10 @@ export function BulkListPage() {
                   className="grid grid-cols-[auto_minmax(0,1fr)] items-center gap-x-4 gap-y-1 px-4 py-3 -outline-offset-2! hover:bg-sunken/60 sm:grid-cols-[7rem_minmax(0,1fr)_10rem_7rem]"
                 >
                   <Status of={job.status} />
-                  <FilterWords filter={job.filter} />
+                  <span className="min-w-0">
+                    {job.kind === 'replay' && <span className="block text-muted text-xs">{t('replay.job')}</span>}
+                    <FilterWords filter={job.filter} />
+                  </span>
                   <Share job={job} />
                   <span className="text-right text-muted text-sm max-sm:hidden">
                     <Ago at={job.created_at} />

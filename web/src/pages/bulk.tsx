@@ -32,7 +32,7 @@ export function BulkPage() {
           <div className="grid gap-1">
             <div className="flex flex-wrap items-center gap-2.5">
               <h2 id="job" className="font-semibold text-base">
-                {t('bulk.job')}
+                {t(job.data.kind === 'replay' ? 'replay.job' : 'bulk.job')}
               </h2>
               <span aria-live="polite">
                 <Status of={job.data.status} />
@@ -76,7 +76,7 @@ export function BulkPage() {
   )
 }
 
-function Counts({ job: { matched, retried, skipped, remaining } }: { job: BulkRetry }) {
+function Counts({ job: { kind, matched, retried, skipped, remaining } }: { job: BulkRetry }) {
   const { t, number } = useTranslation()
   const reasons = (['already_succeeded', 'in_progress', 'too_old', 'retried_since'] as const).filter(
     (reason) => skipped[reason] > 0,
@@ -87,7 +87,7 @@ function Counts({ job: { matched, retried, skipped, remaining } }: { job: BulkRe
         {(
           [
             ['bulk.matched', matched],
-            ['bulk.retried', retried],
+            [kind === 'replay' ? 'replay.sent' : 'bulk.retried', retried],
             ['bulk.skipped', skipped.total],
             ['bulk.remaining', remaining],
           ] as const
@@ -102,7 +102,8 @@ function Counts({ job: { matched, retried, skipped, remaining } }: { job: BulkRe
         <ul className="text-muted text-sm">
           {reasons.map((reason) => (
             <li key={reason}>
-              {number(skipped[reason])} × {t(`skipped.${reason}`)}
+              {number(skipped[reason])} ×{' '}
+              {t(kind === 'replay' && reason === 'retried_since' ? 'skipped.sent_since' : `skipped.${reason}`)}
             </li>
           ))}
         </ul>

@@ -67,7 +67,7 @@ export function FilterBar({
   )
 }
 
-function Select({
+export function Select({
   label,
   value,
   options,
@@ -97,21 +97,31 @@ function Select({
 export function EventSelect({
   place,
   value,
+  any,
+  noTests,
   onChange,
 }: {
   place: Place
   value: string | undefined
+  /** What choosing none is called. */
+  any?: string
+  /** Leave the events of tests out. */
+  noTests?: boolean
   onChange: (event: string) => void
 }) {
   const { t } = useTranslation()
   const { data } = useWebhooks(place.owner)
-  const names = new Set([...(data?.events.map(({ name }) => name) ?? []), 'webhook.test', ...(value ? [value] : [])])
+  const names = new Set([
+    ...(data?.events.map(({ name }) => name) ?? []),
+    ...(noTests ? [] : ['webhook.test']),
+    ...(value ? [value] : []),
+  ])
   return (
     <Select
       label={t('event')}
       value={value ?? ''}
       onChange={onChange}
-      options={[['', t('filter.event.any')], ...[...names].map((name): [string, string] => [name, name])]}
+      options={[['', any ?? t('filter.event.any')], ...[...names].map((name): [string, string] => [name, name])]}
     />
   )
 }
@@ -141,8 +151,8 @@ export function TimeSelect({
   filters,
   onChange,
 }: {
-  filters: Filters
-  onChange: (change: Partial<Record<keyof Filters, string>>) => void
+  filters: Pick<Filters, 'since' | 'from' | 'to'>
+  onChange: (change: { since?: string; from?: string; to?: string }) => void
 }) {
   const { t } = useTranslation()
   const [custom, setCustom] = useState(filters.from !== undefined || filters.to !== undefined)

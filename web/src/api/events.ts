@@ -1,0 +1,124 @@
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { retriesKey } from './bulk'
+import { api, must, type Schemas } from './client'
+import { agentPath, campaignPath, type Place } from './deliveries'
+import { type Filters, readFilters, spans } from './filters'
+import type { Owner } from './owners'
+
+export type StoredEvent = Schemas['StoredEvent']
+export type Reason = Schemas['UndeliveredReason']
+export type EventPage = Schemas['EventList']
+export type ReplayInput = Omit<Schemas['ReplayInput'], 'dry_run'>
+
+export const reasons: Reason[] = ['no_webhook', 'not_subscribed', 'webhooks_disabled', 'unknown']
+
+/** Where events went: to a webhook, to none, or to none for one reason. */
+export type Went = 'sent' | 'undelivered' | Reason
+
+/** How events are filtered; it stands so in the address bar. */
+export interface EventFilters extends Pick<Filters, 'event' | 'since' | 'from' | 'to' | 'cursor'> {
+  went?: Went
+}
+
+export function readEventFilters(search: Record<string, unknown>): EventFilters {
+  const { event, since, from, to, cursor } = readFilters(search)
+  const went = [...reasons, 'sent', 'undelivered'].find((word) => word === search.went) as Went | undefined
+  return {
+    ...(went && { went }),
+    ...(event && { event }),
+    ...(since && { since }),
+    ...(from && { from }),
+    ...(to && { to }),
+    ...(cursor && { cursor }),
+  }
+}
+
+function query({ went, since, ...filters }: EventFilters, now: number) {
+  const undelivered = went && (went === 'sent' ? ('false' as const) : ('true' as const))
+  return {
+    ...filters,
+    ...(since && { from: new Date(now - spans[since]).toISOString() }),
+    ...(undelivered && { undelivered }),
+    ...(went && reasons.includes(went as Reason) && { reason: went as Reason }),
+    per_page: 25,
+  }
+}
+
+export function useEvents(filters: EventFilters) {
+  return useQuery({
+    queryKey: ['events', 'page', filters],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => must(api.GET('/events', { params: { query: query(filters, Date.now()) }, signal })),
+    refetchInterval: filters.cursor ? false : 10_000,
+  })
+}
+
+export function useEvent(event_id: string) {
+  return useQuery({
+    queryKey: ['events', 'one', event_id],
+    queryFn: async ({ signal }): Promise<StoredEvent> =>
+      (await must(api.GET('/events/{event_id}', { params: { path: { event_id } }, signal }))).data,
+    refetchInterval: ({ state }) =>
+      state.data?.deliveries?.some(({ status }) => status === 'pending') ? 2_000 : false,
+  })
+}
+
+/** Whose an event is: its agent or campaign. */
+export const ownerOf = ({ agent_id, campaign_id }: StoredEvent): Owner =>
+  agent_id ? { kind: 'agents', id: agent_id } : { kind: 'campaigns', id: campaign_id ?? '' }
+
+function replay(place: Place, body: Schemas['ReplayInput'], signal?: AbortSignal) {
+  const call = { body, ...(signal && { signal }) }
+  return place.owner.kind === 'agents'
+    ? must(api.POST('/agents/{agent_id}/webhooks/{webhook_id}/replay', { params: { path: agentPath(place) }, ...call }))
+    : must(
+        api.POST('/campaigns/{campaign_id}/webhooks/{webhook_id}/replay', {
+          params: { path: campaignPath(place) },
+          ...call,
+        }),
+      )
+}
+
+/** How many events match, and the newest of them. */
+export function useReplayMatches(place: Place, input: ReplayInput) {
+  return useQuery({
+    queryKey: [...retriesKey(place), 'events', input],
+    placeholderData: keepPreviousData,
+    staleTime: 0,
+    queryFn: async ({ signal }) =>
+      ((await replay(place, { ...input, dry_run: true }, signal)) as Schemas['ReplayMatched']).data,
+  })
+}
+
+/** Begins to send events to a webhook, and gives the job. */
+export function useReplay() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: async ({ place, input }: { place: Place; input: ReplayInput }) =>
+      ((await replay(place, input)) as Schemas['ReplayBegun']).data,
+    onSettled: (_, __, { place }) => {
+      client.invalidateQueries({ queryKey: [...retriesKey(place), 'list'] })
+      client.invalidateQueries({ queryKey: ['events'] })
+    },
+  })
+}
+
+/** The filters of the page as those of a replay. */
+export function replayInput({ event, since, from, to, all }: ReplayFilters, now: number): ReplayInput {
+  return {
+    ...(event && { events: [event] }),
+    ...(since ? { from: new Date(now - spans[since]).toISOString() } : from && { from: new Date(from).toISOString() }),
+    ...(to && { to: new Date(to).toISOString() }),
+    undelivered: !all,
+  }
+}
+
+/** What to send again; `all` is for events that went to other webhooks, or failed here, too. */
+export interface ReplayFilters extends Pick<Filters, 'event' | 'since' | 'from' | 'to'> {
+  all?: true
+}
+
+export function readReplayFilters(search: Record<string, unknown>): ReplayFilters {
+  const { went: _, cursor: __, ...filters } = readEventFilters(search)
+  return { ...filters, ...(search.all === true && { all: true as const }) }
+}
