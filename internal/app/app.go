@@ -289,6 +289,9 @@ func DatabaseName(d config.Database) string {
 	if d.Postgres() {
 		return postgres.Redacted(d.Database)
 	}
+	if _, err := d.SQLiteFile(); err != nil {
+		return "what is no database of ours" // and may hold a password all the same
+	}
 	return d.Database
 }
 

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,10 +36,17 @@ type running struct {
 	*app.App
 	t            *testing.T
 	token, agent string
+	drain        time.Duration // how long stop waits; what hangs longer is given up
+	stop         func()
 	environment  carteiro.ID
 }
 
 func startApp(t *testing.T, change func(*config.Server)) *running {
+	t.Helper()
+	return startLogged(t, slog.New(slog.DiscardHandler), change)
+}
+
+func startLogged(t *testing.T, logger *slog.Logger, change func(*config.Server)) *running {
 	t.Helper()
 	c := &config.Server{
 		Listen: "127.0.0.1:0", MetricsListen: "127.0.0.1:0", Retention: time.Hour, RateLimit: 60, MaxPayload: 1 << 16,
@@ -46,19 +54,20 @@ func startApp(t *testing.T, change func(*config.Server)) *running {
 	}
 	c.Database.Database = "sqlite:" + filepath.Join(t.TempDir(), "carteiro.db")
 	change(c)
-	a, err := app.New(t.Context(), c, "v1.2.3", slog.New(slog.DiscardHandler))
+	a, err := app.New(t.Context(), c, "v1.2.3", logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	r := &running{App: a, t: t, token: carteiro.NewTokenSecret(), drain: time.Millisecond}
+	r.stop = sync.OnceFunc(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), r.drain)
 		defer cancel()
-		_ = a.Stop(ctx) // what hangs is given up
+		_ = a.Stop(ctx)
 	})
+	t.Cleanup(r.stop)
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := &running{App: a, t: t, token: carteiro.NewTokenSecret()}
 	ids, now := new(carteiro.IDSource), time.Now()
 	r.environment = ids.New(now)
 	err = a.Store().CreateEnvironment(t.Context(), store.CreateEnvironment{

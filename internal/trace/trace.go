@@ -41,7 +41,11 @@ type Tracer struct {
 func New(ctx context.Context, endpoint, version string, logger *slog.Logger) (*Tracer, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("the traces endpoint must be a URL such as http://localhost:4318, not %q", endpoint)
+		named := ""
+		if err == nil {
+			named = fmt.Sprintf(", not %q", u.Redacted())
+		}
+		return nil, fmt.Errorf("the traces endpoint must be a URL such as http://localhost:4318%s", named)
 	}
 	// The library's own handler writes to standard error in a format of its own.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("traces were not delivered", "error", err) }))
