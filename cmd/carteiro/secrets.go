@@ -111,7 +111,8 @@ type secretsRotate struct {
 
 // Help says more than fits a line.
 func (*secretsRotate) Help() string {
-	return `A server does this by itself when it starts; this does it without a restart, or again. To change the key:
+	return `A server does this by itself when it starts; this does it without a restart, or again. Every server that runs must have the
+first key already, or it cannot read what is encrypted here. To change the key:
 
 	1. put the new key behind the old one, and restart every server: all can read it now
 	2. put the new key first, and restart every server: each encrypts with it what there is
