@@ -101,12 +101,9 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	opened, err := openDatabase(ctx, c.Database, Exclusive, keys, counts.Committed)
+	opened, err := openWithKeys(ctx, c.Database, keys, counts.Committed)
 	if err != nil {
 		return nil, errors.Join(err, tracer.Close(ctx))
-	}
-	if err := CheckKeys(ctx, opened, keys); err != nil {
-		return nil, errors.Join(err, tracer.Close(ctx), opened.Close())
 	}
 	hub := tail.NewHub()
 	s := hub.Watch(counts.Watch(opened))

@@ -2,12 +2,27 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"carteiro/internal/config"
 	"carteiro/internal/maintenance"
 	"carteiro/internal/seal"
 	"carteiro/internal/store"
 )
+
+// openWithKeys opens the server's database, if the keys that it needs are there.
+func openWithKeys(ctx context.Context, d config.Database, keys *seal.Keyring, committed func(int, time.Duration)) (store.Store, error) {
+	s, err := openDatabase(ctx, d, Exclusive, keys, committed)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckKeys(ctx, s, keys); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
 
 // CheckKeys fails when secrets in the database are encrypted with a key that is not there: a server without it would
 // deliver nothing to those webhooks, and must not begin.

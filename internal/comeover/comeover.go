@@ -39,6 +39,7 @@ type endpoint struct {
 	disabled      bool
 	timeout       int // seconds; 0: not said
 	headers       map[string]string
+	headerStyle   string   // as the API has it; empty: its default
 	left          []string // what has no place here, in words
 	fault         string   // why it cannot be carried at all
 }

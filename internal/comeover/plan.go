@@ -119,7 +119,7 @@ func (c *Config) step(d *destination, e *endpoint) *step {
 		}
 	}
 	enabled := !e.disabled
-	s.settings = client.WebhookSettings{Name: name, URL: e.url, Secret: &e.secret, Enabled: &enabled}
+	s.settings = client.WebhookSettings{Name: name, URL: e.url, Secret: &e.secret, Enabled: &enabled, HeaderStyle: e.headerStyle}
 	s.timeout()
 	for _, header := range sortedKeys(e.headers) {
 		s.settings.CustomHeaders = append(s.settings.CustomHeaders, client.Header{Key: header, Value: e.headers[header]})

@@ -153,7 +153,7 @@ func fromSvix(applications []svixApplication) (groups []*group, err error) {
 func (s *svixEndpoint) here() *endpoint {
 	e := &endpoint{
 		id: s.ID, name: s.Description, url: s.URL, secret: s.Secret.Key, events: s.FilterTypes, all: len(s.FilterTypes) == 0,
-		disabled: s.Disabled, headers: s.Headers.Headers,
+		disabled: s.Disabled, headers: s.Headers.Headers, headerStyle: "both", // what its receiver looks for, and what others do
 	}
 	if e.secret != "" && !strings.HasPrefix(e.secret, "whsec_") {
 		e.refuse("its secret does not begin with whsec_: signatures with key pairs have no place here")

@@ -115,7 +115,8 @@ func TestEndpointsOfSvixAreBroughtWithTheirSecrets(t *testing.T) {
 	event := c.publish(acme, callEnded)
 	d := next(t, c.there.got, "a delivery")
 	verify(t, svixSecret, d)
-	if d.path != "/billing" || d.eventID() != event.EventID || d.header.Get("X-Team") != "red" {
+	if d.path != "/billing" || d.eventID() != event.EventID || d.header.Get("X-Team") != "red" ||
+		d.header.Get("Svix-Id") != event.EventID || d.header.Get("Svix-Signature") != d.header.Get("Webhook-Signature") {
 		t.Errorf("the receiver gets %s %v", d.path, d.header)
 	}
 	c.h.statuses(c.webhooks(acme)[0], event.EventID, "success")
