@@ -26,6 +26,12 @@ const (
 	maxBatchBody = 64 << 20
 )
 
+// Bounds of what stands before a body, in bytes.
+const (
+	MaxURL     = 8 << 10  // path and query, as they were sent
+	MaxHeaders = 32 << 10 // names and values
+)
+
 // Store is what the API reads of the store by itself; everything else goes through the directory and the publisher.
 type Store interface {
 	store.Logs
@@ -112,6 +118,8 @@ type server struct {
 	campaigns   *kind
 	// What answers unclean paths.
 	nowhere, nowhereInAPI *route
+	// What answers requests whose head is more than there is room for.
+	urlTooLong, headersTooLarge *route
 }
 
 // New makes the handler of /api/v1, /readyz and /openapi.yaml. It answers every other path with 404.

@@ -72,6 +72,8 @@ func splitBatch(contentType string, body []byte, f *faults) ([]batchItem, error)
 		case err == nil: // an object
 			f.add(fieldEvents, mustBeArray)
 			return nil, nil
+		case errors.Is(err, payload.ErrTooDeep):
+			return nil, errTooDeep
 		case !errors.Is(err, payload.ErrNotObject):
 			return nil, errInvalidJSON
 		case !isArray(bytes.TrimLeft(body, " \n\r\t")):

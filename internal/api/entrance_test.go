@@ -23,6 +23,7 @@ const (
 	wrongMethod  = `{"success":false,"message":"Method not allowed."}`
 	limited      = `{"success":false,"message":"Rate limit exceeded. Please wait before making more requests.","code":"RATE_LIMIT_EXCEEDED"}`
 	invalidJSON  = `{"success":false,"message":"The request body is not valid JSON."}`
+	tooDeep      = `{"success":false,"message":"The request body must not hold more than 66 objects and arrays inside one another."}`
 	noWebhook    = `{"success":false,"message":"Webhook not found."}`
 	noLog        = `{"success":false,"message":"Log not found."}`
 	noBulk       = `{"success":false,"message":"Bulk retry not found."}`

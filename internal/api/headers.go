@@ -52,6 +52,10 @@ func readHeaders(in *input, w *carteiro.Webhook) error {
 	stored := w.CustomHeaders
 	headers, count := []carteiro.Header{}, 0
 	for m := walk(raw); m.NextItem(); count++ {
+		if count == maxHeaders {
+			in.fault(fieldCustomHeaders, mustContainAtMost, maxHeaders)
+			return nil
+		}
 		header, err := readHeader(in, fieldCustomHeaders+"."+strconv.Itoa(count), m.Value)
 		if err != nil {
 			return err
@@ -63,9 +67,6 @@ func readHeaders(in *input, w *carteiro.Webhook) error {
 			}
 		}
 		headers = append(headers, header)
-	}
-	if count > maxHeaders {
-		in.fault(fieldCustomHeaders, mustContainAtMost, maxHeaders)
 	}
 	w.CustomHeaders = headers
 	return nil

@@ -13,7 +13,7 @@ import (
 const maxDepth = payload.DefaultMaxDepth + 2
 
 // checkObject says whether a body is one JSON object in UTF-8 that is not nested too deep. It fails with errInvalidJSON,
-// and with faults when it is JSON but no object.
+// errTooDeep, and with faults when it is JSON but no object.
 func checkObject(body []byte) error {
 	err := payload.CheckObject(body, payload.Limits{MaxBytes: len(body) + 1, MaxDepth: maxDepth})
 	switch {
@@ -23,6 +23,8 @@ func checkObject(body []byte) error {
 		var f faults
 		f.add(fieldBody, mustBeObject)
 		return f.err()
+	case errors.Is(err, payload.ErrTooDeep):
+		return errTooDeep
 	default:
 		return errInvalidJSON
 	}

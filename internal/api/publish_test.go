@@ -110,7 +110,7 @@ func TestPayloadsHaveABound(t *testing.T) {
 		return `{"event":"` + o.event + `","payload":` + strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1) + "}"
 	}
 	w.call("POST", o.events, deep(64)).has(202)
-	w.call("POST", o.events, deep(66)).is(400, invalidJSON)
+	w.call("POST", o.events, deep(66)).is(400, tooDeep)
 }
 
 func TestAKeyMakesAnEventOnce(t *testing.T) {
@@ -211,7 +211,7 @@ func TestABatchHasOneResultAnEvent(t *testing.T) {
 				{agent + event + `,"event":"event_action"}`, `"status_code":400,"message":"The request body is not valid JSON."`},
 				{agent + `"event":"event_action","payload":{"x":"` + strings.Repeat("a", 1000) + `"}}`, `"status_code":413,"message":"The payload must not be greater than 1000 bytes."`},
 				{agent + event + `,"x":"` + strings.Repeat("a", 70_000) + `"}`, `"status_code":413,"message":"The request body must not be greater than 66536 bytes."`},
-				{agent + event + `,"x":` + strings.Repeat("[", 90) + strings.Repeat("]", 90) + `}`, `"status_code":400,"message":"The request body is not valid JSON."`},
+				{agent + event + `,"x":` + strings.Repeat("[", 90) + strings.Repeat("]", 90) + `}`, `"status_code":400,"message":"The request body must not hold more than 66 objects and arrays`},
 				{`7`, `"status_code":422,"message":"The given data was invalid.","errors":{"body":["The body must be an object."]}`},
 				{`[` + agent + event + `}]`, `"errors":{"body":["The body must be an object."]}`},
 				{agent + event + `,"idempotency_key":"used"}`, `"status_code":409,"message":"The idempotency key was already used with another request body."`},
@@ -272,9 +272,10 @@ func TestABatchAsAWhole(t *testing.T) {
 		wantList(t, "none", w.call("POST", "/events/batch", body, "Content-Type", contentType).errors(),
 			[]string{"events: The events field must contain at least 1 items."})
 	}
-	for _, body := range []string{"", "[" + item, "[" + item + ",]", "[" + item + "]]", "[\"caf\xe9\"]", strings.Repeat("[", 1000), item + "\n" + item} {
+	for _, body := range []string{"", "[" + item, "[" + item + ",]", "[" + item + "]]", "[\"caf\xe9\"]", item + "\n" + item} {
 		w.call("POST", "/events/batch", body).is(400, invalidJSON)
 	}
+	w.call("POST", "/events/batch", strings.Repeat("[", 1000)).is(400, tooDeep)
 	for _, body := range []string{item, "7", "null"} {
 		wantList(t, body, w.call("POST", "/events/batch", body).errors(), []string{"events: The events must be an array."})
 	}

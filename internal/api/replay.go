@@ -101,6 +101,10 @@ func (in *input) eventTypes(into *[]string, raw []byte, known func(string) bool)
 	}
 	count := 0
 	for m := walk(raw); m.NextItem(); count++ {
+		if count == maxEvents {
+			in.fault(fieldEvents, mustContainAtMost, maxEvents)
+			return
+		}
 		field := fieldEvents + "." + strconv.Itoa(count)
 		switch {
 		case !isString(m.Value):

@@ -67,6 +67,8 @@ func (s *server) routes() {
 	noRoute := func(*request) error { return errNoRoute }
 	s.nowhere = s.route("any", "/", open, endpoint{noScope, noRoute})
 	s.nowhereInAPI = s.route("any", base+"/", anyone, endpoint{noScope, noRoute})
+	s.urlTooLong = s.route("any", base+"/", anyone, endpoint{noScope, func(*request) error { return errURLTooLong }})
+	s.headersTooLarge = s.route("any", base+"/", anyone, endpoint{noScope, func(*request) error { return errHeadersTooLarge }})
 	s.handle("/", open, nil)
 	s.handle("/readyz", open, methods{"GET": {noScope, s.ready}})
 	s.handle("/openapi.yaml", open, methods{"GET": {noScope, s.document}})
@@ -163,6 +165,14 @@ func (p *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // ServeHTTP implements http.Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(r.RequestURI) > MaxURL {
+		s.urlTooLong.ServeHTTP(w, r)
+		return
+	}
+	if sizeOf(r.Header) > MaxHeaders {
+		s.headersTooLarge.ServeHTTP(w, r)
+		return
+	}
 	// The mux redirects to a cleaned path, with a page in HTML. No path of ours is unclean.
 	if asked := r.URL.EscapedPath(); !isClean(asked) {
 		nowhere := s.nowhere
@@ -173,6 +183,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// sizeOf is how large headers are, in bytes.
+func sizeOf(h http.Header) (size int) {
+	for name, values := range h {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	return size
 }
 
 func isClean(asked string) bool {

@@ -20,6 +20,9 @@ const (
 	maxCredential = 4096
 )
 
+// maxEvents bounds how many event types may be named, those that are named twice counted twice.
+const maxEvents = 1000
+
 var webhookFields = []string{
 	fieldName, fieldWebhookURL, fieldEvents, fieldWebhookSecret, fieldTimeout, fieldMaxRetries, fieldEnabled, fieldHTTPMethod,
 	fieldScheme, fieldAuthorizationValue, fieldCustomHeaders, fieldPayloadTemplates, fieldIncludeCallEvents,
@@ -123,7 +126,10 @@ func checkTemplate(in *input, field string, raw []byte, known bool) {
 	case !isObject(raw):
 		in.fault(field, mustBeObject)
 	default:
-		if _, err := payload.Compile(raw); err != nil {
+		switch _, err := payload.Compile(raw); {
+		case errors.Is(err, payload.ErrTooLarge):
+			in.fault(field, mustNotBeLarger, payload.MaxTemplateBytes)
+		case err != nil:
 			in.fault(field, mustBeTemplate, err)
 		}
 	}

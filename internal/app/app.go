@@ -45,7 +45,8 @@ const (
 	readTimeout       = time.Minute
 	writeTimeout      = carteiro.MaxTimeout + 30*time.Second
 	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
+	// maxHeaderBytes is twice what the API lets pass, so that it is the one to answer, unless somebody overdoes it.
+	maxHeaderBytes = 2 * api.MaxHeaders
 )
 
 // App is a server. New makes it, Start runs it, Stop ends it.
@@ -207,6 +208,15 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
+// newFront stands before the server, with the same bounds.
+func newFront(listener net.Listener, handler http.Handler, logger *slog.Logger) *front.Listener {
+	return front.New(listener, front.Config{
+		Handler: handler, Takes: api.Publishes,
+		IdleTimeout: idleTimeout, HeadTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		MaxConnections: maxConnections(), Logger: logger,
+	})
+}
+
 // newIngest makes the reader of the sources that the configuration names.
 func newIngest(ctx context.Context, sources []config.Source, s store.Store, intake *api.Intake, logger *slog.Logger) (*ingest.Ingest, error) {
 	if len(sources) == 0 {
@@ -306,11 +316,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
 	}
-	a.front = front.New(listener, front.Config{
-		Handler: a.http.Handler, Takes: api.Publishes,
-		IdleTimeout: idleTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, Logger: a.logger,
-		MaxConnections: maxConnections(),
-	})
+	a.front = newFront(listener, a.http.Handler, a.logger)
 	if err := a.startBeside(ctx); err != nil {
 		return err
 	}

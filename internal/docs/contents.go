@@ -37,6 +37,7 @@ var contents = []section{
 		{"scaling.md", "Scaling", "Escala", true},
 		{"metrics.md", "Metrics", "Métricas", false},
 		{"security.md", "Security", "Segurança", true},
+		{"limits.md", "Limits", "Limites", true},
 		{"troubleshooting.md", "Troubleshooting", "Solução de problemas", true}, //nolint:misspell // Portuguese
 	}},
 	{"Reference", "Referência", []entry{

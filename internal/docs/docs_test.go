@@ -107,7 +107,7 @@ func TestEveryPagePromisedIsThere(t *testing.T) {
 			}
 		}
 	}
-	for _, file := range []string{"quick-start.md", "concepts.md", "scaling.md", "security.md", "troubleshooting.md", "comparison.md"} {
+	for _, file := range []string{"quick-start.md", "concepts.md", "scaling.md", "security.md", "limits.md", "troubleshooting.md", "comparison.md"} {
 		if en, pt := headings(site[file]), headings(site[inLanguage(file, portuguese)]); en != pt {
 			t.Errorf("%s has %d headings in English and %d in Portuguese", file, en, pt)
 		}

@@ -24,6 +24,7 @@ type conn struct {
 	r       *bufio.Reader
 	address string
 	state   atomic.Int32
+	late    bool // a head did not come in time
 	answer  answer
 	// When reading and writing end unless that is put off. Doing so for each request would cost more than reading it.
 	readBy, writeBy time.Time
@@ -34,13 +35,12 @@ func (c *conn) serve() {
 	defer c.front.forget(c)
 	for c.await() {
 		request, body := c.read()
-		if request == nil {
+		if request == nil && !c.late {
 			c.handOver()
 			return
 		}
-		if !c.handle(request, body) || !c.goOn() {
-			_ = c.Close()
-			return
+		if request == nil || !c.handle(request, body) || !c.goOn() {
+			break
 		}
 	}
 	_ = c.Close()
@@ -49,7 +49,10 @@ func (c *conn) serve() {
 // await waits for the next request to begin.
 func (c *conn) await() bool {
 	now := time.Now()
-	if c.readBy.Sub(now) < c.front.config.IdleTimeout/2 {
+	switch {
+	case c.readBy.IsZero(): // who connects has something to ask
+		c.readUntil(now.Add(c.front.config.HeadTimeout))
+	case c.readBy.Sub(now) < c.front.config.IdleTimeout/2:
 		c.readUntil(now.Add(c.front.config.IdleTimeout))
 	}
 	_, err := c.r.Peek(1)
@@ -61,9 +64,9 @@ func (c *conn) readUntil(t time.Time) {
 	_ = c.SetReadDeadline(t) // fails for connections that are closed, which reading tells
 }
 
-// hurry bounds the rest of a request that has not come whole.
+// hurry bounds the rest of a head that has not come whole.
 func (c *conn) hurry() {
-	if by := time.Now().Add(c.front.config.ReadTimeout); by.Before(c.readBy) {
+	if by := time.Now().Add(c.front.config.HeadTimeout); by.Before(c.readBy) {
 		c.readUntil(by)
 	}
 }

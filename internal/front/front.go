@@ -31,10 +31,10 @@ type Config struct {
 	// Takes says by method and path, as they stand in the first line, which requests are the front's. Their handler must
 	// not need the request's context, nor a response that is more than a header and a body.
 	Takes func(method, path string) bool
-	// IdleTimeout is how long a connection may be unused: between half of it and all. ReadTimeout is how long a request
-	// may take to arrive once begun, WriteTimeout its answer to leave.
-	IdleTimeout, ReadTimeout, WriteTimeout time.Duration
-	Logger                                 *slog.Logger
+	// IdleTimeout is how long a connection may be unused: between half of it and all. HeadTimeout is how long a request's
+	// head may take to arrive once begun, or the first one to begin; ReadTimeout its body, WriteTimeout its answer to leave.
+	IdleTimeout, HeadTimeout, ReadTimeout, WriteTimeout time.Duration
+	Logger                                              *slog.Logger
 	// MaxConnections is how many connections may be open at once, those of net/http among them; 0: any number. One more is
 	// answered 503.
 	MaxConnections int

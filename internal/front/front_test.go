@@ -41,7 +41,7 @@ func serve(t *testing.T, l net.Listener, handler http.HandlerFunc, behind bool) 
 	var f *front.Listener
 	if behind {
 		f = front.New(l, front.Config{
-			Handler: handler, Takes: takes, IdleTimeout: 2 * time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+			Handler: handler, Takes: takes, IdleTimeout: 2 * time.Minute, HeadTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 			Logger: slog.New(slog.DiscardHandler),
 		})
 		l = f
@@ -248,8 +248,8 @@ func TestWhoIsSlowIsCutOff(t *testing.T) {
 		after time.Duration
 		reads bool // what it is answered, until the end
 	}{
-		"before the first request": {"", 2 * time.Minute, true},
-		"in a head":                {request[:20], time.Minute, true},
+		"before the first request": {"", 10 * time.Second, true},
+		"in a head":                {request[:20], 10 * time.Second, true},
 		"in a body":                {request[:len(request)-1], time.Minute, true},
 		"in taking the answer":     {request, time.Minute, false},
 	} {
@@ -258,7 +258,7 @@ func TestWhoIsSlowIsCutOff(t *testing.T) {
 				pipe := make(pipes)
 				f := front.New(pipe, front.Config{
 					Handler: http.HandlerFunc(echo), Takes: takes,
-					IdleTimeout: 2 * time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler),
+					IdleTimeout: 2 * time.Minute, HeadTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler),
 				})
 				go func() { // net/http, which gets heads that end early, and hangs up
 					for {

@@ -17,7 +17,7 @@ import (
 func TestWhoFindsNoPlaceIsTold(t *testing.T) {
 	l := listen(t)
 	f := front.New(l, front.Config{
-		Handler: http.HandlerFunc(echo), Takes: takes, IdleTimeout: time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+		Handler: http.HandlerFunc(echo), Takes: takes, IdleTimeout: time.Minute, HeadTimeout: time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 		Logger: slog.New(slog.DiscardHandler), MaxConnections: 2,
 	})
 	server := &http.Server{Handler: http.HandlerFunc(echo), ReadHeaderTimeout: time.Minute}

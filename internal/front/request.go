@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -40,6 +42,7 @@ func (c *conn) peekHead() []byte {
 		}
 		c.hurry()
 		if _, err := c.r.Peek(len(seen) + 1); err != nil {
+			c.late = errors.Is(err, os.ErrDeadlineExceeded)
 			return nil
 		}
 	}
@@ -132,7 +135,7 @@ func (c *conn) readBody(size int) *body {
 	}
 	b.content = b.content[:size]
 	if c.r.Buffered() < size {
-		c.hurry()
+		c.readUntil(time.Now().Add(c.front.config.ReadTimeout))
 	}
 	n, err := io.ReadFull(c.r, b.content)
 	if errors.Is(err, io.EOF) {

@@ -19,7 +19,7 @@ var (
 	// ErrEmptySegment: a path begins or ends with a full stop, or holds two in a row.
 	ErrEmptySegment = errors.New("placeholder's path has an empty segment")
 	// ErrPathTooLong: a path has more than MaxPathSegments segments.
-	ErrPathTooLong = errors.New("placeholder's path has too many segments")
+	ErrPathTooLong = fmt.Errorf("placeholder's path has more than %d segments", MaxPathSegments)
 )
 
 // PlaceholderError says which placeholder of a template cannot be parsed, and why.
