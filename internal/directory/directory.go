@@ -173,30 +173,48 @@ func (d *Directory) subscriptions(ctx context.Context, ref store.OwnerRef) (*sub
 	})
 }
 
-// lookUp gives the cached value of key, or reads it and caches it.
-func lookUp[K comparable, T any](d *Directory, cache map[K]entry[T], key K, stale bool, read func() (T, error)) (T, error) {
-	now := time.Now()
-	d.mu.RLock()
-	cached, ok := cache[key]
-	changes := d.changes
-	d.mu.RUnlock()
-	if ok && (!stale || now.Sub(cached.readAt) < Freshness) {
-		return cached.value, nil
-	}
-	value, err := read()
-	if err != nil {
-		return value, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.changes == changes {
-		if len(cache) >= maxEntries {
-			for arbitrary := range cache {
-				delete(cache, arbitrary)
-				break
-			}
+// maxReads is how often something is read that was changed meanwhile.
+const maxReads = 10
+
+// lookUp gives the cached value of key, or reads it and caches it. What was changed while it was read is read again: whoever
+// made the change may have been told already that it holds.
+func lookUp[K comparable, T any](d *Directory, cache map[K]entry[T], key K, stale bool, read func() (T, error)) (value T, err error) {
+	for range maxReads {
+		now := time.Now()
+		d.mu.RLock()
+		cached, ok := cache[key]
+		changes := d.changes
+		d.mu.RUnlock()
+		if ok && (!stale || now.Sub(cached.readAt) < Freshness) {
+			return cached.value, nil
 		}
-		cache[key] = entry[T]{value: value, readAt: now}
+		if value, err = read(); err != nil {
+			return value, err
+		}
+		if d.keep(changes, func() { put(cache, key, entry[T]{value: value, readAt: now}) }) {
+			return value, nil
+		}
 	}
 	return value, nil
+}
+
+// keep does something to the cache unless anything was forgotten since changes were counted.
+func (d *Directory) keep(changes uint64, do func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.changes != changes {
+		return false
+	}
+	do()
+	return true
+}
+
+func put[K comparable, T any](cache map[K]entry[T], key K, value entry[T]) {
+	if len(cache) >= maxEntries {
+		for arbitrary := range cache {
+			delete(cache, arbitrary)
+			break
+		}
+	}
+	cache[key] = value
 }

@@ -205,7 +205,7 @@ func TestAChangeHoldsAtOnce(t *testing.T) {
 	}
 }
 
-func TestAReadThatAChangeOvertookIsNotCached(t *testing.T) {
+func TestAReadThatAChangeOvertookIsMadeAgain(t *testing.T) {
 	w := webhook(agent)
 	r := newRegistry(w)
 	d := directory.New(r, false)
@@ -216,11 +216,10 @@ func TestAReadThatAChangeOvertookIsNotCached(t *testing.T) {
 		r.webhooks[w.ID] = &changed
 		d.Forget(w)
 	}
-	if _, err := d.Webhook(t.Context(), w.ID); err != nil {
-		t.Fatal(err)
-	}
-	if now, err := d.Webhook(t.Context(), w.ID); err != nil || now.Enabled {
-		t.Errorf("%+v, %v", now, err)
+	for range 2 {
+		if now, err := d.Webhook(t.Context(), w.ID); err != nil || now.Enabled {
+			t.Errorf("%+v, %v", now, err)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ type Dispatcher struct {
 	failing    bool                               // outcomes cannot be recorded at present
 	leased     *sync.Cond                         // one of the three above has changed, or the dispatcher is stopping
 	inHand     map[carteiro.ID]*carteiro.Delivery // the attempts that are held and known of: queued, in flight or being recorded
-	doubtUntil time.Time                          // the session may hold more than is known of until then; see Doubt
+	doubtUntil time.Time                          // the session may hold more than is known of, until a look at it after then; zero: it does not
 	waiters    map[carteiro.ID]chan<- *carteiro.Outcome
 }
 

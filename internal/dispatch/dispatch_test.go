@@ -265,6 +265,8 @@ type faultyStore struct {
 	down   bool
 	cutOff bool // the lease cannot be renewed, while all else works
 	asked  int  // how often it was asked what is held
+	// unanswered is how many more records are committed without that the node is told.
+	unanswered int
 }
 
 var errDown = errors.Join(store.ErrUnavailable, errors.New("the test took the store down"))
@@ -308,7 +310,20 @@ func (s *faultyStore) Record(ctx context.Context, p store.Record) ([]store.Recor
 	if err := s.fault(); err != nil {
 		return nil, err
 	}
-	return s.Store.Record(ctx, p)
+	recorded, err := s.Store.Record(ctx, p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unanswered > 0 {
+		s.unanswered--
+		return nil, errDown
+	}
+	return recorded, err
+}
+
+func (s *faultyStore) leaveUnanswered(records int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unanswered = records
 }
 
 func (s *faultyStore) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {

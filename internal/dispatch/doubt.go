@@ -35,9 +35,9 @@ const heldPage = 1000
 
 // settleDoubt gives back what the session holds and this node knows nothing of, if there may be anything.
 func (d *Dispatcher) settleDoubt() {
-	session := d.Session()
+	session, begun := d.Session(), time.Now()
 	d.mu.Lock()
-	doubtful := time.Now().Before(d.doubtUntil)
+	doubtful := !d.doubtUntil.IsZero()
 	d.mu.Unlock()
 	if !doubtful {
 		return
@@ -57,6 +57,7 @@ func (d *Dispatcher) settleDoubt() {
 		p.After = page[len(page)-1]
 	}
 	if len(unknown) == 0 {
+		d.trust(begun)
 		return
 	}
 	if err := d.Store.Release(d.stopping, store.Release{Session: session, Attempts: unknown}); err != nil {
@@ -66,6 +67,17 @@ func (d *Dispatcher) settleDoubt() {
 	d.Logger.Info("gave back attempts that were held unknown after a failure of the store", "attempts", len(unknown))
 	for _, ref := range unknown {
 		d.Notice(time.Now(), ref.WebhookID)
+	}
+	d.trust(begun)
+}
+
+// trust ends the doubt when what was looked at is later than anything that may have been carried out late. Time alone does not
+// end it: the store may have been away for all of it.
+func (d *Dispatcher) trust(looked time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !looked.Before(d.doubtUntil) {
+		d.doubtUntil = time.Time{}
 	}
 }
 

@@ -95,14 +95,15 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 	d.abandon(batch)
 }
 
-// conclude acts on what was committed.
+// conclude acts on what was committed. What reads as lost may have been committed by an earlier try that was not answered:
+// what follows from it then is looked at, too, which does no harm where it follows not.
 func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 	for i, r := range batch {
 		if !recorded[i].Lost {
 			d.logEnded(&batch[i])
 		}
-		if r.DisableWebhook && r.webhook != nil && !recorded[i].Lost {
-			d.Logger.Info("receiver answered 410 Gone: webhook disabled", "webhook_id", r.webhook.ID)
+		if r.DisableWebhook && r.webhook != nil {
+			d.Logger.Info("receiver answered 410 Gone: its webhook is disabled", "webhook_id", r.webhook.ID)
 			d.Webhooks.Forget(r.webhook)
 		}
 	}
@@ -112,10 +113,10 @@ func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 		if waiter := d.waiters[r.Delivery.ID]; waiter != nil {
 			waiter <- r.Outcome
 		}
-		switch {
-		case recorded[i].Lost:
+		if recorded[i].Lost {
 			d.Logger.Warn("outcome not recorded: the lease was lost", "log_id", r.Delivery.ID, "webhook_id", r.Delivery.WebhookID)
-		case r.Next != nil:
+		}
+		if r.Next != nil {
 			d.lane(r.Next.WebhookID).notice(r.Next.DueAt)
 		}
 		d.forget(r.Delivery)

@@ -1,0 +1,70 @@
+package dispatch_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/dispatch"
+	"carteiro/internal/store"
+)
+
+// What the simulation has found about calls that the store has carried out and not answered.
+
+// The record of a 410 was committed, and its answer lost: said again, it reads as lost. The node must learn all the same that
+// the webhook is off.
+func TestAWebhookThatIsGoneIsOffAlsoWhenTheRecordWasNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t)
+		w := n.webhook(takes(time.Millisecond, 410))
+		n.store.leaveUnanswered(1)
+		n.publish(w)
+		elapse(5 * time.Second)
+		n.publish(w)
+		elapse(5 * time.Second)
+		if got := len(n.receivers.of(w)); got != 1 {
+			t.Errorf("%d requests, want the one that was answered 410", got)
+		}
+		if got := n.statuses(w); got[carteiro.StatusFailed] != 2 {
+			t.Errorf("log %v", got)
+		}
+	})
+}
+
+// Likewise with a failure: its retry goes out when it is due, and not when the store is looked through the next time.
+func TestARetryIsInTimeAlsoWhenTheRecordWasNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t)
+		w := n.webhook(takes(time.Millisecond, 500))
+		n.store.leaveUnanswered(1)
+		n.publish(w)
+		elapse(10 * time.Second)
+		if got := len(n.receivers.of(w)); got != 2 {
+			t.Errorf("%d requests within ten seconds, want the first attempt and its retry after five", got)
+		}
+	})
+}
+
+// The store was away from the failed call on, for as long as a doubt lasts and less than a lease does: the doubt is not over
+// before what is held was looked at.
+func TestADoubtOutlivesAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, func(c *dispatch.Config) { c.Lease = 10 * time.Minute })
+		w := n.webhook(takes(time.Millisecond, 200))
+		now := time.Now()
+		e := &carteiro.Event{ID: n.ids.New(now), EnvironmentID: n.owner.EnvironmentID, OwnerKind: n.owner.Kind, OwnerID: n.owner.ID, Type: "event_action", Payload: []byte(`{}`)}
+		_, err := n.store.Accept(t.Context(), store.Accept{Now: now, Session: n.Session(), Items: []store.AcceptItem{{
+			Event: e, Attempts: []store.AcceptAttempt{{ID: n.ids.Sibling(e.ID), WebhookID: w.ID, Trigger: carteiro.TriggerAutomatic, Held: true}},
+		}}})
+		must(t, err)
+		n.Doubt(store.ErrUnavailable)
+		n.store.setDown(true)
+		elapse(time.Minute)
+		n.store.setDown(false)
+		elapse(10 * time.Minute)
+		if got := n.statuses(w); got[carteiro.StatusSuccess] != 1 {
+			t.Errorf("log %v", got)
+		}
+	})
+}
