@@ -94,18 +94,19 @@ type Dispatcher struct {
 
 	failures failureLog // the recorder's
 
-	mu         sync.Mutex
-	lanes      map[carteiro.ID]*lane
-	schedule   schedule
-	slots      slots
-	heldBytes  int
-	session    store.Session
-	leaseUntil time.Time
-	failing    bool                               // outcomes cannot be recorded at present
-	leased     *sync.Cond                         // one of the three above has changed, or the dispatcher is stopping
-	inHand     map[carteiro.ID]*carteiro.Delivery // the attempts that are held and known of: queued, in flight or being recorded
-	doubtUntil time.Time                          // the session may hold more than is known of, until a look at it after then; zero: it does not
-	waiters    map[carteiro.ID]chan<- *carteiro.Outcome
+	mu           sync.Mutex
+	lanes        map[carteiro.ID]*lane
+	schedule     schedule
+	slots        slots
+	heldBytes    int
+	session      store.Session
+	leaseUntil   time.Time
+	failing      bool                               // outcomes cannot be recorded at present
+	leased       *sync.Cond                         // one of the three above has changed, or the dispatcher is stopping
+	inHand       map[carteiro.ID]*carteiro.Delivery // the attempts that are held and known of: queued, in flight or being recorded
+	doubtUntil   time.Time                          // the session may hold more than is known of, until a look at it after then; zero: it does not
+	releaseAfter time.Time                          // nothing is given back before; see settleDoubt
+	waiters      map[carteiro.ID]chan<- *carteiro.Outcome
 }
 
 // New makes a dispatcher.

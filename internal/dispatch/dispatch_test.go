@@ -267,6 +267,9 @@ type faultyStore struct {
 	asked  int  // how often it was asked what is held
 	// unanswered is how many more records are committed without that the node is told.
 	unanswered int
+	// late is how many more releases fail, and are carried out so much later.
+	late  int
+	later time.Duration
 }
 
 var errDown = errors.Join(store.ErrUnavailable, errors.New("the test took the store down"))
@@ -318,6 +321,23 @@ func (s *faultyStore) Record(ctx context.Context, p store.Record) ([]store.Recor
 		return nil, errDown
 	}
 	return recorded, err
+}
+
+func (s *faultyStore) delayReleases(releases int, by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late, s.later = releases, by
+}
+
+func (s *faultyStore) Release(ctx context.Context, p store.Release) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late == 0 {
+		return s.Store.Release(ctx, p)
+	}
+	s.late--
+	time.AfterFunc(s.later, func() { _ = s.Store.Release(context.Background(), p) })
+	return errDown
 }
 
 func (s *faultyStore) leaveUnanswered(records int) {

@@ -37,7 +37,7 @@ const heldPage = 1000
 func (d *Dispatcher) settleDoubt() {
 	session, begun := d.Session(), time.Now()
 	d.mu.Lock()
-	doubtful := !d.doubtUntil.IsZero()
+	doubtful := !d.doubtUntil.IsZero() && !begun.Before(d.releaseAfter)
 	d.mu.Unlock()
 	if !doubtful {
 		return
@@ -61,7 +61,12 @@ func (d *Dispatcher) settleDoubt() {
 		return
 	}
 	if err := d.Store.Release(d.stopping, store.Release{Session: session, Attempts: unknown}); err != nil {
-		d.Logger.Warn("could not give back attempts that were held unknown; trying again", "error", err)
+		d.Logger.Warn("could not give back attempts that were held unknown; trying again later", "error", err)
+		// It may still be carried out. Were they given back meanwhile by another call, and claimed again, it would take away what
+		// is in flight then.
+		d.mu.Lock()
+		d.releaseAfter = time.Now().Add(doubtFor)
+		d.mu.Unlock()
 		return
 	}
 	d.Logger.Info("gave back attempts that were held unknown after a failure of the store", "attempts", len(unknown))

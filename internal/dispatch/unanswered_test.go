@@ -68,3 +68,27 @@ func TestADoubtOutlivesAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// What was held unknown is given back, and that call fails. It is carried out all the same, later: by then the node must not
+// have given it back again, claimed it and begun to send it, which the late call would take away from under it.
+func TestWhatWasGivenBackInVainIsNotGivenBackAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shared)
+		w := n.webhook(takes(15*time.Second, 200))
+		now := time.Now()
+		e := &carteiro.Event{ID: n.ids.New(now), EnvironmentID: n.owner.EnvironmentID, OwnerKind: n.owner.Kind, OwnerID: n.owner.ID, Type: "event_action", Payload: []byte(`{}`)}
+		_, err := n.store.Accept(t.Context(), store.Accept{Now: now, Session: n.Session(), Items: []store.AcceptItem{{
+			Event: e, Attempts: []store.AcceptAttempt{{ID: n.ids.Sibling(e.ID), WebhookID: w.ID, Trigger: carteiro.TriggerAutomatic, Held: true}},
+		}}})
+		must(t, err)
+		n.store.delayReleases(1, 10*time.Second)
+		n.Doubt(store.ErrUnavailable)
+		elapse(2 * time.Minute)
+		if got := len(n.receivers.of(w)); got != 1 {
+			t.Errorf("%d requests for one event", got)
+		}
+		if got := n.statuses(w); got[carteiro.StatusSuccess] != 1 {
+			t.Errorf("log %v", got)
+		}
+	})
+}
