@@ -345,6 +345,19 @@ var house = map[string]room{
 			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
 		},
 	},
+	"test/simulation": {
+		tests: edges{
+			"/":                        vocabulary,
+			"internal/directory":       "runs it under faults",
+			"internal/dispatch":        "runs it under faults",
+			"internal/doctor":          "looks at what is left",
+			"internal/publish":         "runs it under faults",
+			"internal/send":            "stands in its place",
+			"internal/store":           "stands before it, and lets calls fail",
+			"internal/store/sqlite":    realStore,
+			"internal/store/storetest": "the model of the store",
+		},
+	},
 	"web": {},
 }
 

@@ -5,11 +5,20 @@ package e2e_test
 import (
 	"testing"
 	"time"
+
+	"carteiro/internal/store/postgres/postgrestest"
 )
 
-// Sixty kills take about two minutes.
+// Two hundred kills take about ten minutes, and as long again on PostgreSQL. What came of them stands in docs/reliability.md.
 func TestNothingAcceptedIsLostByManyKills(t *testing.T) {
-	crash{rounds: 60, shortest: 50 * time.Millisecond, longest: 2 * time.Second}.run(t)
+	crash{rounds: 200, shortest: 50 * time.Millisecond, longest: 2 * time.Second}.run(t)
+}
+
+func TestNothingAcceptedIsLostByManyKillsOnPostgres(t *testing.T) {
+	crash{
+		rounds: 200, shortest: 50 * time.Millisecond, longest: 2 * time.Second,
+		environ: []string{"CARTEIRO_DATABASE=" + postgrestest.Database(t, ""), "CARTEIRO_TAKEOVER=2s"},
+	}.run(t)
 }
 
 // Four rounds of five faults take about four minutes: there is calm between them, in which nothing may come twice.

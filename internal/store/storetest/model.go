@@ -47,6 +47,10 @@ type modelKey struct {
 
 var _ store.Store = (*model)(nil)
 
+// NewModel gives the port in its plainest form, all in memory and gone with it: for tests that need a store that is right,
+// and quick.
+func NewModel() store.Store { return newModel() }
+
 func newModel() *model {
 	return &model{
 		owners:   make(map[store.OwnerRef]carteiro.Owner),

@@ -1,0 +1,313 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// link is a node's way to the store, on which calls take time and everything can happen that happens between a process and
+// its database. A call of a process that has died comes to no end before the run does.
+type link struct {
+	store.Store // the truth
+	w           *world
+	slot, life  int
+
+	mu     sync.Mutex
+	calls  map[string]int
+	writes int
+	dead   bool
+	until  time.Time     // paused so long
+	skew   time.Duration // the node's clock is ahead by so much
+}
+
+// errDead is what a dead process's calls give when the run is over: nobody sees it.
+var errDead = errors.New("the process is dead")
+
+// standing waits while the node is paused, and says whether it lives.
+func (l *link) standing() (lives, paused bool) {
+	for {
+		l.mu.Lock()
+		dead, wait := l.dead, time.Until(l.until)
+		l.mu.Unlock()
+		switch {
+		case dead:
+			<-l.w.over
+			return false, paused
+		case wait <= 0:
+			return true, paused
+		}
+		paused = true
+		pass(wait)
+	}
+}
+
+func (l *link) lives() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.dead
+}
+
+func (l *link) die() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+}
+
+func (l *link) pause(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = time.Now().Add(d)
+}
+
+// clock gives a time of the node's as the store is told it, and back.
+func (l *link) clock(t time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(l.skew)
+}
+
+func (l *link) local(t time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(-l.skew)
+}
+
+// lease gives the time by which a lease is kept: the store's own, where nodes share it.
+func (l *link) lease(t time.Time) time.Time {
+	if l.w.plan.shared {
+		return t
+	}
+	return l.clock(t)
+}
+
+// fate is what becomes of a call.
+type fate int
+
+const (
+	done       fate = iota
+	failed          // before anything was done
+	unanswered      // done, and reported as failed
+	overdue         // reported as failed, and done later
+	crashed         // the process has died before it was done
+	crashedAt       // the process has died when it was done
+)
+
+func (l *link) fateOf(verb string, write bool) (_ fate, took, later time.Duration, crash crashPlan) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls[verb]++
+	r := l.w.plan.roll("call", l.slot, l.life, verb, l.calls[verb])
+	took, later = between(r, 50*time.Microsecond, 20*time.Millisecond), between(r, 0, 8*time.Second)
+	if write {
+		l.writes++
+		if c, dies := l.w.plan.crash(l.slot, l.life, l.writes); dies && !l.w.calm() {
+			if c.committed {
+				return crashedAt, took, later, c
+			}
+			return crashed, took, later, c
+		}
+	}
+	luck := r.IntN(1000)
+	p := l.w.plan
+	switch {
+	case l.w.calm():
+		return done, took, later, crash
+	case l.w.out(), luck < p.before:
+		return failed, took, later, crash
+	case !write:
+		return done, took, later, crash
+	case luck < p.before+p.after:
+		return unanswered, took, later, crash
+	case luck < p.before+p.after+p.late && verb != "renew": // see docs/decisions/0048-simulation.md
+		return overdue, took, later, crash
+	default:
+		return done, took, later, crash
+	}
+}
+
+// call makes a call of the link.
+func call[T any](ctx context.Context, l *link, verb string, write bool, do func() (T, error)) (_ T, _ error) {
+	var none T
+	if lives, _ := l.standing(); !lives {
+		return none, errDead
+	}
+	fate, took, later, crash := l.fateOf(verb, write)
+	if fate != done {
+		l.w.note("%s: %s: %s", l, verb, fate)
+	}
+	if err := sleep(ctx, took/2); err != nil {
+		return none, err
+	}
+	unavailable := fmt.Errorf("%w: simulated", store.ErrUnavailable)
+	switch fate {
+	case failed:
+		return none, unavailable
+	case crashed:
+		l.w.crash(l, crash)
+	case overdue:
+		l.w.background.Go(func() {
+			pass(later)
+			_, _ = do()
+		})
+		return none, unavailable
+	}
+	if !l.lives() {
+		<-l.w.over
+		return none, errDead
+	}
+	result, err := do()
+	if fate == crashedAt {
+		l.w.crash(l, crash)
+	}
+	_ = sleep(ctx, took/2) // it is done, whoever waits for it
+	switch lives, _ := l.standing(); {
+	case !lives:
+		return none, errDead
+	case fate == unanswered && err == nil:
+		return none, unavailable
+	}
+	return result, err
+}
+
+// String names a fate in a trace.
+func (f fate) String() string {
+	return [...]string{"done", "fails", "is done, and not answered", "fails, and is done later", "the process dies before it is done",
+		"the process dies when it is done"}[f]
+}
+
+// String names the life of a node.
+func (l *link) String() string { return fmt.Sprintf("node %d in life %d", l.slot, l.life) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pass lets simulated time go by.
+func pass(d time.Duration) { <-time.After(d) }
+
+// nothing is what a verb gives that gives only an error.
+type nothing struct{}
+
+func act(ctx context.Context, l *link, verb string, do func() error) error {
+	_, err := call(ctx, l, verb, true, func() (nothing, error) { return nothing{}, do() })
+	return err
+}
+
+func (l *link) Join(ctx context.Context, p store.Join) (store.Session, error) {
+	p.Now, p.Until = l.lease(p.Now), l.lease(p.Until)
+	return call(ctx, l, "join", true, func() (store.Session, error) { return l.Store.Join(context.Background(), p) })
+}
+
+func (l *link) Renew(ctx context.Context, p store.Renew) error {
+	p.Now, p.Until = l.lease(p.Now), l.lease(p.Until)
+	return act(ctx, l, "renew", func() error { return l.Store.Renew(context.Background(), p) })
+}
+
+func (l *link) EndSessions(ctx context.Context, p store.EndSessions) (int, error) {
+	p.Now = l.lease(p.Now)
+	return call(ctx, l, "end sessions", true, func() (int, error) { return l.Store.EndSessions(context.Background(), p) })
+}
+
+func (l *link) Accept(ctx context.Context, p store.Accept) (store.AcceptResult, error) {
+	p.Now = l.clock(p.Now)
+	return call(ctx, l, "accept", true, func() (store.AcceptResult, error) { return l.Store.Accept(context.Background(), p) })
+}
+
+func (l *link) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, error) {
+	waiting, err := call(ctx, l, "backlog", false, func() ([]store.Waiting, error) { return l.Store.Backlog(context.Background(), p) })
+	for i := range waiting {
+		waiting[i].DueAt = l.local(waiting[i].DueAt)
+	}
+	return waiting, err
+}
+
+func (l *link) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {
+	p.Now = l.clock(p.Now)
+	claimed, err := call(ctx, l, "claim", true, func() (store.Claimed, error) { return l.Store.Claim(context.Background(), p) })
+	claimed.NextDue = l.local(claimed.NextDue)
+	return claimed, err
+}
+
+func (l *link) Release(ctx context.Context, p store.Release) error {
+	return act(ctx, l, "release", func() error { return l.Store.Release(context.Background(), p) })
+}
+
+func (l *link) Held(ctx context.Context, p store.Held) ([]store.AttemptRef, error) {
+	return call(ctx, l, "held", false, func() ([]store.AttemptRef, error) { return l.Store.Held(context.Background(), p) })
+}
+
+func (l *link) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
+	p.Now = l.clock(p.Now)
+	results := make([]store.Result, len(p.Results))
+	for i, r := range p.Results {
+		if r.Next != nil {
+			next := *r.Next
+			next.DueAt = l.clock(next.DueAt)
+			r.Next = &next
+		}
+		results[i] = r
+	}
+	p.Results = results
+	recorded, err := call(ctx, l, "record", true, func() ([]store.Recorded, error) {
+		recorded, err := l.Store.Record(context.Background(), p)
+		l.w.recorded(&p, recorded)
+		return recorded, err
+	})
+	for _, r := range results {
+		if err == nil && r.DisableWebhook {
+			l.w.changed(l, r.Delivery.WebhookID) // if so, or if it was told so before, and was not answered
+		}
+	}
+	return recorded, err
+}
+
+func (l *link) Retry(ctx context.Context, p store.Retry) (store.RetryResult, error) {
+	p.Now = l.clock(p.Now)
+	return call(ctx, l, "retry", true, func() (store.RetryResult, error) { return l.Store.Retry(context.Background(), p) })
+}
+
+func (l *link) GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error) {
+	return call(ctx, l, "get owner", false, func() (carteiro.Owner, error) { return l.Store.GetOwner(context.Background(), ref) })
+}
+
+func (l *link) GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error) {
+	return call(ctx, l, "get webhook", false, func() (*carteiro.Webhook, error) { return l.Store.GetWebhook(context.Background(), id) })
+}
+
+func (l *link) ListWebhooks(ctx context.Context, ref store.OwnerRef) ([]*carteiro.Webhook, error) {
+	return call(ctx, l, "list webhooks", false, func() ([]*carteiro.Webhook, error) { return l.Store.ListWebhooks(context.Background(), ref) })
+}
+
+func (l *link) UpdateWebhook(ctx context.Context, w *carteiro.Webhook) error {
+	changed := *w // a call that is carried out late must not write into what its caller has
+	err := act(ctx, l, "update webhook", func() error {
+		err := l.Store.UpdateWebhook(context.Background(), &changed)
+		if err == nil && changed.Live() {
+			l.w.on(changed.ID)
+		}
+		return err
+	})
+	if err == nil {
+		w.Version = changed.Version
+	}
+	return err
+}

@@ -1,0 +1,413 @@
+package simulation_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/directory"
+	"carteiro/internal/dispatch"
+	"carteiro/internal/publish"
+	"carteiro/internal/store"
+)
+
+// world is one run: a store that is the truth, nodes that live and die, receivers, publishers, and what all of them saw.
+type world struct {
+	t          *testing.T
+	plan       *plan
+	truth      store.Store
+	began      time.Time
+	over       chan struct{} // closed when the run is: what the dead were about comes to its end
+	background sync.WaitGroup
+	owners     [2]store.OwnerRef
+	hooks      []*carteiro.Webhook
+	policy     carteiro.RetryPolicy
+
+	mu      sync.Mutex
+	nodes   [2]*node // those that live; nil between two lives
+	lives   [2]int
+	all     []*node
+	outages int
+	faults  []string
+	trace   []string
+	saw     sightings
+}
+
+// node is one life of a process.
+type node struct {
+	*link
+	dispatcher *dispatch.Dispatcher
+	directory  *directory.Directory
+	publisher  *publish.Publisher
+	ids        *carteiro.IDSource
+	stopped    bool
+}
+
+// eventType is what everybody wants.
+const eventType = "event_action"
+
+// run runs a plan from its beginning to the last check. It is called in a bubble of synctest.
+func run(t *testing.T, p *plan, truth store.Store) (faults, trace []string) {
+	w := &world{
+		t: t, plan: p, truth: truth, began: time.Now(), over: make(chan struct{}), saw: newSightings(),
+		// Without jitter: what a seed decides is all there is of chance.
+		policy: carteiro.RetryPolicy{Schedule: []time.Duration{time.Second, 5 * time.Second, 20 * time.Second}},
+	}
+	w.register()
+	for slot := range w.slots() {
+		w.boot(slot)
+	}
+	for i := range p.publishes {
+		w.background.Go(func() { w.publish(i) })
+	}
+	for i := range p.deeds {
+		w.background.Go(func() { w.do(i) })
+	}
+	for time.Since(w.began) < turmoil {
+		pass(7 * time.Second)
+		w.look()
+	}
+	w.settle()
+	w.judge()
+	w.end()
+	return w.faults, w.trace
+}
+
+func (w *world) slots() int {
+	if w.plan.shared {
+		return 2
+	}
+	return 1
+}
+
+// calm says that nothing goes wrong any more.
+func (w *world) calm() bool { return time.Since(w.began) >= turmoil }
+
+// out says that the store is away.
+func (w *world) out() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.outages > 0
+}
+
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trace = append(w.trace, fmt.Sprintf("%10s  ", time.Since(w.began).Round(time.Millisecond))+fmt.Sprintf(format, args...))
+}
+
+// fault notes that something does not hold.
+func (w *world) fault(format string, args ...any) {
+	w.note("FAULT: "+format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// register makes two environments that use the same ids, with the plan's webhooks.
+func (w *world) register() {
+	ids, ctx := new(carteiro.IDSource), context.Background()
+	agent := ids.New(w.began)
+	for tenant := range w.owners {
+		w.owners[tenant] = store.OwnerRef{EnvironmentID: ids.New(w.began), Kind: carteiro.OwnerAgent, ID: agent}
+		_, _, err := w.truth.PutOwner(ctx, store.PutOwner{Owner: carteiro.Owner{
+			EnvironmentID: w.owners[tenant].EnvironmentID, Kind: carteiro.OwnerAgent, ID: agent, Name: "Ana", CreatedAt: w.began, UpdatedAt: w.began,
+		}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	for i, hook := range w.plan.webhooks {
+		webhook := &carteiro.Webhook{
+			ID: ids.New(w.began), EnvironmentID: w.owners[hook.tenant].EnvironmentID, OwnerKind: carteiro.OwnerAgent, OwnerID: agent,
+			Name: fmt.Sprint("webhook ", i), URL: "https://example.com/", Events: []string{eventType}, Enabled: true,
+			MaxRetries: hook.maxRetries, Timeout: hook.timeout, HTTPMethod: "POST", CreatedAt: w.began, UpdatedAt: w.began,
+		}
+		if err := w.truth.CreateWebhook(ctx, store.CreateWebhook{Webhook: webhook}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.hooks = append(w.hooks, webhook)
+	}
+}
+
+// boot begins a node's next life.
+func (w *world) boot(slot int) {
+	w.mu.Lock()
+	w.lives[slot]++
+	n := &node{link: &link{Store: w.truth, w: w, slot: slot, life: w.lives[slot], calls: make(map[string]int)}, ids: new(carteiro.IDSource)}
+	w.all = append(w.all, n)
+	w.mu.Unlock()
+	w.note("%s begins", n)
+	n.directory = directory.New(n.link, w.plan.shared)
+	n.dispatcher = dispatch.New(dispatch.Config{
+		Store: n.link, Webhooks: n.directory, Sender: &sender{w: w, n: n}, IDs: n.ids, Policy: w.policy,
+		Logger: slog.New(slog.DiscardHandler), Shared: w.plan.shared,
+	})
+	n.publisher = &publish.Publisher{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Retention: time.Hour}
+	w.background.Go(func() {
+		w.takeOver(n)
+		if err := n.dispatcher.Start(context.Background()); err != nil {
+			if n.lives() {
+				n.die()
+				w.note("%s cannot begin", n)
+				w.bootLater(slot, time.Second)
+			}
+			return
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if n.lives() {
+			w.nodes[slot] = n
+		}
+	})
+}
+
+// takeOver frees what earlier lives held, where a node has the store for itself: opening the database does.
+func (w *world) takeOver(n *node) {
+	if w.plan.shared {
+		return
+	}
+	if _, err := w.truth.EndSessions(context.Background(), store.EndSessions{Now: time.Now().Add(1000 * time.Hour)}); err != nil {
+		w.fault("%s cannot take over: %v", n, err)
+	}
+}
+
+func (w *world) bootLater(slot int, after time.Duration) {
+	w.background.Go(func() {
+		pass(after)
+		w.boot(slot)
+	})
+}
+
+// crash ends a life in the middle of a call, which never comes back.
+func (w *world) crash(l *link, c crashPlan) {
+	l.die()
+	w.note("%s dies", l)
+	w.mu.Lock()
+	if n := w.nodes[l.slot]; n != nil && n.link == l {
+		w.nodes[l.slot] = nil
+	}
+	w.mu.Unlock()
+	w.bootLater(l.slot, c.gone)
+	<-w.over
+}
+
+// living gives the node that somebody reaches who asks for one; nil when nobody answers there.
+func (w *world) living(slot int) *node {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.nodes[slot%w.slots()]
+}
+
+// publish makes the calls of one publisher, and writes down what was answered.
+func (w *world) publish(i int) {
+	p := w.plan.publishes[i]
+	pass(p.at)
+	n := w.living(p.node)
+	if n == nil {
+		return
+	}
+	events := make([]publish.Event, p.events)
+	for j := range events {
+		payload, _ := json.Marshal(message{Call: i, Event: j})
+		if p.key > 0 {
+			payload, _ = json.Marshal(message{Key: p.key, Call: -1, Event: j})
+		}
+		events[j] = publish.Event{Owner: w.owners[p.tenant], Type: eventType, Payload: payload}
+	}
+	var key *publish.Key
+	if p.key > 0 {
+		events = events[:1]
+		key = &publish.Key{Key: fmt.Sprint("key ", p.key)}
+	}
+	results, err := n.publisher.Publish(context.Background(), w.owners[p.tenant].EnvironmentID, key, events)
+	if err != nil || !n.lives() {
+		return // who gets no answer knows nothing
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for j, r := range results {
+		if r.Err != nil {
+			w.faults = append(w.faults, fmt.Sprintf("event %d of call %d: %v", j, i, r.Err))
+			continue
+		}
+		w.saw.accepted[r.EventID] = acceptance{tenant: p.tenant, key: p.key, deliveries: r.Deliveries}
+	}
+}
+
+// message is the payload of an event: which one it is.
+type message struct{ Key, Call, Event int }
+
+// do does one of the plan's deeds.
+func (w *world) do(i int) {
+	d := w.plan.deeds[i]
+	pass(d.at)
+	hook := w.hooks[d.webhook]
+	n := w.living(d.node)
+	if n == nil {
+		return
+	}
+	w.note("%s: %s, webhook %d, %s", n, d.kind, d.webhook, d.lasts.Round(time.Millisecond))
+	switch d.kind {
+	case "outage":
+		w.outage(d.lasts)
+	case "pause":
+		n.pause(d.lasts)
+	case "clock":
+		n.mu.Lock()
+		n.skew = oneOf(w.plan.roll("clock", i), -d.lasts*4, d.lasts*4)
+		n.mu.Unlock()
+	case "stop":
+		if w.stop(n, d.lasts) {
+			w.bootLater(n.slot, time.Second)
+		}
+	case "disable":
+		if w.change(n, hook, func(h *carteiro.Webhook) { h.Enabled = false }) {
+			pass(d.lasts)
+			if n := w.living(d.node); n != nil {
+				w.change(n, hook, func(h *carteiro.Webhook) { h.Enabled = true })
+			}
+		}
+	case "delete":
+		w.change(n, hook, func(h *carteiro.Webhook) { h.DeletedAt = time.Now() })
+	case "test":
+		sample := publish.Event{Owner: w.ownerOf(hook), Type: carteiro.TestEvent, Payload: []byte(`{"Call":-2}`)}
+		ctx, cancel := context.WithTimeout(context.Background(), d.lasts)
+		defer cancel()
+		_, _ = n.publisher.Test(ctx, hook, sample, publish.Names{})
+	case "retry":
+		w.retry(n, hook, i)
+	}
+}
+
+func (w *world) ownerOf(hook *carteiro.Webhook) store.OwnerRef {
+	return store.OwnerRef{EnvironmentID: hook.EnvironmentID, Kind: hook.OwnerKind, ID: hook.OwnerID}
+}
+
+// change changes a webhook on a node. Whether it was told so or not, what is switched off there now is off.
+func (w *world) change(n *node, hook *carteiro.Webhook, change func(*carteiro.Webhook)) bool {
+	_, err := n.directory.ChangeWebhook(context.Background(), w.ownerOf(hook), hook.ID, func(h *carteiro.Webhook) error {
+		change(h)
+		h.UpdatedAt = time.Now()
+		return nil
+	})
+	if err != nil || !n.lives() {
+		return false
+	}
+	w.changed(n.link, hook.ID)
+	return true
+}
+
+func (w *world) outage(d time.Duration) {
+	w.mu.Lock()
+	w.outages++
+	w.mu.Unlock()
+	pass(d)
+	w.mu.Lock()
+	w.outages--
+	w.mu.Unlock()
+}
+
+// stop ends a life as an init system would, which gives it so long for what is in flight. It says whether that was its end:
+// it may have died before.
+func (w *world) stop(n *node, within time.Duration) bool {
+	w.mu.Lock()
+	if n.stopped || w.nodes[n.slot] != n {
+		w.mu.Unlock()
+		return false
+	}
+	n.stopped, w.nodes[n.slot] = true, nil
+	w.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	n.dispatcher.Stop(ctx)
+	stopped := n.lives()
+	if stopped {
+		n.die()
+		w.note("%s has stopped", n)
+	}
+	return stopped
+}
+
+// retry has several people retry the same failure at once, of whom one may get it.
+func (w *world) retry(n *node, hook *carteiro.Webhook, i int) {
+	var failed []*carteiro.Attempt
+	for _, a := range w.logs(hook.ID) {
+		if a.Status == carteiro.StatusFailed {
+			failed = append(failed, a)
+		}
+	}
+	if len(failed) == 0 {
+		return
+	}
+	log := oneOf(w.plan.roll("retry", i), failed...)
+	for range 3 {
+		w.background.Go(func() {
+			ref := store.LogRef{OwnerRef: w.ownerOf(hook), WebhookID: hook.ID, LogID: log.ID}
+			_, err := n.publisher.Retry(context.Background(), ref, nil)
+			refused, is := errors.AsType[publish.RefusedError](err)
+			if is && refused.Reason == carteiro.TooOld {
+				w.fault("a retry was refused as too old")
+			}
+		})
+	}
+}
+
+// logs reads a webhook's whole log from the truth.
+func (w *world) logs(hook carteiro.ID) []*carteiro.Attempt {
+	page, err := w.truth.ListLogs(context.Background(), store.ListLogs{WebhookID: hook, Limit: 100_000})
+	if err != nil {
+		w.fault("the log cannot be read: %v", err)
+	}
+	return page.Attempts
+}
+
+// settle lets everything come to its end: nothing goes wrong, all nodes live.
+func (w *world) settle() {
+	for time.Since(w.began) < turmoil+patience {
+		pass(5 * time.Second)
+		w.look()
+		if w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) {
+			return
+		}
+	}
+}
+
+func (w *world) hasOpen(hook *carteiro.Webhook) bool {
+	page, err := w.truth.ListLogs(context.Background(), store.ListLogs{WebhookID: hook.ID, Status: carteiro.StatusPending, Limit: 1})
+	if err != nil {
+		w.fault("the log cannot be read: %v", err)
+	}
+	return page.Total > 0
+}
+
+// end stops everybody, also the dead, whose goroutines are still there.
+func (w *world) end() {
+	for slot := range w.slots() {
+		if n := w.living(slot); n != nil {
+			w.stop(n, time.Minute)
+			w.judgeStop(n)
+		}
+	}
+	close(w.over)
+	given, up := context.WithCancel(context.Background())
+	up()
+	w.mu.Lock()
+	all := slices.Clone(w.all)
+	w.mu.Unlock()
+	for _, n := range all {
+		n.die()
+		if !n.stopped {
+			n.stopped = true
+			n.dispatcher.Stop(given)
+		}
+	}
+	w.background.Wait()
+}
