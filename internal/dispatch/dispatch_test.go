@@ -270,6 +270,9 @@ type faultyStore struct {
 	// late is how many more releases fail, and are carried out so much later.
 	late  int
 	later time.Duration
+	// slow is how long a renewal takes; ended is by which time sessions were ended last, and renewed by which they were renewed.
+	slow           time.Duration
+	renewed, ended time.Time
 }
 
 var errDown = errors.Join(store.ErrUnavailable, errors.New("the test took the store down"))
@@ -363,6 +366,13 @@ func (s *faultyStore) Renew(ctx context.Context, p store.Renew) error {
 	if cutOff {
 		return errDown
 	}
+	s.mu.Lock()
+	slow := s.slow
+	s.renewed = p.Now
+	s.mu.Unlock()
+	if slow > 0 {
+		<-time.After(slow)
+	}
 	return s.Store.Renew(ctx, p)
 }
 
@@ -370,6 +380,9 @@ func (s *faultyStore) EndSessions(ctx context.Context, p store.EndSessions) (int
 	if err := s.fault(); err != nil {
 		return 0, err
 	}
+	s.mu.Lock()
+	s.ended = p.Now
+	s.mu.Unlock()
 	return s.Store.EndSessions(ctx, p)
 }
 

@@ -77,11 +77,13 @@ func (d *Dispatcher) keepLease() {
 		if d.stopping.Err() != nil {
 			return
 		}
-		if !d.renewLease() {
+		renewed, ok := d.renewLease()
+		if !ok {
 			continue // whoever cannot keep its own lease is in no position to end those of others
 		}
 		d.settleDoubt()
-		freed, err := d.Store.EndSessions(d.stopping, store.EndSessions{Now: time.Now()})
+		// By the time by which the own lease was renewed: were the clock set forward since, this node would end it.
+		freed, err := d.Store.EndSessions(d.stopping, store.EndSessions{Now: renewed})
 		switch {
 		case err != nil:
 			d.Logger.Warn("could not look for nodes that are gone", "error", err)
@@ -92,9 +94,9 @@ func (d *Dispatcher) keepLease() {
 	}
 }
 
-// renewLease says whether this node has a lease that runs.
-func (d *Dispatcher) renewLease() bool {
-	now := time.Now()
+// renewLease says whether this node has a lease that runs, and by which time it was renewed.
+func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
+	now = time.Now()
 	ctx, cancel := context.WithTimeout(d.stopping, d.term())
 	defer cancel()
 	err := d.Store.Renew(ctx, store.Renew{Session: d.Session(), Now: now, Until: now.Add(d.term())})
@@ -103,21 +105,21 @@ func (d *Dispatcher) renewLease() bool {
 		d.mu.Lock()
 		d.leaseFrom(now)
 		d.mu.Unlock()
-		return true
+		return now, true
 	case errors.Is(err, store.ErrLeaseLost):
 		d.Logger.Warn("lease lost: starting over with what nobody holds")
 		if err := d.join(ctx); err != nil {
 			d.Logger.Error("could not join again; trying further", "error", err)
-			return false
+			return now, false
 		}
 		d.emptyLanes()
 		d.Rescan()
-		return true
+		return now, true
 	default:
 		if d.stopping.Err() == nil {
 			d.Logger.Warn("could not renew the lease; sending pauses when it runs out", "error", err)
 		}
-		return false
+		return now, false
 	}
 }
 

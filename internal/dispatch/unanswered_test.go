@@ -92,3 +92,20 @@ func TestWhatWasGivenBackInVainIsNotGivenBackAgainAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Between a renewal and the look for leases that have run out the clock may be set forward, or the machine sleep: by the time
+// after that the node's own lease would have run out, too.
+func TestLeasesAreEndedByTheTimeByWhichTheOwnWasRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shared)
+		n.store.mu.Lock()
+		n.store.slow = 2 * time.Second
+		n.store.mu.Unlock()
+		elapse(dispatch.DefaultLease/5 + 3*time.Second) // one beat, and the time it takes
+		n.store.mu.Lock()
+		defer n.store.mu.Unlock()
+		if n.store.ended.IsZero() || !n.store.ended.Equal(n.store.renewed) {
+			t.Errorf("renewed by %v, ended by %v", n.store.renewed, n.store.ended)
+		}
+	})
+}

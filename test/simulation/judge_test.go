@@ -75,7 +75,7 @@ func (w *world) judgeChain(event carteiro.ID, hook *webhookPlan, attempts []*car
 	}
 	last := attempts[len(attempts)-1]
 	if last.Outcome == nil {
-		w.fault("event %s is still open an hour later, as attempt %s", event, last.ID)
+		w.fault("event %s is still open two hours later, as attempt %s", event, last.ID)
 		return
 	}
 	switch o := last.Outcome; {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ type link struct {
 	calls  map[string]int
 	writes int
 	dead   bool
-	until  time.Time     // paused so long
-	skew   time.Duration // the node's clock is ahead by so much
+	until  time.Time // paused so long
+	jumps  []jump
 }
 
 // errDead is what a dead process's calls give when the run is over: nobody sees it.
@@ -65,31 +66,45 @@ func (l *link) pause(d time.Duration) {
 	l.until = time.Now().Add(d)
 }
 
-// clock gives a time of the node's as the store is told it, and back.
-func (l *link) clock(t time.Time) time.Time {
+// jump sets the node's clock.
+func (l *link) jump(ahead time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t.IsZero() {
-		return t
-	}
-	return t.Add(l.skew)
+	l.jumps = append(l.jumps, jump{time.Now(), ahead})
 }
 
-func (l *link) local(t time.Time) time.Time {
+// jump is when a node's clock was set, and how far it is ahead since.
+type jump struct {
+	at    time.Time
+	ahead time.Duration
+}
+
+// clock gives a time as the node has told it, by what its clock said at an instant.
+func (l *link) clock(t, asked time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, j := range slices.Backward(l.jumps) {
+		if !t.IsZero() && !j.at.After(asked) {
+			return t.Add(j.ahead)
+		}
+	}
+	return t
+}
+
+// local gives a time of the store's as the node takes it.
+func (l *link) local(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	return t.Add(-l.skew)
+	return t.Add(-l.clock(t, time.Now()).Sub(t))
 }
 
 // lease gives the time by which a lease is kept: the store's own, where nodes share it.
-func (l *link) lease(t time.Time) time.Time {
+func (l *link) lease(t, asked time.Time) time.Time {
 	if l.w.plan.shared {
 		return t
 	}
-	return l.clock(t)
+	return l.clock(t, asked)
 }
 
 // fate is what becomes of a call.
@@ -213,22 +228,22 @@ func act(ctx context.Context, l *link, verb string, do func() error) error {
 }
 
 func (l *link) Join(ctx context.Context, p store.Join) (store.Session, error) {
-	p.Now, p.Until = l.lease(p.Now), l.lease(p.Until)
+	p.Now, p.Until = l.lease(p.Now, p.Now), l.lease(p.Until, p.Now)
 	return call(ctx, l, "join", true, func() (store.Session, error) { return l.Store.Join(context.Background(), p) })
 }
 
 func (l *link) Renew(ctx context.Context, p store.Renew) error {
-	p.Now, p.Until = l.lease(p.Now), l.lease(p.Until)
+	p.Now, p.Until = l.lease(p.Now, p.Now), l.lease(p.Until, p.Now)
 	return act(ctx, l, "renew", func() error { return l.Store.Renew(context.Background(), p) })
 }
 
 func (l *link) EndSessions(ctx context.Context, p store.EndSessions) (int, error) {
-	p.Now = l.lease(p.Now)
+	p.Now = l.lease(p.Now, p.Now)
 	return call(ctx, l, "end sessions", true, func() (int, error) { return l.Store.EndSessions(context.Background(), p) })
 }
 
 func (l *link) Accept(ctx context.Context, p store.Accept) (store.AcceptResult, error) {
-	p.Now = l.clock(p.Now)
+	p.Now = l.clock(p.Now, p.Now)
 	return call(ctx, l, "accept", true, func() (store.AcceptResult, error) { return l.Store.Accept(context.Background(), p) })
 }
 
@@ -241,7 +256,7 @@ func (l *link) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, e
 }
 
 func (l *link) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {
-	p.Now = l.clock(p.Now)
+	p.Now = l.clock(p.Now, p.Now)
 	claimed, err := call(ctx, l, "claim", true, func() (store.Claimed, error) { return l.Store.Claim(context.Background(), p) })
 	claimed.NextDue = l.local(claimed.NextDue)
 	return claimed, err
@@ -256,12 +271,12 @@ func (l *link) Held(ctx context.Context, p store.Held) ([]store.AttemptRef, erro
 }
 
 func (l *link) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
-	p.Now = l.clock(p.Now)
+	p.Now = l.clock(p.Now, p.Now)
 	results := make([]store.Result, len(p.Results))
 	for i, r := range p.Results {
 		if r.Next != nil {
 			next := *r.Next
-			next.DueAt = l.clock(next.DueAt)
+			next.DueAt = l.clock(next.DueAt, time.Now())
 			r.Next = &next
 		}
 		results[i] = r
@@ -281,7 +296,7 @@ func (l *link) Record(ctx context.Context, p store.Record) ([]store.Recorded, er
 }
 
 func (l *link) Retry(ctx context.Context, p store.Retry) (store.RetryResult, error) {
-	p.Now = l.clock(p.Now)
+	p.Now = l.clock(p.Now, p.Now)
 	return call(ctx, l, "retry", true, func() (store.RetryResult, error) { return l.Store.Retry(context.Background(), p) })
 }
 

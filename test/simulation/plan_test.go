@@ -23,7 +23,7 @@ type plan struct {
 // Times of a run. Behind turmoil nothing goes wrong any more, and everything has to come to its end.
 const (
 	turmoil  = time.Minute
-	patience = time.Hour
+	patience = 2 * time.Hour
 )
 
 // webhookPlan is a webhook with its receiver.

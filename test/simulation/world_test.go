@@ -261,9 +261,7 @@ func (w *world) do(i int) {
 	case "pause":
 		n.pause(d.lasts)
 	case "clock":
-		n.mu.Lock()
-		n.skew = oneOf(w.plan.roll("clock", i), -d.lasts*4, d.lasts*4)
-		n.mu.Unlock()
+		n.jump(oneOf(w.plan.roll("clock", i), -d.lasts, d.lasts, -20*time.Minute, 20*time.Minute))
 	case "stop":
 		if w.stop(n, d.lasts) {
 			w.bootLater(n.slot, time.Second)
@@ -330,6 +328,9 @@ func (w *world) stop(n *node, within time.Duration) bool {
 	n.dispatcher.Stop(ctx)
 	stopped := n.lives()
 	if stopped {
+		if p := w.plan; p.before+p.after+p.late == 0 && !w.out() {
+			w.judgeStop(n)
+		}
 		n.die()
 		w.note("%s has stopped", n)
 	}
@@ -393,7 +394,6 @@ func (w *world) end() {
 	for slot := range w.slots() {
 		if n := w.living(slot); n != nil {
 			w.stop(n, time.Minute)
-			w.judgeStop(n)
 		}
 	}
 	close(w.over)
