@@ -55,6 +55,7 @@ var contents = []section{
 		{"attempts.md", "The life of an attempt", "A vida de uma tentativa", false},
 		{"contract-notes.md", "Notes on the contract", "Notas sobre o contrato", false},
 		{"performance.md", "Performance", "Desempenho", false},
+		{"reliability.md", "Reliability", "Confiabilidade", false},
 	}},
 }
 
