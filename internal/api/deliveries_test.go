@@ -130,9 +130,9 @@ func TestADeliveryThatCannotBeBuiltSaysWhy(t *testing.T) {
 func TestDeliveriesOfOtherNodesAreStreamed(t *testing.T) {
 	w := newWorld(t)
 	o := w.newOwner(w.home, "agents")
-	r := w.deliveries(o)
 	w.hub.Watch(w.elsewhere) // nothing is heard of what is done there
 	w.store.Store = w.elsewhere
+	r := w.deliveries(o)
 	event := w.publish(o).String()
 	if d := r.delivery(); d.EventID != event {
 		t.Errorf("told %v", d)

@@ -2,6 +2,8 @@ package directory_test
 
 import (
 	"context"
+	"maps"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,16 +16,25 @@ import (
 // noted is a registry that takes down what is noted of tokens.
 type noted struct {
 	*registry
+	mu     sync.Mutex
 	writes int
 	last   map[carteiro.ID]time.Time
 }
 
 func (n *noted) NoteTokenUse(_ context.Context, uses []store.TokenUse) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.writes++
 	for _, use := range uses {
 		n.last[use.ID] = use.At
 	}
 	return nil
+}
+
+func (n *noted) stored() (writes int, last map[carteiro.ID]time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.writes, maps.Clone(n.last)
 }
 
 func (n *noted) add(secret string, token carteiro.Token) carteiro.TokenHash {
@@ -54,20 +65,21 @@ func TestTheLastUseOfATokenIsStoredOnceAMinuteAndAtTheEnd(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		ask(session)
-		if n.writes != 0 {
-			t.Errorf("%d writes within a minute", n.writes)
+		if writes, _ := n.stored(); writes != 0 {
+			t.Errorf("%d writes within a minute", writes)
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		at, of := n.last[n.tokens[used].ID], n.last[parent]
-		if n.writes != 1 || len(n.last) != 2 || !at.Equal(begun.Add(49*time.Second)) || !of.Equal(begun.Add(50*time.Second)) {
-			t.Errorf("%d writes: %v", n.writes, n.last)
+		writes, last := n.stored()
+		at, of := last[n.tokens[used].ID], last[parent]
+		if writes != 1 || len(last) != 2 || !at.Equal(begun.Add(49*time.Second)) || !of.Equal(begun.Add(50*time.Second)) {
+			t.Errorf("%d writes: %v", writes, last)
 		}
 		ask(unused)
 		stop()
 		synctest.Wait()
-		if n.writes != 2 || n.last[n.tokens[unused].ID].IsZero() {
-			t.Errorf("%d writes at the end: %v", n.writes, n.last)
+		if writes, last := n.stored(); writes != 2 || last[n.tokens[unused].ID].IsZero() {
+			t.Errorf("%d writes at the end: %v", writes, last)
 		}
 	})
 }

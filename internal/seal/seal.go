@@ -140,7 +140,7 @@ func (r *Keyring) Open(id, sealed, place string) (string, error) {
 	if k == nil {
 		return "", fmt.Errorf("%w (%s)", ErrNoKey, id)
 	}
-	raw, err := base64.StdEncoding.DecodeString(sealed)
+	raw, err := base64.StdEncoding.Strict().DecodeString(sealed) // strict: one text for one value
 	if err != nil {
 		return "", ErrDamaged
 	}
