@@ -40,6 +40,7 @@ func (c *serveCommand) demo(ctx context.Context, logger *slog.Logger) (err error
 		now, ids := time.Now(), new(carteiro.IDSource)
 		environment := carteiro.Environment{ID: ids.New(now), Name: "demo", CreatedAt: now}
 		token, secret := newToken(ids, environment.ID, now)
+		token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
 		if err := a.Store().CreateEnvironment(ctx, store.CreateEnvironment{Environment: environment, Token: token}); err != nil {
 			return err
 		}

@@ -255,7 +255,7 @@ func TestAnImportSaysWhatIsWrong(t *testing.T) {
 	c.h.stop()
 	c.h.flags = append(c.h.flags, "--max-webhooks", "1", "--listen", strings.TrimPrefix(c.h.url, "http://"))
 	c.h.start()
-	hook := `{"id":"ID","url":"https://example.com","filterTypes":["event_action"],"secret":"whsec_c2VjcmV0"}`
+	hook := `{"id":"ID","url":"https://example.com","filterTypes":["event_action"],"secret":"` + svixSecret + `"}`
 	write(`[{"id":"a","endpoints":[` + strings.Replace(hook, "ID", "1", 1) + "," + strings.Replace(hook, "ID", "2", 1) + `]},
 		{"id":"b","endpoints":[` + hook + `]}]`)
 	c.fails("1 webhooks were refused by the server", "svix", c.file, "--yes")
