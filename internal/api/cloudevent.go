@@ -47,6 +47,10 @@ func (s *server) readCloudEvent(item *batchItem, header http.Header, environment
 	}
 	item.kind = owner.kind
 	item.event = publish.Event{Owner: owner.ref, CampaignID: owner.campaign}
+	// The extension for distributed tracing: where the event began, which outlives the way that it has come.
+	if trace := extension(e, "traceparent"); carteiro.ValidTraceParent(trace) {
+		item.event.TraceParent = trace
+	}
 	if known, ok := owner.kind.types[e.Type()]; ok {
 		item.event.Type = known
 	} else {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 
 	"carteiro/internal/directory"
@@ -22,7 +23,7 @@ func (s *server) publishCloudEvents(r *request) error {
 	if err := s.readCloudEvent(&item, r.Header, r.environment); err != nil {
 		return err
 	}
-	item.event.TraceParent = r.traceParent()
+	item.event.TraceParent = cmp.Or(item.event.TraceParent, r.traceParent())
 	results, err := s.Publisher.Publish(r.Context(), r.environment, nil, []publish.Event{item.event})
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (s *server) publishCloudEventBatch(r *request) error {
 			item.err = s.readCloudEvent(item, structured, r.environment)
 		}
 		if item.err == nil {
-			item.event.TraceParent = trace
+			item.event.TraceParent = cmp.Or(item.event.TraceParent, trace)
 			events = append(events, item.event)
 		}
 	}

@@ -149,3 +149,27 @@ func TestCloudEventsThatTheStoreCannotTakeAreNotAccepted(t *testing.T) {
 	w.store.set(nil)
 	w.callCloud(body).has(202)
 }
+
+func TestACloudEventKeepsTheTraceThatItBeganIn(t *testing.T) {
+	const began, hop = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents")
+	whose := `,"agentid":"` + o.id + `","data":{}`
+	for i, c := range []struct{ attribute, header, want string }{
+		{began, "", began}, {began, hop, began}, {"", hop, hop}, {"00-x", hop, hop}, {"00-x", "", ""},
+	} {
+		more := whose
+		if c.attribute != "" {
+			more += `,"traceparent":"` + c.attribute + `"`
+		}
+		w.call("POST", "/cloudevents", cloud(o, fmt.Sprint(i), more), "Content-Type", structuredCloud, "Traceparent", c.header).has(202)
+		if got := w.finish(o, answeredWith(200), time.Time{})[0].Event.TraceParent; got != c.want {
+			t.Errorf("the event says %q and the call %q: kept is %q", c.attribute, c.header, got)
+		}
+	}
+	w.call("POST", "/cloudevents", `{}`, "Content-Type", "application/json", "Ce-Specversion", "1.0", "Ce-Id", "b", "Ce-Source", "/s",
+		"Ce-Type", o.event, "Ce-Agentid", o.id, "Ce-Traceparent", began).has(202)
+	if got := w.finish(o, answeredWith(200), time.Time{})[0].Event.TraceParent; got != began {
+		t.Errorf("of a binary one is kept %q", got)
+	}
+}

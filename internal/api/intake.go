@@ -27,6 +27,9 @@ type Message struct {
 	// ID names the message to whoever sends it again; empty when nothing does. An event in our own form that has no
 	// idempotency key of its own is made once under it.
 	ID string
+	// TraceParent is the trace context that came with the message. A CloudEvent's own goes before it, and what is no trace
+	// context is ignored.
+	TraceParent string
 }
 
 // Refusal says why an event was not taken in, and will not be when it comes again.
@@ -57,6 +60,9 @@ func (in *Intake) Take(ctx context.Context, environment carteiro.ID, messages []
 		if err := in.s.readMessage(&items[i], &messages[i], environment); err != nil {
 			refusals[i] = in.refuse(err)
 			continue
+		}
+		if item := &items[i]; item.event.TraceParent == "" && carteiro.ValidTraceParent(messages[i].TraceParent) {
+			item.event.TraceParent = messages[i].TraceParent
 		}
 		events, index = append(events, items[i].event), append(index, i)
 	}

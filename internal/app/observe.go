@@ -10,6 +10,7 @@ import (
 
 	"carteiro/internal/debug"
 	"carteiro/internal/dispatch"
+	"carteiro/internal/ingest"
 	"carteiro/internal/metrics"
 )
 
@@ -25,6 +26,7 @@ type beside struct {
 // logged, and nothing more. The debug port was asked for by name, so that it fails.
 func (a *App) startBeside(ctx context.Context) (err error) {
 	if address := a.config.MetricsListen; isOn(address) {
+		a.metrics.WatchIngest(ingested(a.ingest))
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", a.metrics.Handler())
 		if a.beside.metrics, err = a.serveBeside(ctx, address, mux); err != nil {
@@ -84,4 +86,15 @@ func (a *App) DebugAddr() net.Addr { return a.beside.debug }
 // depth tells the metrics how deep the lanes are.
 func depth(d *dispatch.Dispatcher) func() metrics.Lanes {
 	return func() metrics.Lanes { return metrics.Lanes(d.Depth()) }
+}
+
+// ingested tells the metrics what became of sources' messages.
+func ingested(in *ingest.Ingest) func() map[string]metrics.Ingested {
+	return func() map[string]metrics.Ingested {
+		counts := make(map[string]metrics.Ingested)
+		for name, n := range in.Counts() {
+			counts[name] = metrics.Ingested(n)
+		}
+		return counts
+	}
 }

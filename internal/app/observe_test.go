@@ -206,13 +206,15 @@ func TestEveryMetricOfTheDashboardAndTheAlertsMoves(t *testing.T) {
 		}
 	}))
 	defer receivers.Close()
-	r := startApp(t, func(*config.Server) {})
+	change, put := fromBroker(t)
+	r := startApp(t, change)
 	defer close(release)
 	before, _ := r.scrape()
 	names := used(t)
 	if len(names) < 20 {
 		t.Fatalf("only %v are used", names)
 	}
+	put()
 	r.webhook(receivers.URL+"/well", 0)
 	r.webhook(receivers.URL+"/fails", 1)
 	r.webhook(receivers.URL+"/hangs", 0)
@@ -262,7 +264,8 @@ func TestEveryMetricOfOursIsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := startApp(t, func(*config.Server) {})
+	change, _ := fromBroker(t)
+	r := startApp(t, change)
 	_, text := r.scrape()
 	served := regexp.MustCompile(`(?m)^# TYPE (carteiro_\w+) (\w+)$`).FindAllStringSubmatch(text, -1)
 	described := regexp.MustCompile("(?m)^\\| `(carteiro_\\w+)` \\| (\\w+) \\|").FindAllStringSubmatch(string(page), -1)
@@ -389,5 +392,38 @@ func TestWithoutACollectorThePublishersTraceGoesOnAsItCame(t *testing.T) {
 		if got := (<-told).Get("Traceparent"); got != want {
 			t.Errorf("publisher said %q: receiver was told %q, want %q", said, got, want)
 		}
+	}
+}
+
+// Events that come in one call, as those of CloudEvents and of brokers do, each keep the trace that they began in.
+func TestEventsOfOneCallKeepTheTracesThatTheyBeganIn(t *testing.T) {
+	collects := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer collects.Close()
+	told := make(chan string, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.Header.Get("Traceparent") }))
+	defer receiver.Close()
+	r := startApp(t, func(c *config.Server) { c.TracesEndpoint = collects.URL })
+	r.webhook(receiver.URL, 0)
+	other := strings.Replace(publisherSays, "0af7", "1bf7", 1)
+	event := func(id, more string) string {
+		return `{"specversion":"1.0","id":"` + id + `","source":"/s","type":"event_action","agentid":"` + r.agent + `","data":{}` + more + `}`
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.Addr()+"/api/v1/cloudevents",
+		strings.NewReader("["+event("1", "")+","+event("2", `,"traceparent":"`+other+`"`)+","+event("3", `,"traceparent":"00-x"`)+"]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = http.Header{
+		"Authorization": {"Bearer " + r.token}, "Content-Type": {"application/cloudevents-batch+json"}, "Traceparent": {publisherSays},
+	}
+	if answer := fetch(t, request); answer.status != http.StatusAccepted {
+		t.Fatalf("%d %s", answer.status, answer.body)
+	}
+	traces := make(map[string]int)
+	for range 3 {
+		traces[strings.Split(<-told, "-")[1]]++
+	}
+	if traces[publisherTrace] != 2 || traces[strings.Split(other, "-")[1]] != 1 {
+		t.Errorf("receivers are told the traces %v", traces)
 	}
 }

@@ -96,7 +96,7 @@ func (c *consumer) settle(ctx context.Context, s source, messages []message) err
 func (c *consumer) take(ctx context.Context, messages []message) ([]*api.Refusal, error) {
 	batch := make([]api.Message, len(messages))
 	for i, m := range messages {
-		batch[i] = api.Message{Body: m.body, ID: m.id}
+		batch[i] = api.Message{Body: m.body, ID: m.id, TraceParent: m.header.Get("Traceparent")}
 		if c.source.Format == config.FormatCloudEvents {
 			batch[i].CloudEvent = cloudHeader(m)
 		}

@@ -46,6 +46,27 @@ func (m *Metrics) WatchState(lanes func() Lanes, s store.Store) {
 	m.registry.MustRegister(&state{lanes: lanes, store: s})
 }
 
+// Ingested is what became of the messages of one source since the start.
+type Ingested struct{ Taken, Refused int64 }
+
+// sources ask what became of messages when they are asked themselves.
+type sources struct{ counts func() map[string]Ingested }
+
+// WatchIngest has each scrape tell what became of the messages of each source, by its name. Names are the operator's: there
+// are as many as the sources file has.
+func (m *Metrics) WatchIngest(counts func() map[string]Ingested) { m.registry.MustRegister(sources{counts}) }
+
+// Describe implements prometheus.Collector.
+func (sources) Describe(c chan<- *prometheus.Desc) { c <- descIngested }
+
+// Collect implements prometheus.Collector.
+func (s sources) Collect(c chan<- prometheus.Metric) {
+	for name, n := range s.counts() {
+		c <- prometheus.MustNewConstMetric(descIngested, prometheus.CounterValue, float64(n.Taken), name, "taken")
+		c <- prometheus.MustNewConstMetric(descIngested, prometheus.CounterValue, float64(n.Refused), name, "refused")
+	}
+}
+
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
 }
@@ -58,6 +79,7 @@ var (
 	descOldest    = describe("carteiro_oldest_due_seconds", "For how long the attempt that has been due longest has waited; 0 when none is late.")
 	descWebhooks  = describe("carteiro_webhooks", "Webhooks by status; error is five failures in a row.", "status")
 	descSize      = describe("carteiro_store_size_bytes", "Size of the database.")
+	descIngested  = describe("carteiro_ingest_messages_total", "Messages from brokers that were acknowledged: taken (stored, now or before) or refused.", "source", "result")
 	descReachable = describe("carteiro_store_up", "Whether the store answered this scrape.")
 )
 

@@ -89,30 +89,48 @@ type publisher struct {
 	t *Tracer
 }
 
-// Publish implements api.Publisher. The events of a call have come with one context.
+// Publish implements api.Publisher. Each context that events have come with is a span: most calls have one, those of brokers and
+// of CloudEvents as many as events.
 func (p publisher) Publish(ctx context.Context, environment carteiro.ID, key *publish.Key, events []publish.Event) ([]publish.Result, error) {
-	from := ""
-	if len(events) > 0 {
-		from = events[0].TraceParent
-	}
-	spanCtx, span := p.t.tracer.Start(extract(ctx, from), "publish", trace.WithSpanKind(trace.SpanKindProducer))
-	defer span.End()
-	own := inject(spanCtx)
+	begun := make(map[string]taking, 1)
 	for i := range events {
-		events[i].TraceParent = own
+		e := &events[i]
+		t, known := begun[e.TraceParent]
+		if !known {
+			spanCtx, span := p.t.tracer.Start(extract(ctx, e.TraceParent), "publish", trace.WithSpanKind(trace.SpanKindProducer))
+			t = taking{Span: span, own: inject(spanCtx), first: i}
+		}
+		t.events++
+		begun[e.TraceParent] = t
+		e.TraceParent = t.own
 	}
 	results, err := p.Publisher.Publish(ctx, environment, key, events)
-	if !span.IsRecording() {
-		return results, err
-	}
-	span.SetAttributes(attribute.String("carteiro.environment_id", environment.String()), attribute.Int("messaging.batch.message_count", len(events)))
-	if len(results) == 1 {
-		span.SetAttributes(attribute.String("carteiro.event_id", results[0].EventID.String()), attribute.String("carteiro.event_type", events[0].Type))
-	}
-	if err != nil {
-		span.SetStatus(codes.Error, "the events were not stored")
+	for _, t := range begun {
+		if t.IsRecording() {
+			t.describe(environment, events, results, err)
+		}
+		t.End()
 	}
 	return results, err
+}
+
+// taking is the span in which events of one context are taken in.
+type taking struct {
+	trace.Span
+	own    string // its context, which those events get
+	first  int    // of them
+	events int
+}
+
+// describe says what came of it.
+func (t taking) describe(environment carteiro.ID, events []publish.Event, results []publish.Result, err error) {
+	t.SetAttributes(attribute.String("carteiro.environment_id", environment.String()), attribute.Int("messaging.batch.message_count", t.events))
+	if t.events == 1 && len(results) == len(events) {
+		t.SetAttributes(attribute.String("carteiro.event_id", results[t.first].EventID.String()), attribute.String("carteiro.event_type", events[t.first].Type))
+	}
+	if err != nil {
+		t.SetStatus(codes.Error, "the events were not stored")
+	}
 }
 
 // Test implements api.Publisher.
