@@ -80,8 +80,11 @@ export function Brand() {
   )
 }
 
+/** Where the server shows its documentation, in each language. */
+const documentation = { en: '/docs/', 'pt-BR': '/docs/pt-BR/' }
+
 function Settings({ session: { environment, version } }: { session: Session }) {
-  const { t } = useTranslation()
+  const { t, language } = useTranslation()
   const signOut = useSignOut()
   return (
     <>
@@ -92,6 +95,9 @@ function Settings({ session: { environment, version } }: { session: Session }) {
       </div>
       <LanguageSelect />
       <ThemeSelect />
+      <a href={documentation[language]} target="_blank" rel="noreferrer" className="text-muted text-sm hover:text-ink">
+        {t('documentation')}
+      </a>
       <Button
         small
         look="quiet"

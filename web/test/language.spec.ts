@@ -44,3 +44,18 @@ test('the theme follows the system until one is chosen, and stays chosen', async
   await page.getByLabel('Theme').selectOption('system')
   await expect.poll(paper).toBe(dark)
 })
+
+test('the documentation is a link away, in the language of the page', async ({ page }) => {
+  await page.goto('/')
+  const follow = async (name: string, language: string) => {
+    const opened = page.waitForEvent('popup')
+    await page.getByRole('link', { name, exact: true }).click()
+    const docs = await opened
+    await expect(docs.locator('html')).toHaveAttribute('lang', language)
+    await expect(docs.getByRole('heading', { level: 1, name: 'Carteiro' })).toBeVisible()
+    await docs.close()
+  }
+  await follow('Documentation', 'en')
+  await page.getByLabel('Language').selectOption('pt-BR')
+  await follow('Documentação', 'pt-BR')
+})

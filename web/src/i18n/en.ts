@@ -13,6 +13,7 @@ export const en = {
   settings: 'Settings',
   environment: 'Environment',
   language: 'Language',
+  documentation: 'Documentation',
   theme: 'Theme',
   'theme.system': 'As the system',
   'theme.light': 'Light',

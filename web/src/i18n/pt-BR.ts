@@ -14,6 +14,7 @@ export const ptBR = {
   settings: 'Ajustes',
   environment: 'Ambiente',
   language: 'Idioma',
+  documentation: 'Documentação',
   theme: 'Tema',
   'theme.system': 'Do sistema',
   'theme.light': 'Claro',
