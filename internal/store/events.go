@@ -19,10 +19,10 @@ type Events interface {
 // MaxLooked is how many events a page of [Events.ListEvents] is sought among, and how many are looked at to count those
 // that match: of an environment's, or of its undelivered ones when only those are asked for. Nothing counts events as they come in: accepting one would pay for it each time, for a number that is
 // seldom asked for. So the list has a bound where that of log entries has counts.
-const MaxLooked = 100_000
+const MaxLooked = 20_000
 
 // ReplayStride is how many events a step of a replay goes through at most.
-const ReplayStride = 20_000
+const ReplayStride = 10_000
 
 // ListEvents is the parameter of [Events.ListEvents]. A zero field does not filter.
 type ListEvents struct {

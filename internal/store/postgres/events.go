@@ -10,8 +10,9 @@ import (
 	"carteiro/internal/store"
 )
 
-// How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, that
-// holds what they are filtered by. What matches little is looked for among so many events and no more.
+// How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, which
+// are often asked for and of which that holds what they are filtered by. What matches little is looked for among so many
+// events and no more.
 
 // seenEvents gives events of an environment ($1) from an id ($2) up to, but without, another ($3), at most so many ($4), and
 // whether each matches: owner ($5, $6), with calls ($7), types ($8), undelivered ($9).
@@ -183,6 +184,15 @@ func (e *eventSearch) page(page *store.EventPage) (found []carteiro.ID, err erro
 	rest := e.all
 	if !e.p.Before.IsZero() && lessID(e.p.Before, rest.to) {
 		rest.to = e.p.Before
+		if looked, err = e.newest(rest, e.look); err != nil {
+			return nil, err
+		}
+		if behind, err = e.behind(rest, looked); err != nil {
+			return nil, err
+		}
+	}
+	if page.Next = behind; looked.matching == 0 {
+		return nil, nil
 	}
 	found, err = e.found(e.queries.newest, rest, e.look, e.p.Limit+1, e.p.Offset)
 	if err != nil {
@@ -193,11 +203,7 @@ func (e *eventSearch) page(page *store.EventPage) (found []carteiro.ID, err erro
 		page.Next = found[len(found)-1]
 		return found, nil
 	}
-	if looked, err = e.newest(rest, e.look); err != nil {
-		return nil, err
-	}
-	page.Next, err = e.behind(rest, looked)
-	return found, err
+	return found, nil
 }
 
 // looked is what was come by on the way along an index.

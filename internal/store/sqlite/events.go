@@ -12,8 +12,9 @@ import (
 	"carteiro/internal/store"
 )
 
-// How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, that
-// holds what they are filtered by. What matches little is looked for among so many events and no more.
+// How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, which
+// are often asked for and of which that holds what they are filtered by. What matches little is looked for among so many
+// events and no more.
 
 // seenEvents gives events of an environment (?1) from an id (?2) up to, but without, another (?3), at most so many (?4), and
 // whether each matches: owner (?5, ?6), with calls (?7), types (?8, a list in JSON), undelivered (?9).
@@ -159,6 +160,15 @@ func (e *eventSearch) page(page *store.EventPage) (ids []carteiro.ID, err error)
 	rest := e.all
 	if !e.p.Before.IsZero() && lessID(e.p.Before, rest.to) {
 		rest.to = e.p.Before
+		if looked, err = e.lookAt(e.queries.count, rest, e.look); err != nil {
+			return nil, err
+		}
+		if behind, err = e.behind(rest, looked); err != nil {
+			return nil, err
+		}
+	}
+	if page.Next = behind; looked.matching == 0 {
+		return nil, nil
 	}
 	rows := e.in(e.queries.newest, rest, e.look).int(int64(e.p.Limit + 1)).int(int64(e.p.Offset))
 	for rows.next() {
@@ -172,11 +182,7 @@ func (e *eventSearch) page(page *store.EventPage) (ids []carteiro.ID, err error)
 		page.Next = ids[len(ids)-1]
 		return ids, nil
 	}
-	if looked, err = e.lookAt(e.queries.count, rest, e.look); err != nil {
-		return nil, err
-	}
-	page.Next, err = e.behind(rest, looked)
-	return ids, err
+	return ids, nil
 }
 
 // looked is what was come by on the way along an index.
