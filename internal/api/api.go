@@ -126,6 +126,7 @@ type server struct {
 func New(c Config) http.Handler {
 	s := newServer(c)
 	s.routes()
+	s.boundHeads()
 	return s
 }
 

@@ -139,9 +139,15 @@ func FuzzSplitBatch(f *testing.F) {
 		}
 		var want []json.RawMessage
 		if lines {
-			return
-		}
-		if err := json.Unmarshal(body, &want); err != nil || len(want) != len(items) {
+			for line := range bytes.Lines(body) {
+				if line = bytes.TrimSpace(line); len(line) > 0 {
+					want = append(want, line)
+				}
+			}
+			if len(want) != len(items) {
+				t.Fatalf("%s: %d items, want %d", body, len(items), len(want))
+			}
+		} else if err := json.Unmarshal(body, &want); err != nil || len(want) != len(items) {
 			t.Fatalf("%s: %d items, want %d, %v", body, len(items), len(want), err)
 		}
 		for i := range want {

@@ -63,12 +63,16 @@ func Publishes(method, path string) bool {
 		(strings.HasSuffix(path, "/events") || path == base+"/events/batch" || path == base+"/cloudevents")
 }
 
+// boundHeads makes what answers requests whose head is more than there is room for.
+func (s *server) boundHeads() {
+	s.urlTooLong = s.route("any", base+"/", anyone, endpoint{noScope, func(*request) error { return errURLTooLong }})
+	s.headersTooLarge = s.route("any", base+"/", anyone, endpoint{noScope, func(*request) error { return errHeadersTooLarge }})
+}
+
 func (s *server) routes() {
 	noRoute := func(*request) error { return errNoRoute }
 	s.nowhere = s.route("any", "/", open, endpoint{noScope, noRoute})
 	s.nowhereInAPI = s.route("any", base+"/", anyone, endpoint{noScope, noRoute})
-	s.urlTooLong = s.route("any", base+"/", anyone, endpoint{noScope, func(*request) error { return errURLTooLong }})
-	s.headersTooLarge = s.route("any", base+"/", anyone, endpoint{noScope, func(*request) error { return errHeadersTooLarge }})
 	s.handle("/", open, nil)
 	s.handle("/readyz", open, methods{"GET": {noScope, s.ready}})
 	s.handle("/openapi.yaml", open, methods{"GET": {noScope, s.document}})

@@ -24,7 +24,7 @@ type conn struct {
 	r       *bufio.Reader
 	address string
 	state   atomic.Int32
-	late    bool // a head did not come in time
+	gone    bool // nothing more will come that could be answered
 	answer  answer
 	// When reading and writing end unless that is put off. Doing so for each request would cost more than reading it.
 	readBy, writeBy time.Time
@@ -35,7 +35,7 @@ func (c *conn) serve() {
 	defer c.front.forget(c)
 	for c.await() {
 		request, body := c.read()
-		if request == nil && !c.late {
+		if request == nil && !c.gone {
 			c.handOver()
 			return
 		}

@@ -74,44 +74,50 @@ func post(path, headers, body string) string {
 	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n%s\r\n%s", path, len(body), headers, body)
 }
 
+const plain = "{}"
+
+var long = strings.Repeat("x", 100<<10)
+
+// wire is what comes over connections.
+var wire = map[string]string{
+	"plain":                         post("/events", "X-Asked: a\r\nX-Asked: b\r\n", plain),
+	"without a body":                post("/events", "", ""),
+	"two at once":                   post("/events", "", "first") + post("/events", "", "second"),
+	"then another route":            post("/events", "", "first") + post("/else", "", "second") + post("/events", "", "third"),
+	"another route first":           post("/else", "", "first") + post("/events", "", "second"),
+	"another method":                "GET /events HTTP/1.1\r\nHost: here\r\n\r\n",
+	"a query":                       post("/events?a=b", "", plain),
+	"a large body":                  post("/events", "", long) + post("/events", "", plain),
+	"a long head":                   post("/events", "X-Asked: "+long[:5000]+"\r\n", plain),
+	"chunks":                        "POST /events HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+	"chunks and a length":           "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"no length":                     "POST /events HTTP/1.1\r\nHost: here\r\n\r\n",
+	"two lengths":                   "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+	"a negative length":             "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: -2\r\n\r\n{}",
+	"the last":                      post("/events", "Connection: close\r\n", plain),
+	"HTTP/1.0":                      "POST /events HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}",
+	"no host":                       "POST /events HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+	"two hosts":                     post("/events", "Host: there\r\n", plain),
+	"a host that is none":           "POST /events HTTP/1.1\r\nHost: a b\r\nContent-Length: 2\r\n\r\n{}",
+	"a header's name that is none":  post("/events", "a b: c\r\n", plain),
+	"a header's value that is none": post("/events", "X-Asked: \x01\r\n", plain),
+	"a header without a colon":      post("/events", "X-Asked\r\n", plain),
+	"a folded header":               post("/events", "X-Asked: a\r\n b\r\n", plain),
+	"line breaks behind a body":     post("/events", "", plain) + "\r\n" + post("/events", "", "second"),
+	"one that ends in line feeds, and another": "POST /events HTTP/1.1\nHost: here\nContent-Length: 0\n\n" + post("/events", "", "second"),
+	"line feeds alone":                         "POST /events HTTP/1.1\nHost: here\nContent-Length: 2\n\n{}",
+	"an absolute URL":                          post("http://here/events", "", plain),
+	"HTTP/2":                                   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	"rubbish":                                  "\x16\x03\x01\x02\x00\r\n\r\n",
+	"a body that breaks off":                   "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: 20\r\n\r\n{}",
+	"a head that breaks off":                   "POST /events HTTP/1.1\r\nHost: here\r\nConte",
+	"asking before the body is sent":           post("/events", "Expect: 100-continue\r\n", plain),
+	"asking to speak otherwise":                post("/events", "Connection: Upgrade\r\nUpgrade: h2c\r\n", plain),
+}
+
 // To a client it makes no difference whether the front or net/http answers: whatever bytes come, the answers are the same.
 func TestWhoAnswersMakesNoDifference(t *testing.T) {
-	const plain = "{}"
-	long := strings.Repeat("x", 100<<10)
-	tests := map[string]string{
-		"plain":                          post("/events", "X-Asked: a\r\nX-Asked: b\r\n", plain),
-		"without a body":                 post("/events", "", ""),
-		"two at once":                    post("/events", "", "first") + post("/events", "", "second"),
-		"then another route":             post("/events", "", "first") + post("/else", "", "second") + post("/events", "", "third"),
-		"another route first":            post("/else", "", "first") + post("/events", "", "second"),
-		"another method":                 "GET /events HTTP/1.1\r\nHost: here\r\n\r\n",
-		"a query":                        post("/events?a=b", "", plain),
-		"a large body":                   post("/events", "", long) + post("/events", "", plain),
-		"a long head":                    post("/events", "X-Asked: "+long[:5000]+"\r\n", plain),
-		"chunks":                         "POST /events HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"chunks and a length":            "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"no length":                      "POST /events HTTP/1.1\r\nHost: here\r\n\r\n",
-		"two lengths":                    "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-		"a negative length":              "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: -2\r\n\r\n{}",
-		"the last":                       post("/events", "Connection: close\r\n", plain),
-		"HTTP/1.0":                       "POST /events HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}",
-		"no host":                        "POST /events HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
-		"two hosts":                      post("/events", "Host: there\r\n", plain),
-		"a host that is none":            "POST /events HTTP/1.1\r\nHost: a b\r\nContent-Length: 2\r\n\r\n{}",
-		"a header's name that is none":   post("/events", "a b: c\r\n", plain),
-		"a header's value that is none":  post("/events", "X-Asked: \x01\r\n", plain),
-		"a header without a colon":       post("/events", "X-Asked\r\n", plain),
-		"a folded header":                post("/events", "X-Asked: a\r\n b\r\n", plain),
-		"line feeds alone":               "POST /events HTTP/1.1\nHost: here\nContent-Length: 2\n\n{}",
-		"an absolute URL":                post("http://here/events", "", plain),
-		"HTTP/2":                         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-		"rubbish":                        "\x16\x03\x01\x02\x00\r\n\r\n",
-		"a body that breaks off":         "POST /events HTTP/1.1\r\nHost: here\r\nContent-Length: 20\r\n\r\n{}",
-		"a head that breaks off":         "POST /events HTTP/1.1\r\nHost: here\r\nConte",
-		"asking before the body is sent": post("/events", "Expect: 100-continue\r\n", plain),
-		"asking to speak otherwise":      post("/events", "Connection: Upgrade\r\nUpgrade: h2c\r\n", plain),
-	}
-	for name, request := range tests {
+	for name, request := range wire {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			want := answers(t, request, false)

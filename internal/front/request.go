@@ -18,6 +18,9 @@ var endOfHead = []byte("\r\n\r\n")
 // read reads a request with its body. It is nil, and nothing of the connection used up, when the request is not the
 // front's to answer.
 func (c *conn) read() (*http.Request, *body) {
+	if !c.writeBy.IsZero() {
+		c.skipBreaks()
+	}
 	head := c.peekHead()
 	request := c.parse(head)
 	if request == nil {
@@ -28,6 +31,12 @@ func (c *conn) read() (*http.Request, *body) {
 	b := c.readBody(int(request.ContentLength))
 	request.Body = b
 	return request, b
+}
+
+// skipBreaks passes over line breaks that some clients send behind a body, as net/http does (RFC 9112, section 2.2).
+func (c *conn) skipBreaks() {
+	seen, _ := c.r.Peek(min(4, c.r.Buffered()))
+	_, _ = c.r.Discard(len(seen) - len(bytes.TrimLeft(seen, "\r\n")))
 }
 
 // peekHead gives a request's head; nil when it is too long, or ends early.
@@ -42,7 +51,8 @@ func (c *conn) peekHead() []byte {
 		}
 		c.hurry()
 		if _, err := c.r.Peek(len(seen) + 1); err != nil {
-			c.late = errors.Is(err, os.ErrDeadlineExceeded)
+			// net/http has nothing to say either to who is late, nor to a few bytes left over behind an answered request.
+			c.gone = errors.Is(err, os.ErrDeadlineExceeded) || len(seen) < 4 && !c.writeBy.IsZero()
 			return nil
 		}
 	}
@@ -72,7 +82,9 @@ func (c *conn) parse(head []byte) *http.Request {
 	p.head.Reset(head)
 	p.r.Reset(&p.head)
 	request, err := http.ReadRequest(p.r)
-	if err != nil || !isPlain(request) || !hasValidHeaders(request) {
+	// A head may end in line feeds alone, before the end that was looked for: what is left would be another request.
+	whole := p.r.Buffered()+p.head.Len() == 0
+	if err != nil || !whole || !isPlain(request) || !hasValidHeaders(request) {
 		return nil
 	}
 	return request

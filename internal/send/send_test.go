@@ -361,8 +361,9 @@ func TestACampaignsWebhookGetsTheNamesOfAgentAndCampaign(t *testing.T) {
 
 func TestWhatCannotBeBuiltFailsAndSaysWhy(t *testing.T) {
 	for name, spoil := range map[string]func(*carteiro.Webhook){
-		"url":    func(w *carteiro.Webhook) { w.URL = "http://[" },
-		"secret": func(w *carteiro.Webhook) { w.Secret = "whsec_%%%" },
+		"url":     func(w *carteiro.Webhook) { w.URL = "http://[" },
+		"no host": func(w *carteiro.Webhook) { w.URL = "http:80" },
+		"secret":  func(w *carteiro.Webhook) { w.Secret = "whsec_%%%" },
 		"template": func(w *carteiro.Webhook) {
 			w.PayloadTemplates = map[string]json.RawMessage{"event_phone_call_ended": json.RawMessage(`{"a":"{{"}`)}
 		},

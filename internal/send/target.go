@@ -3,6 +3,7 @@ package send
 import (
 	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -107,6 +108,9 @@ func (t *Target) compileHead() error {
 	name, err := egress.ASCIIHost(u.Hostname())
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
+	}
+	if name == "" || u.Opaque != "" { // "http:80" parses; dialling it would reach this machine
+		return errors.New("url: it has no host")
 	}
 	u.Host = strings.TrimSuffix(net.JoinHostPort(name, u.Port()), ":")
 	if t.origin, err = originOf(u); err != nil {
