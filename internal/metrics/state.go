@@ -54,7 +54,9 @@ type sources struct{ counts func() map[string]Ingested }
 
 // WatchIngest has each scrape tell what became of the messages of each source, by its name. Names are the operator's: there
 // are as many as the sources file has.
-func (m *Metrics) WatchIngest(counts func() map[string]Ingested) { m.registry.MustRegister(sources{counts}) }
+func (m *Metrics) WatchIngest(counts func() map[string]Ingested) {
+	m.registry.MustRegister(sources{counts})
+}
 
 // Describe implements prometheus.Collector.
 func (sources) Describe(c chan<- *prometheus.Desc) { c <- descIngested }
