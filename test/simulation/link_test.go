@@ -120,6 +120,7 @@ const (
 )
 
 func (l *link) fateOf(verb string, write bool) (_ fate, took, later time.Duration, crash crashPlan) {
+	out := l.w.out() // before the lock: who boots a node takes the two the other way round
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls[verb]++
@@ -139,7 +140,7 @@ func (l *link) fateOf(verb string, write bool) (_ fate, took, later time.Duratio
 	switch {
 	case l.w.calm():
 		return done, took, later, crash
-	case l.w.out(), luck < p.before:
+	case out, luck < p.before:
 		return failed, took, later, crash
 	case !write:
 		return done, took, later, crash
