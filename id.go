@@ -117,10 +117,33 @@ func (id *ID) setTicks(ticks uint64) {
 // IDSource makes version 7 IDs that only ever grow, also when the clock is set back: it then counts on from the
 // last one until the clock has caught up. Its zero value is ready; it is safe for concurrent use.
 type IDSource struct {
+	// Jump, if not nil, is how far the wall clock has been set from where it was, for tests, which can set none.
+	Jump func() time.Duration
+
 	mu     sync.Mutex
+	read   time.Time // the clock, when Now was asked last
+	told   time.Time // what it said
 	last   uint64
 	random [512]byte // read ahead, because a system call an ID costs more than all the rest
 	unused int
+}
+
+// Now gives the time that things are due by, in UTC. It is the clock's but never goes back: set back, it goes on at half its pace
+// until the clock has caught up. So what was put off for a minute is due in two at most, not in an hour, and what is due at
+// once is not ahead of the time of whoever looks for it.
+func (s *IDSource) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	read := time.Now()
+	wall := read.UTC().Round(0)
+	if s.Jump != nil {
+		wall = wall.Add(s.Jump())
+	}
+	if slow := s.told.Add(read.Sub(s.read) / 2); !s.read.IsZero() && wall.Before(slow) {
+		wall = slow
+	}
+	s.read, s.told = read, wall
+	return wall
 }
 
 // New makes an ID for the instant now.

@@ -1,11 +1,13 @@
 package carteiro_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"carteiro"
@@ -131,6 +133,35 @@ func FuzzParseID(f *testing.F) {
 		id, err := carteiro.ParseID(text)
 		if err == nil && id.String() != strings.ToLower(text) {
 			t.Errorf("ParseID(%q).String() = %q", text, id)
+		}
+	})
+}
+
+// A clock that is set back is not followed back: time goes on at half its pace until the clock has caught up.
+func TestTheTimeOfIDsNeverGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jump time.Duration
+		ids := &carteiro.IDSource{Jump: func() time.Duration { return jump }}
+		begun := ids.Now()
+		if !begun.Equal(time.Now()) {
+			t.Errorf("%s, want the clock's time", begun)
+		}
+		jump = -time.Hour
+		for minute := range 240 {
+			time.Sleep(time.Minute)
+			passed := time.Duration(minute+1) * time.Minute
+			if got, want := ids.Now().Sub(begun), max(passed/2, passed-time.Hour); got != want {
+				t.Fatalf("%s after it was set back %s have passed, want %s", passed, got, want)
+			}
+		}
+		jump = time.Hour
+		if got := ids.Now().Sub(begun); got != 5*time.Hour {
+			t.Errorf("set ahead: %s have passed, want 5h", got)
+		}
+		before := ids.New(ids.Now())
+		jump = 0
+		if after := ids.New(ids.Now()); bytes.Compare(before[:], after[:]) >= 0 || after.Time().Sub(before.Time()) > time.Millisecond {
+			t.Errorf("ids %s and then %s", before, after)
 		}
 	})
 }

@@ -79,7 +79,7 @@ func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.Bulk
 
 // Begin stores a job and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
 func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter) (carteiro.BulkRetry, error) {
-	now := time.Now()
+	now := r.IDs.Now()
 	id := r.IDs.New(now)
 	matching, err := r.match(ctx, webhook, f, id.Time(), 1)
 	if err != nil {
@@ -101,7 +101,7 @@ func (r *Runner) MatchReplay(ctx context.Context, owner store.OwnerRef, f cartei
 
 // Replay stores a job that sends events, and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
 func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter) (carteiro.BulkRetry, error) {
-	now := time.Now()
+	now := r.IDs.Now()
 	id := r.IDs.New(now)
 	matching := store.Replayed(&carteiro.BulkRetry{ID: id, Replay: &f}, owner)
 	matching.Limit = 1
@@ -146,7 +146,7 @@ func (r *Runner) Run(ctx context.Context) {
 // goOn takes the steps that are due, and says how long to wait for the next one.
 func (r *Runner) goOn(ctx context.Context) time.Duration {
 	for {
-		now := time.Now()
+		now := r.IDs.Now()
 		step, err := r.Store.StepBulkRetry(ctx, r.step(now))
 		switch {
 		case err != nil:

@@ -128,7 +128,7 @@ func unsendable(w *carteiro.Webhook) *carteiro.Outcome {
 
 // judge turns an outcome into what is to be recorded.
 func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *carteiro.Outcome, session store.Session) result {
-	now := time.Now()
+	now := d.IDs.Now()
 	if o.FinishedAt.IsZero() {
 		o.FinishedAt = now
 	}

@@ -201,7 +201,7 @@ func (d *Dispatcher) Session() store.Session {
 // must be handed to [Dispatcher.Take] or [Dispatcher.Cancel] afterwards; one that may not waits in the store, and
 // [Dispatcher.Notice] must be told of it once it is there.
 func (d *Dispatcher) Reserve(places []carteiro.Place) store.Session {
-	now := time.Now()
+	now := d.IDs.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range places {

@@ -116,7 +116,7 @@ func (n *node) webhook(answer receiver, change ...func(*carteiro.Webhook)) *cart
 // publish does what the publisher does, for one event at the given webhooks.
 func (n *node) publish(webhooks ...*carteiro.Webhook) *carteiro.Event {
 	n.t.Helper()
-	now := time.Now()
+	now := n.ids.Now()
 	e := &carteiro.Event{
 		ID: n.ids.New(now), EnvironmentID: n.owner.EnvironmentID, OwnerKind: n.owner.Kind, OwnerID: n.owner.ID,
 		OwnerName: "Ana", Type: "event_action", Payload: []byte(`{}`), OccurredAt: now,

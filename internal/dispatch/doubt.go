@@ -71,7 +71,7 @@ func (d *Dispatcher) settleDoubt() {
 	}
 	d.Logger.Info("gave back attempts that were held unknown after a failure of the store", "attempts", len(unknown))
 	for _, ref := range unknown {
-		d.Notice(time.Now(), ref.WebhookID)
+		d.Notice(d.IDs.Now(), ref.WebhookID)
 	}
 	d.trust(begun)
 }

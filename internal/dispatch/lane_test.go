@@ -123,7 +123,7 @@ func TestADequeKeepsItsOrderAndLetsSomeJump(t *testing.T) {
 }
 
 func TestIdleLanesAreForgottenWhenThereAreMany(t *testing.T) {
-	d := New(Config{})
+	d := New(Config{IDs: new(carteiro.IDSource)})
 	for range maxIdleLanes + 500 {
 		id := ids.New(time.Now())
 		places := []carteiro.Place{{WebhookID: id, Bytes: 10}}
@@ -136,7 +136,7 @@ func TestIdleLanesAreForgottenWhenThereAreMany(t *testing.T) {
 }
 
 func TestABurstForOneWebhookIsHeldAndLeavesRoomForTheOthers(t *testing.T) {
-	d := New(Config{MaxHeldBytes: 1 << 20})
+	d := New(Config{IDs: new(carteiro.IDSource), MaxHeldBytes: 1 << 20})
 	held := func(trusted bool, n int) (count int) {
 		l := d.lane(ids.New(time.Now()))
 		l.limit.trusted = trusted

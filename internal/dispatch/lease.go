@@ -166,7 +166,7 @@ func (d *Dispatcher) Hear(h store.Hint) {
 	if h.Lost {
 		d.Rescan()
 	}
-	d.Notice(time.Now(), h.Waiting...)
+	d.Notice(d.IDs.Now(), h.Waiting...)
 }
 
 // backlogPage is how many webhooks are asked for at a time.

@@ -54,6 +54,9 @@ const (
 	maxClaimBytes = 8 << 20
 )
 
+// leastWait is how much later than its time a lane may be claimed for.
+const leastWait = time.Millisecond
+
 // runSchedule is the loop that claims for lanes when their time has come.
 func (d *Dispatcher) runSchedule() {
 	alarm := time.NewTimer(0)
@@ -78,9 +81,9 @@ func (d *Dispatcher) claimDue() time.Duration {
 			return rescanEvery // nothing to wait for: whatever comes wakes the loop
 		}
 		l := d.schedule[0]
-		if wait := time.Until(l.wakeAt); wait > 0 {
+		if wait := l.wakeAt.Sub(d.IDs.Now()); wait > 0 {
 			d.mu.Unlock()
-			return wait
+			return max(wait, leastWait) // a clock that is slowed down has not got there when that is over
 		}
 		heap.Pop(&d.schedule)
 		room := d.roomToClaim(l)
@@ -107,7 +110,7 @@ func (d *Dispatcher) claimDue() time.Duration {
 
 // claim asks the store for a lane's next deliveries.
 func (d *Dispatcher) claim(l *lane, session store.Session, room int) {
-	now := time.Now()
+	now := d.IDs.Now()
 	claimed, err := d.Store.Claim(d.stopping, store.Claim{
 		Session: session, WebhookID: l.webhookID, Now: now, Limit: room, MaxBytes: maxClaimBytes,
 	})

@@ -76,7 +76,7 @@ var ErrKeyReused = errors.New("idempotency key was used for another request")
 // the order of the events. key, if not nil, is that of the whole call: when it came before, the results are those of
 // that time. It fails as a whole with [ErrKeyReused] for that key, and when the store fails.
 func (p *Publisher) Publish(ctx context.Context, environment carteiro.ID, key *Key, events []Event) ([]Result, error) {
-	b := batch{now: time.Now(), results: make([]Result, len(events))}
+	b := batch{now: p.IDs.Now(), results: make([]Result, len(events))}
 	for i := range events {
 		if err := b.add(ctx, p, i, &events[i]); err != nil {
 			return nil, err

@@ -35,7 +35,7 @@ func (p *Publisher) TestLater(ctx context.Context, w *carteiro.Webhook, sample E
 type Names struct{ Owner, Campaign string }
 
 func (p *Publisher) storeTest(ctx context.Context, w *carteiro.Webhook, sample Event, names Names) (*carteiro.Delivery, store.Session, error) {
-	now := time.Now()
+	now := p.IDs.Now()
 	event := &carteiro.Event{
 		ID:            p.IDs.New(now),
 		EnvironmentID: sample.Owner.EnvironmentID,
@@ -80,7 +80,7 @@ func (e RefusedError) Error() string { return "log cannot be retried: " + string
 // the attempt; with the same key all of them get its answer. It fails with [RefusedError], [ErrKeyReused],
 // store.ErrNotFound, and when the store fails.
 func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key) (Retried, error) {
-	now := time.Now()
+	now := p.IDs.Now()
 	id := p.IDs.New(now)
 	answer := Retried{LogID: id, OriginalLogID: log.LogID, QueuedAt: id.Time()}
 	places := []carteiro.Place{{WebhookID: log.WebhookID, Urgent: true}}
@@ -112,7 +112,7 @@ func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key) (Retr
 // PreviewRetry says what [Publisher.Retry] would come to, and changes nothing. It fails with store.ErrNotFound, and when
 // the store fails.
 func (p *Publisher) PreviewRetry(ctx context.Context, log store.LogRef) (store.RetryPreview, error) {
-	now := time.Now()
+	now := p.IDs.Now()
 	return p.Store.PreviewRetry(ctx, store.PreviewRetry{
 		LogRef: log, Now: now, NotBefore: now.Add(-p.Retention), NewID: p.IDs.New(now),
 	})

@@ -349,14 +349,42 @@ func TestLeasesAreKeptByTheDatabasesClock(t *testing.T) {
 		return database.Add(-by)
 	}
 	slow, quick := behind(c.a, time.Minute), behind(c.b, -time.Minute)
-	session, err := c.a.Join(t.Context(), store.Join{Node: "slow", Now: slow, Until: slow.Add(10 * time.Second)})
+	session, err := c.a.Join(t.Context(), store.Join{Node: "slow", Now: slow.Add(-15 * time.Second), Until: slow.Add(-5 * time.Second)})
 	c.ok(err)
 	c.publish(c.a, session, hook.ID)
-	if freed, err := c.b.EndSessions(t.Context(), store.EndSessions{Now: quick.Add(5 * time.Second)}); err != nil || freed != 0 {
+	if freed, err := c.b.EndSessions(t.Context(), store.EndSessions{Now: quick.Add(-10 * time.Second)}); err != nil || freed != 0 {
 		t.Errorf("freed %d while the lease ran, %v", freed, err)
 	}
-	if freed, err := c.b.EndSessions(t.Context(), store.EndSessions{Now: quick.Add(15 * time.Second)}); err != nil || freed != 1 {
+	if freed, err := c.b.EndSessions(t.Context(), store.EndSessions{Now: quick}); err != nil || freed != 1 {
 		t.Errorf("freed %d when the lease had run out, %v", freed, err)
+	}
+}
+
+// A node whose clock is set an hour ahead takes nothing from others that run, nor has its own lease for an hour longer, even in
+// the moment in which it has not compared clocks again.
+func TestAClockThatIsSetAheadEndsNobodysLease(t *testing.T) {
+	c := newCluster(t)
+	hook := c.webhook()
+	now := clock()
+	session, err := c.a.Join(t.Context(), store.Join{Node: "right", Now: now, Until: now.Add(time.Hour)})
+	c.ok(err)
+	c.publish(c.a, session, hook.ID)
+	ahead := now.Add(2 * time.Hour)
+	if freed, err := c.b.EndSessions(t.Context(), store.EndSessions{Now: ahead}); err != nil || freed != 0 {
+		t.Errorf("freed %d that another held, %v", freed, err)
+	}
+	c.ok(c.a.Renew(t.Context(), store.Renew{Session: session, Now: now, Until: now.Add(time.Hour)}))
+	own, err := c.b.Join(t.Context(), store.Join{Node: "ahead", Now: ahead, Until: ahead.Add(time.Minute)})
+	c.ok(err)
+	var runs time.Duration
+	c.ok(c.b.inTx(t.Context(), func(t *tx) error {
+		var micros int64
+		err := t.row(`SELECT (extract(epoch FROM until - clock_timestamp()) * 1e6)::bigint FROM sessions WHERE id = $1`, own.ID)(&micros)
+		runs = time.Duration(micros) * time.Microsecond
+		return err
+	}))
+	if runs > time.Minute {
+		t.Errorf("its own lease runs for %s, want a minute", runs)
 	}
 }
 

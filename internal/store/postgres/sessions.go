@@ -8,15 +8,19 @@ import (
 )
 
 const (
-	insertSession = `INSERT INTO sessions (node, until) VALUES ($1, $2) RETURNING id`
-	renewSession  = `UPDATE sessions SET until = $2 WHERE id = $1 RETURNING clock_timestamp()`
+	insertSession = `INSERT INTO sessions (node, until) VALUES ($1, ` + until + `) RETURNING id`
+	renewSession  = `UPDATE sessions SET until = ` + until + ` WHERE id = $1 RETURNING clock_timestamp()`
+	// until is the end of a lease, $2, which lasts $3 microseconds. A node whose clock has just been set ahead asks for a later one
+	// than it means to.
+	until = `LEAST($2::timestamptz, clock_timestamp() + $3::bigint * interval '1 microsecond')`
 	// keepSessions keeps sessions from being ended until the transaction is over, and gives those that are there.
 	keepSessions = `SELECT id FROM sessions WHERE id = ANY ($1) ORDER BY id FOR KEY SHARE`
 
 	endSession = `DELETE FROM sessions WHERE id = $1`
 	// One that a transaction of its node's keeps is looked at again the next time: that transaction ends soon, see
-	// idleInTransaction.
-	endStale = `WITH stale AS (SELECT id FROM sessions WHERE until < $1 FOR UPDATE SKIP LOCKED)
+	// idleInTransaction. Nor is one ended that runs by the database's own clock: that of the node which asks may have been set
+	// ahead a moment ago.
+	endStale = `WITH stale AS (SELECT id FROM sessions WHERE until < $1 AND until < clock_timestamp() FOR UPDATE SKIP LOCKED)
 		DELETE FROM sessions s USING stale WHERE s.id = stale.id RETURNING s.id`
 	// This must see what the sessions did up to their end, so that it is a statement of its own.
 	freeHeld = `UPDATE open SET lease = NULL WHERE lease = ANY ($1)`
@@ -48,7 +52,7 @@ func (s *Store) databaseTime(t time.Time) time.Time {
 func (s *Store) Join(ctx context.Context, p store.Join) (session store.Session, err error) {
 	err = s.inTx(ctx, func(t *tx) error {
 		session = store.Session{Node: p.Node}
-		return t.row(insertSession, p.Node, s.databaseTime(p.Until))(&session.ID)
+		return t.row(insertSession, p.Node, s.databaseTime(p.Until), p.Until.Sub(p.Now).Microseconds())(&session.ID)
 	})
 	return session, err
 }
@@ -58,7 +62,7 @@ func (s *Store) Renew(ctx context.Context, p store.Renew) error {
 	return s.inTx(ctx, func(t *tx) error {
 		var now time.Time
 		asked := clock()
-		live, err := t.found(renewSession, p.Session.ID, s.databaseTime(p.Until))(&now)
+		live, err := t.found(renewSession, p.Session.ID, s.databaseTime(p.Until), p.Until.Sub(p.Now).Microseconds())(&now)
 		if err != nil {
 			return err
 		}
