@@ -59,6 +59,9 @@ func newSecret() string {
 // brings the next no nearer. The token itself is compared with nothing.
 func HashToken(secret string) TokenHash { return sha256.Sum256([]byte(secret)) }
 
+// IsZero says whether it is the hash of nothing at all.
+func (h TokenHash) IsZero() bool { return h == TokenHash{} }
+
 // Equal says whether two hashes are the same, in a time that does not depend on where they differ.
 func (h TokenHash) Equal(other TokenHash) bool {
 	return subtle.ConstantTimeCompare(h[:], other[:]) == 1

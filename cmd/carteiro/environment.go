@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"text/tabwriter"
 	"time"
 
@@ -46,7 +47,11 @@ func (c *environmentCreate) Run(ctx context.Context) error {
 	token, secret := newToken(ids, environment.ID, now)
 	token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
 	return withStore(ctx, c.Database, func(s store.Store) error {
-		err := s.CreateEnvironment(ctx, store.CreateEnvironment{Environment: environment, Token: token})
+		err := s.CreateEnvironment(ctx, store.CreateEnvironment{
+			Environment: environment, Token: token, Audit: auditEntry(ids, carteiro.EnvironmentCreated, carteiro.Subject{
+				Kind: carteiro.SubjectEnvironment, ID: environment.ID, Name: environment.Name,
+			}, environment.ID, now),
+		})
 		if err != nil {
 			return err
 		}
@@ -118,9 +123,14 @@ func (c *environmentRotate) Run(ctx context.Context) error {
 			return err
 		}
 		now := time.Now()
-		token, secret := newToken(new(carteiro.IDSource), environment.ID, now)
+		ids := new(carteiro.IDSource)
+		token, secret := newToken(ids, environment.ID, now)
 		token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
-		if err := s.RotateToken(ctx, store.RotateToken{Token: token, OldEndsAt: now.Add(c.Grace)}); err != nil {
+		if err := s.RotateToken(ctx, store.RotateToken{
+			Token: token, OldEndsAt: now.Add(c.Grace), Audit: auditEntry(ids, carteiro.EnvironmentRotated, carteiro.Subject{
+				Kind: carteiro.SubjectEnvironment, ID: environment.ID, Name: environment.Name,
+			}, environment.ID, now),
+		}); err != nil {
 			return err
 		}
 		return c.print(environment, secret)
@@ -157,6 +167,17 @@ func newToken(ids *carteiro.IDSource, environment carteiro.ID, now time.Time) (c
 	return carteiro.Token{
 		ID: ids.New(now), EnvironmentID: environment, Hash: carteiro.HashToken(secret), CreatedAt: now,
 	}, secret
+}
+
+// auditEntry is what the audit log says of a command: the user whose it is, as far as the system knows.
+func auditEntry(
+	ids *carteiro.IDSource, action carteiro.AuditAction, subject carteiro.Subject, environment carteiro.ID, now time.Time,
+) *carteiro.AuditEntry {
+	actor := carteiro.Actor{Kind: carteiro.ActorCLI}
+	if who, err := user.Current(); err == nil {
+		actor.Name = who.Username
+	}
+	return &carteiro.AuditEntry{ID: ids.New(now), EnvironmentID: environment, Actor: actor, Action: action, Subject: subject}
 }
 
 // tokenOutput is how a new token is printed.

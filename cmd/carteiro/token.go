@@ -64,9 +64,10 @@ func (c *tokenCreate) Run(ctx context.Context) error {
 		return errors.New("--name must have 1 to 255 characters")
 	}
 	return c.in(ctx, func(s store.Store, environment carteiro.Environment) error {
-		token, secret := newToken(new(carteiro.IDSource), environment.ID, time.Now())
+		now, ids := time.Now(), new(carteiro.IDSource)
+		token, secret := newToken(ids, environment.ID, now)
 		token.Name, token.Scopes, token.ExpiresAt = c.Name, carteiro.Scopes(c.Scope), time.Time(c.Expires)
-		if err := s.CreateToken(ctx, store.CreateToken{Token: token}); err != nil {
+		if err := s.CreateToken(ctx, store.CreateToken{Token: token, Audit: auditToken(ids, carteiro.TokenCreated, &token, now)}); err != nil {
 			return err
 		}
 		return c.printToken(environment, &token, secret)
@@ -215,8 +216,11 @@ func (*tokenRevoke) Help() string {
 // Run revokes the token.
 func (c *tokenRevoke) Run(ctx context.Context) error {
 	return c.in(ctx, func(s store.Store, environment carteiro.Environment, token carteiro.Token) error {
-		ref := store.TokenRef{EnvironmentID: environment.ID, ID: token.ID}
-		if _, err := s.RevokeToken(ctx, store.RevokeToken{TokenRef: ref}); err != nil {
+		_, err := s.RevokeToken(ctx, store.RevokeToken{
+			TokenRef: store.TokenRef{EnvironmentID: environment.ID, ID: token.ID},
+			Audit:    auditToken(new(carteiro.IDSource), carteiro.TokenRevoked, &token, time.Now()),
+		})
+		if err != nil {
 			return err
 		}
 		fmt.Printf("token %s (%s) of environment %s is revoked\n", token.Name, token.ID, environment.Name)
@@ -245,11 +249,12 @@ func (c *tokenRotate) Run(ctx context.Context) error {
 		return errors.New("--grace must not be negative")
 	}
 	return c.in(ctx, func(s store.Store, environment carteiro.Environment, old carteiro.Token) error {
-		now := time.Now()
-		token, secret := newToken(new(carteiro.IDSource), environment.ID, now)
+		now, ids := time.Now(), new(carteiro.IDSource)
+		token, secret := newToken(ids, environment.ID, now)
 		token.ExpiresAt = time.Time(c.Expires)
 		token, err := s.ReplaceToken(ctx, store.ReplaceToken{
 			TokenRef: store.TokenRef{EnvironmentID: environment.ID, ID: old.ID}, Token: token, Now: now, OldEndsAt: now.Add(c.Grace),
+			Audit: auditToken(ids, carteiro.TokenRotated, &old, now),
 		})
 		if errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("token %s has ended: carteiro token create makes another", old.Name)
@@ -259,6 +264,15 @@ func (c *tokenRotate) Run(ctx context.Context) error {
 		}
 		return c.printToken(environment, &token, secret)
 	})
+}
+
+func auditToken(ids *carteiro.IDSource, action carteiro.AuditAction, token *carteiro.Token, now time.Time) *carteiro.AuditEntry {
+	subject := carteiro.Subject{Kind: carteiro.SubjectToken, ID: token.ID, Name: token.Name}
+	e := auditEntry(ids, action, subject, token.EnvironmentID, now)
+	if action == carteiro.TokenCreated {
+		e.Changes = []carteiro.FieldChange{carteiro.NewFieldChange("scopes", nil, token.Scopes.Names())}
+	}
+	return e
 }
 
 // printToken prints a new token that is one of several.

@@ -43,7 +43,16 @@ type Store interface {
 	ListEnvironments(ctx context.Context) ([]carteiro.Environment, error)
 	GetBulkRetry(ctx context.Context, ref store.BulkRef) (carteiro.BulkRetry, error)
 	ListBulkRetries(ctx context.Context, p store.ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error)
+	ListAudit(ctx context.Context, p store.ListAudit) (entries []carteiro.AuditEntry, more bool, err error)
 	Ping(ctx context.Context) error
+}
+
+// Admin is what the operator's calls change; the end of a token goes through the directory.
+type Admin interface {
+	CreateEnvironment(ctx context.Context, p store.CreateEnvironment) error
+	RenameEnvironment(ctx context.Context, p store.RenameEnvironment) (carteiro.Environment, error)
+	ListTokens(ctx context.Context, p store.ListTokens) (tokens []carteiro.Token, total int, err error)
+	CreateToken(ctx context.Context, p store.CreateToken) error
 }
 
 // Publisher takes events in and opens the attempts that people ask for; see the methods of [publish.Publisher].
@@ -51,7 +60,7 @@ type Publisher interface {
 	Publish(ctx context.Context, environment carteiro.ID, key *publish.Key, events []publish.Event) ([]publish.Result, error)
 	Test(ctx context.Context, w *carteiro.Webhook, sample publish.Event, names publish.Names) (*carteiro.Outcome, error)
 	TestLater(ctx context.Context, w *carteiro.Webhook, sample publish.Event, names publish.Names) error
-	Retry(ctx context.Context, log store.LogRef, key *publish.Key) (publish.Retried, error)
+	Retry(ctx context.Context, log store.LogRef, key *publish.Key, audit *carteiro.AuditEntry) (publish.Retried, error)
 	PreviewRetry(ctx context.Context, log store.LogRef) (store.RetryPreview, error)
 }
 
@@ -96,6 +105,10 @@ type Config struct {
 	MaxPayload int
 	// MaxWebhooks is how many webhooks an agent or campaign may have; 0: any number.
 	MaxWebhooks int
+	// AdminToken is the hash of the token that opens /admin/v1, which is no route where it is zero; Admin is what is changed
+	// there, and needed with it.
+	AdminToken carteiro.TokenHash
+	Admin      Admin
 	// Sessions lets people sign in, for the dashboard.
 	Sessions bool
 	// Version is the server's, for people.
@@ -126,6 +139,7 @@ type server struct {
 func New(c Config) http.Handler {
 	s := newServer(c)
 	s.routes()
+	s.adminRoutes()
 	s.boundHeads()
 	return s
 }

@@ -13,10 +13,10 @@ import (
 // Bulk begins and changes jobs that retry many entries; see the methods of bulk.Runner.
 type Bulk interface {
 	Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error)
-	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter) (carteiro.BulkRetry, error)
+	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error)
 	MatchReplay(ctx context.Context, owner store.OwnerRef, f carteiro.ReplayFilter, sample int) (store.EventPage, error)
-	Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter) (carteiro.BulkRetry, error)
-	Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus) (carteiro.BulkRetry, error)
+	Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error)
+	Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error)
 }
 
 // maxSample is how many of the entries that match are shown before a job is begun.
@@ -114,7 +114,9 @@ func (s *server) retryLogs(r *request, k *kind) error {
 	if !at.webhook.Enabled {
 		return errWebhookDisabled
 	}
-	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter)
+	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.BulkRetryBegun, carteiro.Subject{
+		Kind: carteiro.SubjectBulkRetry, WebhookID: at.webhook.ID, Name: at.webhook.Name,
+	}))
 	if errors.Is(err, store.ErrConflict) {
 		return errBulkOpen
 	}
@@ -221,7 +223,11 @@ func (s *server) pauseBulk(r *request, k *kind) error {
 	if paused {
 		to = carteiro.BulkPaused
 	}
-	return s.changeBulk(r, ref, to)
+	action := carteiro.BulkRetryResumed
+	if paused {
+		action = carteiro.BulkRetryPaused
+	}
+	return s.changeBulk(r, at.webhook, ref, to, action)
 }
 
 func (s *server) cancelBulk(r *request, k *kind) error {
@@ -233,11 +239,13 @@ func (s *server) cancelBulk(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	return s.changeBulk(r, ref, carteiro.BulkCancelled)
+	return s.changeBulk(r, at.webhook, ref, carteiro.BulkCancelled, carteiro.BulkRetryCancelled)
 }
 
-func (s *server) changeBulk(r *request, ref store.BulkRef, to carteiro.BulkStatus) error {
-	job, err := s.Bulk.Change(r.Context(), ref, to)
+func (s *server) changeBulk(r *request, w *carteiro.Webhook, ref store.BulkRef, to carteiro.BulkStatus, action carteiro.AuditAction) error {
+	job, err := s.Bulk.Change(r.Context(), ref, to, r.auditEntry(action, carteiro.Subject{
+		Kind: carteiro.SubjectBulkRetry, ID: ref.ID, WebhookID: ref.WebhookID, Name: w.Name,
+	}))
 	if errors.Is(err, store.ErrConflict) {
 		return errBulkEnded
 	}

@@ -88,6 +88,9 @@ func operations(t *testing.T) (all []operation) {
 	document, err := openapi3.NewLoader().LoadFromData(contract.OpenAPI)
 	must(t, err)
 	for path, item := range document.Paths.Map() {
+		if strings.HasPrefix(path, "/admin/") {
+			continue // above environments: no token of one opens it, see TestOnlyTheAdminTokenOpensAdministration
+		}
 		base := document.Servers[0].URL
 		if len(item.Servers) > 0 {
 			base = item.Servers[0].URL

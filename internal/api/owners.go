@@ -90,7 +90,9 @@ func (s *server) storeOwner(r *request, k *kind, id carteiro.ID) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	owner, created, err := s.Directory.PutOwner(r.Context(), store.PutOwner{Owner: owner, KeepAgent: !agentSent})
+	owner, created, err := s.Directory.PutOwner(r.Context(), store.PutOwner{
+		Owner: owner, KeepAgent: !agentSent, Audit: r.auditEntry(carteiro.OwnerUpdated, k.subjectOf(id)),
+	})
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,9 @@ func (s *server) deleteOwner(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	err = s.Directory.DeleteOwner(r.Context(), store.DeleteOwner{OwnerRef: ref, Now: r.begun})
+	err = s.Directory.DeleteOwner(r.Context(), store.DeleteOwner{
+		OwnerRef: ref, Now: r.begun, Audit: r.auditEntry(carteiro.OwnerDeleted, k.subjectOf(ref.ID)),
+	})
 	if err != nil {
 		return missing(err, k.notFound)
 	}

@@ -25,6 +25,7 @@ type request struct {
 	status      int // of the answer, once written
 	token       carteiro.Token
 	environment carteiro.ID // that the token opens
+	admin       bool        // it bears the admin token
 	denied      error       // why it opens none, where that is no reason not to let the request in
 }
 
@@ -93,6 +94,9 @@ func (r *request) enter(rt *route) error {
 	if rt.access == open {
 		return nil
 	}
+	if rt.access == admin {
+		return r.enterAdmin()
+	}
 	token, err := r.identify()
 	who := caller{environment: token.EnvironmentID}
 	switch {
@@ -114,6 +118,17 @@ func (r *request) enter(rt *route) error {
 	if rt.access == signing {
 		r.denied = err
 		return nil
+	}
+	return err
+}
+
+// enterAdmin lets in whoever has the admin token. All are counted for their address: who guesses is slowed down, and the
+// operator makes few calls.
+func (r *request) enterAdmin() error {
+	err := r.identifyAdmin()
+	if wait := r.s.limiter.admit(r.w.Header(), caller{address: addressOf(r.RemoteAddr)}, true, r.begun); wait > 0 {
+		r.s.Observer.RateLimited()
+		return rateLimited(wait)
 	}
 	return err
 }

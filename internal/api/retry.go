@@ -34,7 +34,9 @@ func (s *server) retryLog(r *request, k *kind) error {
 		}
 		return err
 	}
-	retried, err := s.Publisher.Retry(r.Context(), log, key)
+	retried, err := s.Publisher.Retry(r.Context(), log, key, r.auditEntry(carteiro.LogRetried, carteiro.Subject{
+		Kind: carteiro.SubjectLog, ID: log.LogID, WebhookID: log.WebhookID, Name: at.webhook.Name,
+	}))
 	var refused publish.RefusedError
 	if errors.As(err, &refused) {
 		return notRetriable(refused.Reason)

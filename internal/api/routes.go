@@ -51,6 +51,7 @@ const (
 	token                    // whoever has a token with the scope
 	publishing               // whoever has a token with the scope; not counted
 	signing                  // anyone, within the limit: with a session, for one, or to end one
+	admin                    // whoever has the admin token
 )
 
 // base is what the paths of the API begin with.
@@ -85,6 +86,7 @@ func (s *server) routes() {
 	s.handle(base+"/events/{"+pathEvent+"}", token, methods{"GET": {toRead, s.getEvent}})
 	s.handle(base+"/events/batch", publishing, methods{"POST": {toPublish, s.publishBatch}})
 	s.handle(base+"/cloudevents", publishing, methods{"POST": {toPublish, s.publishCloudEvents}})
+	s.handle(base+"/audit", token, methods{"GET": {toRead, s.listAudit}})
 	for _, k := range []*kind{s.agents, s.campaigns} {
 		on := func(do func(*request, *kind) error) handler {
 			return func(r *request) error { return do(r, k) }

@@ -94,7 +94,9 @@ func (s *server) signIn(r *request) error {
 		return err
 	}
 	cookie := carteiro.NewSessionSecret()
-	session, err := s.Directory.DeriveToken(r.Context(), store.DeriveToken{From: from.Hash, Now: r.begun, Token: carteiro.Token{
+	r.token, r.environment = from, from.EnvironmentID
+	begun := r.auditEntry(carteiro.SessionBegun, carteiro.Subject{Kind: carteiro.SubjectToken, ID: from.ID, Name: from.Name})
+	session, err := s.Directory.DeriveToken(r.Context(), store.DeriveToken{From: from.Hash, Now: r.begun, Audit: begun, Token: carteiro.Token{
 		ID: s.IDs.New(r.begun), Hash: carteiro.HashToken(cookie), CreatedAt: r.begun, ExpiresAt: r.begun.Add(sessionLife), Session: true,
 	}})
 	if err != nil {

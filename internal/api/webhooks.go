@@ -121,7 +121,7 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	err = s.Directory.CreateWebhook(r.Context(), store.CreateWebhook{Webhook: &w, Most: s.MaxWebhooks})
+	err = s.Directory.CreateWebhook(r.Context(), store.CreateWebhook{Webhook: &w, Most: s.MaxWebhooks, Audit: r.auditWebhook(nil, &w)})
 	if errors.Is(err, store.ErrTooMany) {
 		return tooManyWebhooks(k, s.MaxWebhooks)
 	}
@@ -196,6 +196,6 @@ func (s *server) changeWebhook(r *request, p place, change func(*carteiro.Webhoo
 		w.UpdatedAt = r.begun.UTC().Truncate(time.Microsecond)
 		w.FormerSecrets = w.SigningUntil(w.UpdatedAt) // those that have ended need not be kept
 		return change(w)
-	})
+	}, r.auditWebhook)
 	return w, missing(err, errWebhookNotFound)
 }

@@ -83,6 +83,7 @@ func makeWorld(t *testing.T, change ...func(*api.Config)) *world {
 	c := api.Config{
 		Directory: w.directory,
 		Store:     w.store,
+		Admin:     w.store,
 		Publisher: &publish.Publisher{
 			Store: w.store, Directory: w.directory, Lanes: w.lanes, IDs: w.ids, Retention: 30 * 24 * time.Hour,
 		},
@@ -149,7 +150,7 @@ func (w *world) tenant() *tenant {
 	e := carteiro.Environment{ID: w.ids.New(now), Name: "test", CreatedAt: now}
 	must(w.t, w.store.CreateEnvironment(w.t.Context(), store.CreateEnvironment{
 		Environment: e,
-		Token:       carteiro.Token{ID: w.ids.New(now), EnvironmentID: e.ID, Hash: carteiro.HashToken(secret), CreatedAt: now, Scopes: carteiro.ScopeAll},
+		Token:       carteiro.Token{ID: w.ids.New(now), EnvironmentID: e.ID, Hash: carteiro.HashToken(secret), CreatedAt: now, Name: "test", Scopes: carteiro.ScopeAll},
 	}))
 	return &tenant{e.ID, secret}
 }
@@ -209,7 +210,7 @@ func (w *world) request(who *tenant, method, path string, body any, headers ...s
 		sent, err = json.Marshal(b)
 		must(w.t, err)
 	}
-	if !strings.HasPrefix(path, "/api/v1") && !strings.HasPrefix(path, "//") {
+	if !strings.HasPrefix(path, "/api/v1") && !strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "/admin/") {
 		path = "/api/v1" + path
 	}
 	req, err := http.NewRequestWithContext(context.WithoutCancel(w.t.Context()), method, w.url+path, bytes.NewReader(sent))

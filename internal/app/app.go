@@ -97,6 +97,10 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		return nil, err
 	}
 	logger = slog.New(outage.Handler(logger.Handler()))
+	adminToken, err := c.AdminTokenHash()
+	if err != nil {
+		return nil, err
+	}
 	counts := metrics.New(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
@@ -126,11 +130,12 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Shared:   shared,
 	})
 	counts.WatchState(depth(a.dispatcher), s)
-	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, Logger: logger}
+	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, AuditRetention: c.AuditRetention, Logger: logger}
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
 	})
 	settings := a.settings(catalogue, ids, hub, version)
+	settings.AdminToken = adminToken
 	if a.ingest, err = newIngest(ctx, sources, s, api.NewIntake(settings), logger); err == nil {
 		err = a.newHTTP(settings, hub)
 	}
@@ -177,6 +182,7 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 
 		MaxWebhooks: a.config.MaxWebhooks,
 
+		Admin:    a.store,
 		Sessions: a.config.Dashboard,
 		Version:  version,
 	}

@@ -77,16 +77,19 @@ func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.Bulk
 	})
 }
 
-// Begin stores a job and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
-func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter) (carteiro.BulkRetry, error) {
+// Begin stores a job and lets it begin, with an entry of the audit log, whose subject is filled in. It fails as [store.BulkRetries.CreateBulkRetry] does.
+func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error) {
 	now := r.IDs.Now()
 	id := r.IDs.New(now)
+	if audit != nil {
+		audit.Subject.ID = id
+	}
 	matching, err := r.match(ctx, webhook, f, id.Time(), 1)
 	if err != nil {
 		return carteiro.BulkRetry{}, err
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
-		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matching.Total, Now: now,
+		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matching.Total, Now: now, Audit: audit,
 	})
 	r.signal()
 	return job, err
@@ -100,9 +103,12 @@ func (r *Runner) MatchReplay(ctx context.Context, owner store.OwnerRef, f cartei
 }
 
 // Replay stores a job that sends events, and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
-func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter) (carteiro.BulkRetry, error) {
+func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error) {
 	now := r.IDs.Now()
 	id := r.IDs.New(now)
+	if audit != nil {
+		audit.Subject.ID = id
+	}
 	matching := store.Replayed(&carteiro.BulkRetry{ID: id, Replay: &f}, owner)
 	matching.Limit = 1
 	page, err := r.Store.ListEvents(ctx, matching)
@@ -110,15 +116,15 @@ func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carte
 		return carteiro.BulkRetry{}, err
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
-		OwnerRef: owner, ID: id, WebhookID: webhook, Replay: &f, Matched: page.Total, Now: now,
+		OwnerRef: owner, ID: id, WebhookID: webhook, Replay: &f, Matched: page.Total, Now: now, Audit: audit,
 	})
 	r.signal()
 	return job, err
 }
 
 // Change pauses, resumes or cancels a job. It fails as [store.BulkRetries.ChangeBulkRetry] does.
-func (r *Runner) Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus) (carteiro.BulkRetry, error) {
-	job, err := r.Store.ChangeBulkRetry(ctx, store.ChangeBulkRetry{BulkRef: ref, Status: to, Now: time.Now()})
+func (r *Runner) Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error) {
+	job, err := r.Store.ChangeBulkRetry(ctx, store.ChangeBulkRetry{BulkRef: ref, Status: to, Now: time.Now(), Audit: audit})
 	r.signal()
 	return job, err
 }

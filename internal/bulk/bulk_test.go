@@ -110,7 +110,7 @@ func (w *world) node(rate int) *bulk.Runner {
 
 func (w *world) begin(r *bulk.Runner) store.BulkRef {
 	w.t.Helper()
-	job, err := r.Begin(w.t.Context(), w.owner, w.webhook, carteiro.BulkFilter{})
+	job, err := r.Begin(w.t.Context(), w.owner, w.webhook, carteiro.BulkFilter{}, nil)
 	must(w.t, err)
 	return store.BulkRef{WebhookID: w.webhook, ID: job.ID}
 }
@@ -173,13 +173,13 @@ func TestAPausedJobWaitsAndGoesOnAtOnce(t *testing.T) {
 		r := w.node(50)
 		job := w.begin(r)
 		time.Sleep(time.Second / 2)
-		paused, err := r.Change(t.Context(), job, carteiro.BulkPaused)
+		paused, err := r.Change(t.Context(), job, carteiro.BulkPaused, nil)
 		must(t, err)
 		time.Sleep(time.Hour / 2)
 		if got := w.job(job); got.Retried != paused.Retried || got.Retried == 0 {
 			t.Errorf("%d were retried, and %d when it was paused", got.Retried, paused.Retried)
 		}
-		_, err = r.Change(t.Context(), job, carteiro.BulkRunning)
+		_, err = r.Change(t.Context(), job, carteiro.BulkRunning, nil)
 		must(t, err)
 		time.Sleep(2 * time.Second)
 		if got := w.job(job); got.Status != carteiro.BulkDone || got.Retried != 100 {

@@ -101,10 +101,13 @@ type Server struct {
 
 	Egress `group:"Deliveries"`
 
-	RateLimit   int    `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
-	MaxPayload  int    `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
-	MaxWebhooks int    `group:"API" help:"Most webhooks of one agent or campaign; 0 for any number." default:"50"`
-	EventsFile  string `group:"API" help:"JSON file with more event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path" placeholder:"FILE"`
+	RateLimit      int           `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
+	MaxPayload     int           `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
+	MaxWebhooks    int           `group:"API" help:"Most webhooks of one agent or campaign; 0 for any number." default:"50"`
+	AdminToken     string        `group:"API" help:"Token that opens /admin/v1, for environments and their tokens; at least 32 characters. Others see the flag in the list of processes: set the variable, or the file. Off unless set." placeholder:"TOKEN"`
+	AdminTokenFile string        `group:"API" help:"File with the admin token instead." type:"path" placeholder:"FILE"`
+	AuditRetention time.Duration `group:"API" help:"How long the log of who changed what is kept; 0 for good." default:"8760h"`
+	EventsFile     string        `group:"API" help:"JSON file with more event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path" placeholder:"FILE"`
 
 	Dashboard bool `group:"Dashboard" help:"Serve the dashboard at / and let people sign in to it." default:"true" negatable:""`
 
@@ -141,6 +144,7 @@ func (s *Server) Validate() error {
 	s.faults(check)
 	check(s.Retention >= time.Second, "--retention must be at least 1s")
 	check(s.BulkRetryRate >= 1 && s.BulkRetryRate <= 1000, "--bulk-retry-rate must be between 1 and 1000")
+	check(s.AuditRetention == 0 || s.AuditRetention >= time.Hour, "--audit-retention must be at least 1h")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
 	check(s.MaxWebhooks >= 0, "--max-webhooks must not be negative")

@@ -34,8 +34,12 @@ const maxConflicts = 20
 
 // ChangeWebhook reads a webhook of an owner, lets change alter a copy of it, and stores that; again when someone else
 // changed it meanwhile. change replaces slices and maps rather than altering them; its error ends the change and is
-// given back. It fails with [store.ErrNotFound] when the owner has no such webhook.
-func (d *Directory) ChangeWebhook(ctx context.Context, owner store.OwnerRef, id carteiro.ID, change func(*carteiro.Webhook) error) (*carteiro.Webhook, error) {
+// given back. audit, if not nil, makes the entry that goes into the audit log with the change. It fails with
+// [store.ErrNotFound] when the owner has no such webhook.
+func (d *Directory) ChangeWebhook(
+	ctx context.Context, owner store.OwnerRef, id carteiro.ID, change func(*carteiro.Webhook) error,
+	audit func(before, after *carteiro.Webhook) *carteiro.AuditEntry,
+) (*carteiro.Webhook, error) {
 	for range maxConflicts {
 		stored, err := d.OwnWebhook(ctx, owner, id)
 		if err != nil {
@@ -45,7 +49,11 @@ func (d *Directory) ChangeWebhook(ctx context.Context, owner store.OwnerRef, id 
 		if err := change(&changed); err != nil {
 			return nil, err
 		}
-		err = d.store.UpdateWebhook(ctx, &changed)
+		p := store.UpdateWebhook{Webhook: &changed}
+		if audit != nil {
+			p.Audit = audit(stored, &changed)
+		}
+		err = d.store.UpdateWebhook(ctx, p)
 		d.Forget(&changed)
 		if err == nil || !errors.Is(err, store.ErrConflict) {
 			return &changed, err

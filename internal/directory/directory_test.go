@@ -80,7 +80,8 @@ func (r *registry) GetWebhook(_ context.Context, id carteiro.ID) (*carteiro.Webh
 	return w, nil
 }
 
-func (r *registry) UpdateWebhook(_ context.Context, w *carteiro.Webhook) error {
+func (r *registry) UpdateWebhook(_ context.Context, p store.UpdateWebhook) error {
+	w := p.Webhook
 	if r.conflict > 0 {
 		r.conflict--
 		return store.ErrConflict
@@ -188,7 +189,7 @@ func TestAChangeHoldsAtOnce(t *testing.T) {
 		t.Fatalf("%d recipients", n)
 	}
 	disable := func(w *carteiro.Webhook) error { w.Enabled = false; return nil }
-	if _, err := d.ChangeWebhook(t.Context(), agent, w.ID, disable); err != nil {
+	if _, err := d.ChangeWebhook(t.Context(), agent, w.ID, disable, nil); err != nil {
 		t.Fatal(err)
 	}
 	if now, err := d.Webhook(t.Context(), w.ID); err != nil || now.Enabled || wanted() != 0 {
@@ -228,12 +229,12 @@ func TestAChangeIsTriedAgainWhenSomeoneElseWasQuicker(t *testing.T) {
 	r := newRegistry(w)
 	r.conflict = 3
 	rename := func(w *carteiro.Webhook) error { w.Name = "ERP"; return nil }
-	got, err := directory.New(r, false).ChangeWebhook(t.Context(), agent, w.ID, rename)
+	got, err := directory.New(r, false).ChangeWebhook(t.Context(), agent, w.ID, rename, nil)
 	if err != nil || got.Name != "ERP" || w.Name != "CRM" {
 		t.Errorf("%+v, %v; what was read is now called %s", got, err, w.Name)
 	}
 	r.conflict = 1000
-	if _, err := directory.New(r, false).ChangeWebhook(t.Context(), agent, w.ID, rename); !errors.Is(err, store.ErrConflict) {
+	if _, err := directory.New(r, false).ChangeWebhook(t.Context(), agent, w.ID, rename, nil); !errors.Is(err, store.ErrConflict) {
 		t.Error(err)
 	}
 }
@@ -248,7 +249,7 @@ func TestAWebhookIsChangedOnlyThroughItsOwner(t *testing.T) {
 		"of another agent":                  {EnvironmentID: here, Kind: carteiro.OwnerAgent, ID: ids.New(begin)},
 		"of a campaign with the agent's id": {EnvironmentID: here, Kind: carteiro.OwnerCampaign, ID: agent.ID},
 	} {
-		_, err := d.ChangeWebhook(t.Context(), owner, w.ID, func(*carteiro.Webhook) error { return nil })
+		_, err := d.ChangeWebhook(t.Context(), owner, w.ID, func(*carteiro.Webhook) error { return nil }, nil)
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -140,6 +140,14 @@ func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *
 	r := result{session: session, webhook: w, Result: store.Result{
 		Delivery: delivery, Outcome: o, DisableWebhook: verdict.DisableWebhook,
 	}}
+	if verdict.DisableWebhook && w != nil {
+		r.Audit = &carteiro.AuditEntry{
+			ID: d.IDs.New(now), EnvironmentID: w.EnvironmentID, Actor: carteiro.Actor{Kind: carteiro.ActorSystem, Name: o.Error},
+			Action:  carteiro.WebhookTurnedOff,
+			Subject: carteiro.Subject{Kind: carteiro.SubjectWebhook, ID: w.ID, Name: w.Name},
+			Changes: []carteiro.FieldChange{carteiro.NewFieldChange("enabled", true, false)},
+		}
+	}
 	if verdict.Retry {
 		r.Next = &carteiro.Attempt{
 			ID:         d.IDs.New(now),

@@ -181,7 +181,7 @@ func TestWhatIsClaimedAfterAChangeGoesOutByIt(t *testing.T) {
 		_, err := one.directory.ChangeWebhook(t.Context(), one.owner, w.ID, func(w *carteiro.Webhook) error {
 			w.Enabled = false
 			return nil
-		})
+		}, nil)
 		must(t, err)
 		now := time.Now()
 		e := &carteiro.Event{ID: one.ids.New(now), EnvironmentID: one.owner.EnvironmentID, OwnerKind: one.owner.Kind, OwnerID: one.owner.ID, Type: "event_action", Payload: []byte(`{}`)}

@@ -98,7 +98,7 @@ func TestNothingIsSentOnceTheWebhookIsDisabledOrDeleted(t *testing.T) {
 				_, err := n.directory.ChangeWebhook(t.Context(), n.owner, w.ID, func(w *carteiro.Webhook) error {
 					change(w)
 					return nil
-				})
+				}, nil)
 				must(t, err)
 				elapse(48 * time.Hour)
 				if after := len(n.receivers.of(w)); after != before {

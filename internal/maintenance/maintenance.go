@@ -22,7 +22,9 @@ const (
 type Purger struct {
 	Store     store.Queue
 	Retention time.Duration
-	Logger    *slog.Logger
+	// AuditRetention is how long the audit log is kept; 0: for good.
+	AuditRetention time.Duration
+	Logger         *slog.Logger
 }
 
 // Run purges now and then until ctx ends.
@@ -47,5 +49,9 @@ func (p *Purger) Run(ctx context.Context) {
 
 func (p *Purger) step(ctx context.Context) (more bool, err error) {
 	now := time.Now()
-	return p.Store.Purge(ctx, store.Purge{Now: now, Before: now.Add(-p.Retention), Limit: purgeLimit})
+	purge := store.Purge{Now: now, Before: now.Add(-p.Retention), Limit: purgeLimit}
+	if p.AuditRetention > 0 {
+		purge.AuditBefore = now.Add(-p.AuditRetention)
+	}
+	return p.Store.Purge(ctx, purge)
 }

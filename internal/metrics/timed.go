@@ -67,9 +67,9 @@ func (w watched) CreateWebhook(ctx context.Context, p store.CreateWebhook) error
 }
 
 // UpdateWebhook implements store.Registry.
-func (w watched) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
+func (w watched) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
 	begun := time.Now()
-	err := w.Store.UpdateWebhook(ctx, webhook)
+	err := w.Store.UpdateWebhook(ctx, p)
 	w.m.done(updateWebhook, begun, err)
 	return err
 }

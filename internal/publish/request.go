@@ -79,13 +79,17 @@ func (e RefusedError) Error() string { return "log cannot be retried: " + string
 // Retry opens a new attempt from a log entry and returns once it is durable. Of any number of calls at once, one gets
 // the attempt; with the same key all of them get its answer. It fails with [RefusedError], [ErrKeyReused],
 // store.ErrNotFound, and when the store fails.
-func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key) (Retried, error) {
+func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key, audit *carteiro.AuditEntry) (Retried, error) {
 	now := p.IDs.Now()
 	id := p.IDs.New(now)
 	answer := Retried{LogID: id, OriginalLogID: log.LogID, QueuedAt: id.Time()}
 	places := []carteiro.Place{{WebhookID: log.WebhookID, Urgent: true}}
 	params := store.Retry{
 		LogRef: log, Now: now, NotBefore: now.Add(-p.Retention), NewID: id, Trigger: carteiro.TriggerManual,
+		Audit: audit,
+	}
+	if audit != nil {
+		audit.Changes = []carteiro.FieldChange{carteiro.NewFieldChange("log_id", nil, id)}
 	}
 	if key != nil {
 		stored, _ := json.Marshal(answer) // ids and a time: it cannot fail

@@ -40,6 +40,7 @@ type CreateBulkRetry struct {
 	Replay    *carteiro.ReplayFilter
 	Matched   int // as ListLogs counts them, or ListEvents
 	Now       time.Time
+	Audit     *carteiro.AuditEntry
 }
 
 // BulkRef names a job and the webhook whose it must be.
@@ -58,6 +59,7 @@ type ChangeBulkRetry struct {
 	BulkRef
 	Status carteiro.BulkStatus
 	Now    time.Time
+	Audit  *carteiro.AuditEntry // written when something changes
 }
 
 // StepBulkRetry is the parameter of [BulkRetries.StepBulkRetry].

@@ -20,10 +20,12 @@ type Environments interface {
 type CreateEnvironment struct {
 	Environment carteiro.Environment
 	Token       carteiro.Token
+	Audit       *carteiro.AuditEntry // see [Audit]
 }
 
 // RenameEnvironment is the parameter of [Environments.RenameEnvironment].
 type RenameEnvironment struct {
-	ID   carteiro.ID
-	Name string
+	ID    carteiro.ID
+	Name  string
+	Audit *carteiro.AuditEntry // the name that was, too, is filled in
 }

@@ -48,6 +48,7 @@ const (
 	SectionOpen     // the queue
 	SectionBulk
 	SectionActivity
+	SectionAudit
 	Sections // how many there are
 )
 
@@ -58,7 +59,7 @@ func (s Section) String() string {
 	}
 	return [Sections]string{
 		"environments", "tokens", "agents and campaigns", "webhooks", "idempotency keys", "events", "attempts", "open attempts",
-		"bulk retries", "activity",
+		"bulk retries", "activity", "audit log",
 	}[s]
 }
 
@@ -97,6 +98,7 @@ type Page struct {
 	Open         []*carteiro.Attempt
 	Bulk         []carteiro.BulkRetry
 	Activity     []Slot
+	Audit        []carteiro.AuditEntry
 }
 
 // Slot is what was recorded in a minute or in an hour, in an environment.
@@ -109,7 +111,7 @@ type Slot struct {
 // Len is how many things are on the page.
 func (p *Page) Len() int {
 	return len(p.Environments) + len(p.Tokens) + len(p.Owners) + len(p.Webhooks) + len(p.Keys) + len(p.Events) + len(p.Attempts) + len(p.Open) +
-		len(p.Bulk) + len(p.Activity)
+		len(p.Bulk) + len(p.Activity) + len(p.Audit)
 }
 
 // End sets the end of a page: behind its last thing, or where the next section begins when the page was not filled.
@@ -143,6 +145,8 @@ func (p *Page) End(full bool) {
 	case SectionBulk:
 		job := &p.Bulk[len(p.Bulk)-1]
 		p.Next.Scope, p.Next.ID = job.WebhookID, job.ID
+	case SectionAudit:
+		p.Next.ID = p.Audit[len(p.Audit)-1].ID
 	case SectionActivity:
 		slot := &p.Activity[len(p.Activity)-1]
 		p.Next.Scope, p.Next.Hourly, p.Next.At = slot.EnvironmentID, slot.Hourly, slot.At

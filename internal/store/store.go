@@ -41,6 +41,7 @@ type Store interface {
 	Logs
 	Events
 	BulkRetries
+	Audit
 	Secrets
 
 	// Ping says whether the store answers and can be written to.
@@ -69,6 +70,7 @@ type Hint struct {
 type CreateWebhook struct {
 	Webhook *carteiro.Webhook // its Version is set
 	Most    int               // how many webhooks its owner may have; 0: any number
+	Audit   *carteiro.AuditEntry
 }
 
 // Registry are the verbs on agents, campaigns and webhooks.
@@ -91,7 +93,7 @@ type Registry interface {
 	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt and FailuresInARow are not settings) and raises
 	// its version, in the argument too. DeletedAt deletes it. It fails with ErrConflict when webhook.Version is not
 	// the stored one, and with ErrNotFound when the webhook is not there or deleted.
-	UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error
+	UpdateWebhook(ctx context.Context, p UpdateWebhook) error
 	// GetWebhook gives a webhook by its id alone, deleted ones included. It fails with ErrNotFound.
 	GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error)
 	// ListWebhooks gives the webhooks of an owner that are not deleted, oldest first.
@@ -99,6 +101,12 @@ type Registry interface {
 	// FindWebhooks gives a page of the webhooks of an environment that are not deleted, by name in any case and then by
 	// id, and how many there are in all.
 	FindWebhooks(ctx context.Context, p FindWebhooks) (found []FoundWebhook, total int, err error)
+}
+
+// UpdateWebhook is the parameter of [Registry.UpdateWebhook].
+type UpdateWebhook struct {
+	Webhook *carteiro.Webhook
+	Audit   *carteiro.AuditEntry
 }
 
 // FindWebhooks is the parameter of [Registry.FindWebhooks].
@@ -123,8 +131,9 @@ type OwnerRef struct {
 
 // PutOwner is the parameter of [Registry.PutOwner].
 type PutOwner struct {
-	Owner     carteiro.Owner // CreatedAt and UpdatedAt are the time of the call
-	KeepAgent bool           // leave AgentID of an existing campaign as it is
+	Owner     carteiro.Owner       // CreatedAt and UpdatedAt are the time of the call
+	KeepAgent bool                 // leave AgentID of an existing campaign as it is
+	Audit     *carteiro.AuditEntry // action, name and changes are filled in
 }
 
 // ListOwners is the parameter of [Registry.ListOwners].
@@ -138,7 +147,8 @@ type ListOwners struct {
 // DeleteOwner is the parameter of [Registry.DeleteOwner].
 type DeleteOwner struct {
 	OwnerRef
-	Now time.Time
+	Now   time.Time
+	Audit *carteiro.AuditEntry // the owner's name is filled in
 }
 
 // Session is one running node's claim to what it holds: every attempt that is claimed carries the session, and every
@@ -326,8 +336,9 @@ type Result struct {
 	Outcome  *carteiro.Outcome
 	// Next is the successor, if one is due: same event and webhook, a number higher, held by nobody.
 	Next *carteiro.Attempt
-	// DisableWebhook switches the webhook off and raises its version.
+	// DisableWebhook switches the webhook off and raises its version. Audit is written if it was on.
 	DisableWebhook bool
+	Audit          *carteiro.AuditEntry
 }
 
 // Recorded says what became of a result.
@@ -352,6 +363,7 @@ type Retry struct {
 	Session   Session
 	Held      bool // see AcceptAttempt.Held
 	Key       *Key
+	Audit     *carteiro.AuditEntry // written when the attempt is opened
 }
 
 // RetryResult is what came of a retry: one of its fields is set.
@@ -378,9 +390,10 @@ type RetryPreview struct {
 
 // Purge is the parameter of [Queue.Purge].
 type Purge struct {
-	Now    time.Time // idempotency keys that expired before are deleted
-	Before time.Time
-	Limit  int
+	Now         time.Time // idempotency keys that expired before are deleted
+	Before      time.Time
+	AuditBefore time.Time // zero: no entry of the audit log is deleted
+	Limit       int
 }
 
 // Logs are the verbs that read the delivery log.

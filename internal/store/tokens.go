@@ -48,6 +48,7 @@ type ListTokens struct {
 // CreateToken is the parameter of [Tokens.CreateToken].
 type CreateToken struct {
 	Token carteiro.Token // its EnvironmentID says where
+	Audit *carteiro.AuditEntry
 }
 
 // TokenRef names a token and the environment whose it must be.
@@ -58,6 +59,7 @@ type TokenRef struct {
 // RevokeToken is the parameter of [Tokens.RevokeToken].
 type RevokeToken struct {
 	TokenRef
+	Audit *carteiro.AuditEntry // the token's name is filled in
 }
 
 // ReplaceToken is the parameter of [Tokens.ReplaceToken].
@@ -66,12 +68,14 @@ type ReplaceToken struct {
 	Token     carteiro.Token // the new one: id, hash, CreatedAt and, if another than the old one's, ExpiresAt
 	Now       time.Time
 	OldEndsAt time.Time
+	Audit     *carteiro.AuditEntry // the token's name is filled in
 }
 
 // RotateToken is the parameter of [Tokens.RotateToken].
 type RotateToken struct {
 	Token     carteiro.Token // new; its EnvironmentID says where
 	OldEndsAt time.Time
+	Audit     *carteiro.AuditEntry
 }
 
 // TokenUse says when a token was last used.
@@ -85,6 +89,7 @@ type DeriveToken struct {
 	Token carteiro.Token // new: id, hash, CreatedAt, ExpiresAt and Session
 	From  carteiro.TokenHash
 	Now   time.Time
+	Audit *carteiro.AuditEntry
 }
 
 // Derive makes the session that p asks for of the token that it comes from. Databases share it, so that they agree.

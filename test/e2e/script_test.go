@@ -241,6 +241,7 @@ var settings = []string{
 	"CARTEIRO_SOURCES_FILE", "CARTEIRO_MAX_WEBHOOKS", "CARTEIRO_ENCRYPTION_KEY", "CARTEIRO_ENCRYPTION_KEY_FILE",
 	"CARTEIRO_EGRESS_PROXY", "CARTEIRO_EGRESS_CA_FILE",
 	"CARTEIRO_METRICS_LISTEN", "CARTEIRO_DEBUG_LISTEN",
+	"CARTEIRO_ADMIN_TOKEN", "CARTEIRO_ADMIN_TOKEN_FILE", "CARTEIRO_AUDIT_RETENTION",
 }
 
 // Whoever adds a setting says here that it can be set by a variable, and in testdata/script/variables.txtar that it is

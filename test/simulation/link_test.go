@@ -313,17 +313,17 @@ func (l *link) ListWebhooks(ctx context.Context, ref store.OwnerRef) ([]*carteir
 	return call(ctx, l, "list webhooks", false, func() ([]*carteiro.Webhook, error) { return l.Store.ListWebhooks(context.Background(), ref) })
 }
 
-func (l *link) UpdateWebhook(ctx context.Context, w *carteiro.Webhook) error {
-	changed := *w // a call that is carried out late must not write into what its caller has
+func (l *link) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
+	changed := *p.Webhook // a call that is carried out late must not write into what its caller has
 	err := act(ctx, l, "update webhook", func() error {
-		err := l.Store.UpdateWebhook(context.Background(), &changed)
+		err := l.Store.UpdateWebhook(context.Background(), store.UpdateWebhook{Webhook: &changed, Audit: p.Audit})
 		if err == nil && changed.Live() {
 			l.w.on(changed.ID)
 		}
 		return err
 	})
 	if err == nil {
-		w.Version = changed.Version
+		p.Webhook.Version = changed.Version
 	}
 	return err
 }

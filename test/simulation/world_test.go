@@ -298,7 +298,7 @@ func (w *world) change(n *node, hook *carteiro.Webhook, change func(*carteiro.We
 		change(h)
 		h.UpdatedAt = time.Now()
 		return nil
-	})
+	}, nil)
 	if err != nil || !n.lives() {
 		return false
 	}
@@ -355,7 +355,7 @@ func (w *world) retry(n *node, hook *carteiro.Webhook, i int) {
 	for range 3 {
 		w.background.Go(func() {
 			ref := store.LogRef{OwnerRef: w.ownerOf(hook), WebhookID: hook.ID, LogID: log.ID}
-			_, err := n.publisher.Retry(context.Background(), ref, nil)
+			_, err := n.publisher.Retry(context.Background(), ref, nil, nil)
 			refused, is := errors.AsType[publish.RefusedError](err)
 			if is && refused.Reason == carteiro.TooOld {
 				w.fault("a retry was refused as too old")

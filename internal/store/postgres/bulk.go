@@ -89,6 +89,9 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 		if _, err := t.run(insertBulk, id(p.WebhookID), id(p.ID), filter, p.Matched, moment(p.Now)); err != nil {
 			return conflict(err)
 		}
+		if err := t.audit(p.Audit); err != nil {
+			return err
+		}
 		job, err = readBulk(t.row(getBulk, id(p.WebhookID), id(p.ID)))
 		return err
 	})
@@ -157,6 +160,9 @@ func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (j
 			job.DueAt = job.UpdatedAt
 		case carteiro.BulkCancelled:
 			job.EndedAt = job.UpdatedAt
+		}
+		if err := t.audit(p.Audit); err != nil {
+			return err
 		}
 		return t.saveBulk(&job)
 	})

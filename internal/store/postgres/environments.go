@@ -10,7 +10,8 @@ import (
 const (
 	insertEnvironment = `INSERT INTO environments (id, name, created_at) VALUES ($1, $2, $3)`
 	listEnvironments  = `SELECT id, name, created_at FROM environments ORDER BY created_at, id`
-	renameEnvironment = `UPDATE environments SET name = $2 WHERE id = $1 RETURNING id, name, created_at`
+	getEnvironment    = `SELECT id, name, created_at FROM environments WHERE id = $1 FOR UPDATE`
+	renameEnvironment = `UPDATE environments SET name = $2 WHERE id = $1`
 )
 
 // CreateEnvironment implements [store.Environments].
@@ -20,7 +21,10 @@ func (s *Store) CreateEnvironment(ctx context.Context, p store.CreateEnvironment
 		if _, err := t.run(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt)); err != nil {
 			return conflict(err)
 		}
-		return t.insertToken(&p.Token)
+		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
 	})
 }
 
@@ -45,7 +49,15 @@ func (s *Store) ListEnvironments(ctx context.Context) (environments []carteiro.E
 // RenameEnvironment implements [store.Environments].
 func (s *Store) RenameEnvironment(ctx context.Context, p store.RenameEnvironment) (environment carteiro.Environment, err error) {
 	err = s.inTx(ctx, func(t *tx) error {
-		return t.row(renameEnvironment, id(p.ID), []byte(p.Name))(environmentFields(&environment)...)
+		if err := t.row(getEnvironment, id(p.ID))(environmentFields(&environment)...); err != nil {
+			return err
+		}
+		entry := store.Renamed(p.Audit, environment.Name, p.Name)
+		environment.Name = p.Name
+		if _, err := t.run(renameEnvironment, id(p.ID), []byte(p.Name)); err != nil {
+			return err
+		}
+		return t.audit(entry)
 	})
 	return environment, err
 }

@@ -40,6 +40,16 @@ const (
 
 // exports by section.
 var exports = [store.Sections]export{
+	store.SectionAudit: {
+		count: `SELECT count(*) FROM audit`,
+		rows:  `SELECT ` + auditColumns + ` FROM audit WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
+		from:  afterID,
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
+			e, err := readAudit(scan)
+			page.Audit = append(page.Audit, e)
+			return 0, err
+		},
+	},
 	store.SectionEnvironments: {
 		count: `SELECT count(*) FROM environments`,
 		rows:  `SELECT id, name, created_at FROM environments WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,

@@ -142,6 +142,9 @@ func queueEnvironments(b *pgx.Batch, page *store.Page) {
 		b.Queue(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt))
 	}
 	queueTokens(b, page.Tokens)
+	for i := range page.Audit {
+		b.Queue(insertAudit, auditValues(&page.Audit[i])...)
+	}
 	for i := range page.Owners {
 		o := &page.Owners[i]
 		b.Queue(importOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID), []byte(o.Name), fold(o.Name), id(o.AgentID),

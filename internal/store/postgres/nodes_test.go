@@ -470,7 +470,7 @@ func TestNodesHearOfEachOther(t *testing.T) {
 	c.publish(c.b, store.Session{}, hook.ID)
 	stale := *hook
 	stale.Version = 7
-	if err := c.a.UpdateWebhook(t.Context(), &stale); !errors.Is(err, store.ErrConflict) {
+	if err := c.a.UpdateWebhook(t.Context(), store.UpdateWebhook{Webhook: &stale}); !errors.Is(err, store.ErrConflict) {
 		t.Fatal(err)
 	}
 	deleted, err := c.a.DeleteOwner(t.Context(), store.DeleteOwner{OwnerRef: c.owner, Now: c.now})

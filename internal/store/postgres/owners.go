@@ -12,13 +12,15 @@ const ownerColumns = `environment_id, kind, id, name, agent_id, created_at, upda
 
 const (
 	getOwner = `SELECT ` + ownerColumns + ` FROM owners WHERE environment_id = $1 AND kind = $2 AND id = $3`
+	// What a change is told from; of one that is being created at the same time by another there is nothing to lock.
+	lockOwner = getOwner + ` FOR UPDATE`
 	// xmax is zero in a row that was inserted, and not in one that was updated.
 	putOwner = `INSERT INTO owners AS o (environment_id, kind, id, name, folded, agent_id, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (environment_id, kind, id) DO UPDATE SET name = $4, folded = $5, updated_at = $8,
 			agent_id = CASE WHEN $9 THEN o.agent_id ELSE $6 END
 		RETURNING ` + ownerColumns + `, xmax = 0`
-	deleteOwner = `DELETE FROM owners WHERE environment_id = $1 AND kind = $2 AND id = $3`
+	deleteOwner = `DELETE FROM owners WHERE environment_id = $1 AND kind = $2 AND id = $3 RETURNING name`
 	leaveAgent  = `UPDATE owners SET agent_id = NULL WHERE environment_id = $1 AND agent_id = $2`
 
 	listOwners = `SELECT ` + ownerColumns + ` FROM owners
@@ -33,9 +35,20 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 	o := &p.Owner
 	err = s.inTx(ctx, func(t *tx) error {
 		owner = carteiro.Owner{}
+		var before carteiro.Owner
+		if _, err := t.found(lockOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID))(ownerFields(&before)...); err != nil {
+			return err
+		}
 		err := t.row(putOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID), []byte(o.Name), fold(o.Name), id(o.AgentID),
 			moment(o.CreatedAt), moment(o.UpdatedAt), p.KeepAgent)(append(ownerFields(&owner), &created)...)
 		if err != nil {
+			return err
+		}
+		was := &before
+		if created {
+			was = nil
+		}
+		if err := t.audit(p.Put(was, &owner)); err != nil {
 			return err
 		}
 		return t.tell(s.hints.name, change{owner: store.OwnerRef{EnvironmentID: o.EnvironmentID, Kind: o.Kind, ID: o.ID}})
@@ -83,12 +96,12 @@ func (s *Store) DeleteOwner(ctx context.Context, p store.DeleteOwner) (webhooks 
 	err = s.inTx(ctx, func(t *tx) error {
 		webhooks = nil
 		// The lock keeps webhooks from being created under the owner meanwhile.
-		deleted, err := t.run(deleteOwner, id(p.EnvironmentID), int16(p.Kind), id(p.ID))
-		if err != nil {
+		var name string
+		if err := t.row(deleteOwner, id(p.EnvironmentID), int16(p.Kind), id(p.ID))(octet{&name}); err != nil {
 			return err
 		}
-		if deleted == 0 {
-			return store.ErrNotFound
+		if err := t.audit(store.Named(p.Audit, name)); err != nil {
+			return err
 		}
 		if p.Kind == carteiro.OwnerAgent {
 			if _, err := t.run(leaveAgent, id(p.EnvironmentID), id(p.ID)); err != nil {

@@ -67,7 +67,8 @@ func (t *tx) purgeOthers(p *store.Purge) (most int, err error) {
 		}
 		most = max(most, n)
 	}
-	return most, nil
+	n, err := t.run(purgeAudit, [16]byte(carteiro.MinID(p.AuditBefore)), p.Limit) // nothing, if that is zero
+	return max(most, n), err
 }
 
 // purgeDay drops the oldest day before another, and says whether there may be more.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,9 @@ const (
 	// findFailed gives those of attempts that are in the history as failed, with what their receivers answered.
 	findFailed = `SELECT a.id, a.http_status FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
 		JOIN attempts a ON a.webhook_id = u.webhook_id AND a.id = u.id WHERE a.status = 2`
+	// Before the webhook is switched off: of two that do it at once the second finds it off.
+	auditSwitchOff = `INSERT INTO audit (` + auditColumns + `) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+		FROM (SELECT FROM webhooks WHERE id = $14 AND enabled FOR UPDATE) w`
 	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now
 		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, now) WHERE w.id = u.id AND w.enabled
 		RETURNING w.environment_id, w.owner_kind, w.owner_id, w.id`
@@ -85,8 +89,9 @@ type recording struct {
 	taken []taken
 	open  openRows
 	off   struct { // webhooks to be switched off
-		ids ids
-		now times
+		ids   ids
+		now   times
+		audit [][]any // values of entries, with the webhook that must have been on
 	}
 	// predecessors are the failed attempts in the history whose retries are done, with their HTTP status.
 	predecessors map[carteiro.ID]int
@@ -201,6 +206,9 @@ func (r *recording) record(t *taken) error {
 		return err
 	}
 	if t.result.DisableWebhook {
+		if t.result.Audit != nil && !slices.Contains(r.off.ids, t.WebhookID) {
+			r.off.audit = append(r.off.audit, append(auditValues(t.result.Audit), id(t.WebhookID)))
+		}
 		r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
 	}
 	r.noteHealth(t)
@@ -266,6 +274,9 @@ func (r *recording) queue(b *pgx.Batch) {
 			r.methods, r.urls, r.requestHeaders, r.responseHeaders, r.tails, r.heads, r.bodies)
 	}
 	r.open.queue(b)
+	for _, values := range r.off.audit {
+		b.Queue(auditSwitchOff, values...)
+	}
 	if len(r.off.ids) > 0 {
 		b.Queue(switchOff, r.off.ids, r.off.now)
 	}

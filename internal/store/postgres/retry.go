@@ -73,7 +73,9 @@ func (t *tx) retry(p *store.Retry, shard shard) (result store.RetryResult, err e
 		return result, err
 	}
 	if result.Refused = e.refused(p.LogID, carteiro.MinID(p.NotBefore), enabled); result.Refused == "" {
-		result.Delivery, err = t.reopen(p, &e, keys, shard)
+		if result.Delivery, err = t.reopen(p, &e, keys, shard); err == nil {
+			err = t.audit(p.Audit)
+		}
 	}
 	return result, err
 }

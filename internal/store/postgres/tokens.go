@@ -87,7 +87,12 @@ func (s *Store) ListTokens(ctx context.Context, p store.ListTokens) (tokens []ca
 
 // CreateToken implements [store.Tokens].
 func (s *Store) CreateToken(ctx context.Context, p store.CreateToken) error {
-	return s.inEnvironment(ctx, p.Token.EnvironmentID, func(t *tx) error { return t.insertToken(&p.Token) })
+	return s.inEnvironment(ctx, p.Token.EnvironmentID, func(t *tx) error {
+		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
+	})
 }
 
 // inEnvironment does something with the tokens of an environment, while nobody else does. It fails with store.ErrNotFound.
@@ -106,8 +111,10 @@ func (s *Store) RevokeToken(ctx context.Context, p store.RevokeToken) (token car
 		if token, err = readToken(t.row(getToken, id(p.ID), id(p.EnvironmentID))); err != nil {
 			return err
 		}
-		_, err := t.run(deleteToken, id(p.EnvironmentID), id(p.ID))
-		return err
+		if _, err := t.run(deleteToken, id(p.EnvironmentID), id(p.ID)); err != nil {
+			return err
+		}
+		return t.audit(store.Named(p.Audit, token.Name))
 	})
 	return token, err
 }
@@ -126,7 +133,10 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		if _, err := t.run(endOne, id(p.EnvironmentID), id(p.ID), micros(p.OldEndsAt)); err != nil {
 			return err
 		}
-		return t.insertToken(&token)
+		if err := t.insertToken(&token); err != nil {
+			return err
+		}
+		return t.audit(store.Named(p.Audit, token.Name))
 	})
 	return token, err
 }
@@ -145,7 +155,10 @@ func (s *Store) RotateToken(ctx context.Context, p store.RotateToken) error {
 		if _, err := t.run(endTokens, id(p.Token.EnvironmentID), micros(p.OldEndsAt)); err != nil {
 			return err
 		}
-		return t.insertToken(&p.Token)
+		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
 	})
 }
 
@@ -176,7 +189,10 @@ func (s *Store) DeriveToken(ctx context.Context, p store.DeriveToken) (token car
 			return store.ErrNotFound
 		}
 		token = atMicros(p.Derive(&from))
-		return t.insertToken(&token)
+		if err := t.insertToken(&token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
 	})
 	return token, err
 }

@@ -34,6 +34,8 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		`DROP TABLE moving`,
 		`ALTER TABLE webhooks DROP COLUMN sealed_by`,
 		`ALTER TABLE tokens DROP COLUMN name, DROP COLUMN scopes, DROP COLUMN last_used_at, DROP COLUMN parent_id`,
+		`DROP TABLE audit`,
+		`DROP FUNCTION audit_is_append_only`,
 		`UPDATE layout SET version = 1`,
 	} {
 		_, err := s.pool.Exec(t.Context(), sql)

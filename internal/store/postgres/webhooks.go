@@ -69,6 +69,9 @@ func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error 
 		if err != nil {
 			return conflict(err)
 		}
+		if err := t.audit(p.Audit); err != nil {
+			return err
+		}
 		return t.tell(s.hints.name, changeOf(&w))
 	})
 	if err == nil {
@@ -92,12 +95,12 @@ func (t *tx) roomForWebhook(w *carteiro.Webhook, most int) error {
 }
 
 // UpdateWebhook implements [store.Registry].
-func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
-	encoded, sealedBy, err := settings.Encode(webhook, s.keys)
+func (s *Store) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
 	if err != nil {
 		return err
 	}
-	w := *webhook
+	w := *p.Webhook
 	err = s.inTx(ctx, func(t *tx) error {
 		found, err := t.found(updateWebhook, id(w.ID), w.Version, w.Enabled, moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name), sealedBy)(
 			&w.OwnerKind, toID(&w.OwnerID), toID(&w.EnvironmentID))
@@ -105,6 +108,9 @@ func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 			return err
 		}
 		if found {
+			if err := t.audit(p.Audit); err != nil {
+				return err
+			}
 			return t.tell(s.hints.name, changeOf(&w))
 		}
 		var there bool
@@ -117,7 +123,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 		return store.ErrNotFound
 	})
 	if err == nil {
-		webhook.Version++
+		p.Webhook.Version++
 	}
 	return err
 }

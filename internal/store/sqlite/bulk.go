@@ -90,6 +90,9 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 		if err != nil {
 			return err
 		}
+		if err := t.audit(p.Audit); err != nil {
+			return err
+		}
 		job, err = t.bulk(store.BulkRef{WebhookID: p.WebhookID, ID: p.ID})
 		return err
 	})
@@ -181,6 +184,9 @@ func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (j
 			job.DueAt = job.UpdatedAt
 		case carteiro.BulkCancelled:
 			job.EndedAt = job.UpdatedAt
+		}
+		if err := t.audit(p.Audit); err != nil {
+			return err
 		}
 		return t.saveBulk(&job)
 	})

@@ -22,7 +22,10 @@ func (s *Store) CreateEnvironment(ctx context.Context, p store.CreateEnvironment
 		if err != nil {
 			return conflict(err)
 		}
-		return t.insertToken(&p.Token)
+		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
 	})
 }
 
@@ -54,8 +57,12 @@ func (s *Store) RenameEnvironment(ctx context.Context, p store.RenameEnvironment
 		if err := row.end(); err != nil {
 			return err
 		}
+		entry := store.Renamed(p.Audit, environment.Name, p.Name)
 		environment.Name = p.Name
-		return t.write(renameEnvironment).id(p.ID).text(p.Name).run()
+		if err := t.write(renameEnvironment).id(p.ID).text(p.Name).run(); err != nil {
+			return err
+		}
+		return t.audit(entry)
 	})
 	return environment, err
 }

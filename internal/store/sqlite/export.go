@@ -19,6 +19,16 @@ type export struct {
 
 // exports by section.
 var exports = [store.Sections]export{
+	store.SectionAudit: {
+		count: newQuery(`SELECT count(*) FROM audit`),
+		rows:  newQuery(`SELECT ` + auditColumns + ` FROM audit WHERE id > ? ORDER BY id LIMIT ?`),
+		from:  afterID,
+		read: func(row *stmt, page *store.Page) (int, error) {
+			e, err := readAudit(row)
+			page.Audit = append(page.Audit, e)
+			return 0, err
+		},
+	},
 	store.SectionEnvironments: {
 		count: newQuery(`SELECT count(*) FROM environments`),
 		rows:  newQuery(`SELECT id, name, created_at FROM environments WHERE id > ? ORDER BY id LIMIT ?`),

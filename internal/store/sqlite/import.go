@@ -131,6 +131,11 @@ func (t *tx) importEnvironments(page *store.Page) error {
 			return err
 		}
 	}
+	for i := range page.Audit {
+		if err := t.audit(&page.Audit[i]); err != nil {
+			return err
+		}
+	}
 	for i := range page.Owners {
 		o := &page.Owners[i]
 		err := t.write(insertOwner).id(o.EnvironmentID).int(int64(o.Kind)).id(o.ID).text(o.Name).text(fold(o.Name)).

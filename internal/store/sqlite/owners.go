@@ -38,12 +38,18 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 		}
 		created = !found
 		if created {
+			if err := t.audit(p.Put(nil, &owner)); err != nil {
+				return err
+			}
 			return t.write(insertOwner).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID).text(owner.Name).
 				text(fold(owner.Name)).maybeID(owner.AgentID).time(owner.CreatedAt).time(owner.UpdatedAt).run()
 		}
 		owner.CreatedAt = before.CreatedAt
 		if p.KeepAgent {
 			owner.AgentID = before.AgentID
+		}
+		if err := t.audit(p.Put(&before, &owner)); err != nil {
+			return err
 		}
 		return t.write(updateOwner).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID).text(owner.Name).
 			text(fold(owner.Name)).maybeID(owner.AgentID).time(owner.UpdatedAt).run()
@@ -122,8 +128,12 @@ func (s *Store) ListOwners(ctx context.Context, p store.ListOwners) (owners []ca
 func (s *Store) DeleteOwner(ctx context.Context, p store.DeleteOwner) (webhooks []carteiro.ID, err error) {
 	err = s.writer.write(ctx, 8, func(t *tx) error {
 		webhooks = nil
-		if _, found, err := t.owner(p.OwnerRef); err != nil || !found {
+		owner, found, err := t.owner(p.OwnerRef)
+		if err != nil || !found {
 			return orNotFound(err)
+		}
+		if err := t.audit(store.Named(p.Audit, owner.Name)); err != nil {
+			return err
 		}
 		if err := t.write(deleteOwner).id(p.EnvironmentID).int(int64(p.Kind)).id(p.ID).run(); err != nil {
 			return err

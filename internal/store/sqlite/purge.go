@@ -67,6 +67,7 @@ func (t *tx) purgeOthers(p *store.Purge) (deleted int, err error) {
 	for _, purge := range []*stmt{
 		t.write(purgeSessions).time(p.Now).int(limit),
 		t.write(purgeBulkRetries).time(p.Before).int(limit),
+		t.write(purgeAudit).id(carteiro.MinID(p.AuditBefore)).int(limit), // nothing, if that is zero
 	} {
 		n, err := t.changed(purge)
 		if err != nil {

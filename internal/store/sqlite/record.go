@@ -74,11 +74,17 @@ func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, e
 		return false, err
 	}
 	if r.DisableWebhook {
-		err = t.write(switchOff).time(p.Now).id(o.attempt.WebhookID).run()
+		off, err := t.changed(t.write(switchOff).time(p.Now).id(o.attempt.WebhookID))
+		if err == nil && off > 0 {
+			err = t.audit(r.Audit)
+		}
+		if err != nil {
+			return false, err
+		}
 	}
 	t.noteHealth(&o.attempt, r)
 	t.tally.recorded(o.environment, r.Outcome, p.Now)
-	return false, err
+	return false, nil
 }
 
 func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, found bool, err error) {

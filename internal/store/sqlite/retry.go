@@ -56,7 +56,7 @@ func (t *tx) retry(p *store.Retry) (result store.RetryResult, err error) {
 	if err := t.reopen(p, d, &log); err != nil {
 		return result, err
 	}
-	return store.RetryResult{Delivery: d}, nil
+	return store.RetryResult{Delivery: d}, t.audit(p.Audit)
 }
 
 // PreviewRetry implements [store.Queue].

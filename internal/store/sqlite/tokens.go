@@ -89,7 +89,10 @@ func (s *Store) CreateToken(ctx context.Context, p store.CreateToken) error {
 		if err := t.mustHaveEnvironment(p.Token.EnvironmentID); err != nil {
 			return err
 		}
-		return t.insertToken(&p.Token)
+		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
 	})
 }
 
@@ -108,7 +111,10 @@ func (s *Store) RevokeToken(ctx context.Context, p store.RevokeToken) (token car
 		if token, err = oneToken(t.query(getToken).id(p.ID).id(p.EnvironmentID)); err != nil {
 			return err
 		}
-		return t.write(deleteToken).id(p.EnvironmentID).id(p.ID).run()
+		if err := t.write(deleteToken).id(p.EnvironmentID).id(p.ID).run(); err != nil {
+			return err
+		}
+		return t.audit(store.Named(p.Audit, token.Name))
 	})
 	return token, err
 }
@@ -127,7 +133,10 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		if err := t.write(endToken).id(p.EnvironmentID).id(p.ID).int(p.OldEndsAt.UnixMicro()).run(); err != nil {
 			return err
 		}
-		return t.insertToken(&token)
+		if err := t.insertToken(&token); err != nil {
+			return err
+		}
+		return t.audit(store.Named(p.Audit, token.Name))
 	})
 	return token, err
 }
@@ -149,7 +158,10 @@ func (s *Store) RotateToken(ctx context.Context, p store.RotateToken) error {
 		if err := t.write(endTokens).id(p.Token.EnvironmentID).int(p.OldEndsAt.UnixMicro()).run(); err != nil {
 			return err
 		}
-		return t.insertToken(&p.Token)
+		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
 	})
 }
 
@@ -176,7 +188,10 @@ func (s *Store) DeriveToken(ctx context.Context, p store.DeriveToken) (token car
 			return store.ErrNotFound
 		}
 		token = atMicros(p.Derive(&from))
-		return t.insertToken(&token)
+		if err := t.insertToken(&token); err != nil {
+			return err
+		}
+		return t.audit(p.Audit)
 	})
 	return token, err
 }

@@ -79,6 +79,9 @@ func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error 
 		if err := t.roomForWebhook(ref, p.Most); err != nil {
 			return err
 		}
+		if err := t.audit(p.Audit); err != nil {
+			return err
+		}
 		return conflict(t.write(insertWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).
 			bool(w.Enabled).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).maybeText(sealedBy).run())
 	})
@@ -101,12 +104,12 @@ func (t *tx) roomForWebhook(ref store.OwnerRef, most int) error {
 }
 
 // UpdateWebhook implements [store.Registry].
-func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) error {
-	encoded, sealedBy, err := settings.Encode(webhook, s.keys)
+func (s *Store) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
 	if err != nil {
 		return err
 	}
-	w := *webhook
+	w := *p.Webhook
 	err = s.writer.write(ctx, 1, func(t *tx) error {
 		stored, err := t.webhook(w.ID)
 		switch {
@@ -117,11 +120,14 @@ func (s *Store) UpdateWebhook(ctx context.Context, webhook *carteiro.Webhook) er
 		case stored.Version != w.Version:
 			return store.ErrConflict
 		}
+		if err := t.audit(p.Audit); err != nil {
+			return err
+		}
 		return t.write(updateWebhook).id(w.ID).bool(w.Enabled).int(w.Version + 1).
 			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).maybeText(sealedBy).run()
 	})
 	if err == nil {
-		webhook.Version++
+		p.Webhook.Version++
 	}
 	return err
 }

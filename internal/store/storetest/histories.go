@@ -375,8 +375,8 @@ func (h *history) update() {
 	}
 	webhook.Version -= int64(h.random.IntN(4) / 3)
 	copied := *webhook
-	err = h.UpdateWebhook(h.t.Context(), webhook)
-	wantErr := h.model.UpdateWebhook(h.t.Context(), &copied)
+	err = h.UpdateWebhook(h.t.Context(), store.UpdateWebhook{Webhook: webhook})
+	wantErr := h.model.UpdateWebhook(h.t.Context(), store.UpdateWebhook{Webhook: &copied})
 	h.both(webhook, &copied, err, wantErr)
 }
 

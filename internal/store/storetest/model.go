@@ -18,6 +18,7 @@ import (
 // model is the port in its plainest form: everything in memory, found by looking at all of it. Random histories are
 // held against it, and it passes the suite itself, so that the two say the same.
 type model struct {
+	store.Audit  // not asked: histories have no actors
 	mu           sync.Mutex
 	environments []carteiro.Environment
 	tokens       []carteiro.Token
@@ -196,7 +197,8 @@ func (m *model) CreateWebhook(_ context.Context, p store.CreateWebhook) error {
 	return nil
 }
 
-func (m *model) UpdateWebhook(_ context.Context, webhook *carteiro.Webhook) error {
+func (m *model) UpdateWebhook(_ context.Context, p store.UpdateWebhook) error {
+	webhook := p.Webhook
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	stored, found := m.webhooks[webhook.ID]

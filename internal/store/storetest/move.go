@@ -27,11 +27,16 @@ var moving = []struct {
 	{"environments, tokens, owners and webhooks are the same", func(w *world, target store.Movable) {
 		tokens := w.someEnvironments()
 		webhooks := []carteiro.ID{w.webhook().ID, w.webhook().ID, w.webhook().ID}
+		entry := w.entry(carteiro.WebhookUpdated, carteiro.SubjectWebhook, webhooks[0])
+		entry.Changes = []carteiro.FieldChange{carteiro.NewFieldChange("name", "\x00 <a>", nil)}
+		hook, err := w.GetWebhook(w.t.Context(), webhooks[0])
+		w.ok(err)
+		w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: hook, Audit: entry}))
 		w.change(webhooks[1], func(webhook *carteiro.Webhook) { webhook.Name, webhook.Enabled = "\x00\xff é", false })
 		w.remove(webhooks[2])
 		campaign := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.owner.ID}
 		w.pass(time.Second)
-		_, _, err := w.PutOwner(w.t.Context(), store.PutOwner{Owner: carteiro.Owner{
+		_, _, err = w.PutOwner(w.t.Context(), store.PutOwner{Owner: carteiro.Owner{
 			EnvironmentID: campaign.EnvironmentID, Kind: campaign.Kind, ID: campaign.ID, Name: "HERBST Ä", AgentID: w.owner.ID, CreatedAt: w.now, UpdatedAt: w.now,
 		}})
 		w.ok(err)
@@ -41,6 +46,13 @@ var moving = []struct {
 		for _, hash := range tokens {
 			alike(w, target, "token", func(s store.Store) (any, error) { return s.FindToken(w.t.Context(), hash) })
 		}
+		alike(w, target, "audit log", func(s store.Store) (any, error) {
+			entries, _, err := s.ListAudit(w.t.Context(), store.ListAudit{Limit: 100})
+			if len(entries) == 0 {
+				w.t.Error("there is too little to compare")
+			}
+			return entries, err
+		})
 		for _, ref := range []store.OwnerRef{w.owner, campaign} {
 			alike(w, target, "owner", func(s store.Store) (any, error) { return s.GetOwner(w.t.Context(), ref) })
 			alike(w, target, "webhooks", func(s store.Store) (any, error) { return s.ListWebhooks(w.t.Context(), ref) })

@@ -399,6 +399,6 @@ var recording = []story{
 			equal(w.t, "version", stored.Version, int64(2))
 		}
 		// Whoever read it before must read it again.
-		w.wantErr(w.UpdateWebhook(w.t.Context(), hook), store.ErrConflict)
+		w.wantErr(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: hook}), store.ErrConflict)
 	}},
 }

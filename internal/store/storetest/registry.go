@@ -178,16 +178,16 @@ var registry = []story{
 		w.pass(time.Minute)
 		webhook.Name, webhook.Enabled, webhook.Events, webhook.PayloadTemplates, webhook.UpdatedAt = "New", false, nil, nil, w.now
 		webhook.FailuresInARow = 7
-		w.ok(w.UpdateWebhook(w.t.Context(), webhook))
+		w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: webhook}))
 		equal(w.t, "version", webhook.Version, int64(2))
 		want := *webhook
 		want.FailuresInARow = 0
 		w.wantWebhook(webhook.ID, func(got *carteiro.Webhook) { *got = want })
-		w.wantErr(w.UpdateWebhook(w.t.Context(), &stale), store.ErrConflict)
+		w.wantErr(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: &stale}), store.ErrConflict)
 		equal(w.t, "version of the stale copy", stale.Version, int64(1))
 		w.wantWebhook(webhook.ID, func(got *carteiro.Webhook) { *got = want })
 		unknown := w.newWebhook()
-		w.wantErr(w.UpdateWebhook(w.t.Context(), unknown), store.ErrNotFound)
+		w.wantErr(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: unknown}), store.ErrNotFound)
 	}},
 	{"a deleted webhook can be read and not changed", func(w *world) {
 		webhook := w.webhook()
@@ -195,7 +195,7 @@ var registry = []story{
 		stored, err := w.GetWebhook(w.t.Context(), webhook.ID)
 		w.ok(err)
 		equal(w.t, "deleted at", stored.DeletedAt, w.now)
-		w.wantErr(w.UpdateWebhook(w.t.Context(), stored), store.ErrNotFound)
+		w.wantErr(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: stored}), store.ErrNotFound)
 	}},
 	{"an owner's webhooks are listed, oldest first, without the deleted", func(w *world) {
 		first := w.webhook()

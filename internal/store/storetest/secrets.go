@@ -107,7 +107,7 @@ func sealedTogether(w *world, open func(*seal.Keyring) store.Store) {
 	}
 	for _, webhook := range all[:10] {
 		webhook.Name = "Changed meanwhile"
-		w.ok(both.UpdateWebhook(w.t.Context(), webhook))
+		w.ok(both.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: webhook}))
 	}
 	work.Wait()
 	close(faults)
@@ -155,10 +155,10 @@ func noSecretNoKey(w *world, open func(*seal.Keyring) store.Store) {
 	w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: webhook}))
 	w.wantKeys(w.Store)
 	webhook.CustomHeaders = []carteiro.Header{{Key: "X-Plain", Value: "1"}, {Key: "X-Api-Token", Value: "hunter2"}}
-	w.ok(w.UpdateWebhook(w.t.Context(), webhook))
+	w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: webhook}))
 	w.wantKeys(w.Store, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 1})
 	w.wantWebhook(webhook.ID, func(want *carteiro.Webhook) { *want = *webhook })
 	webhook.CustomHeaders = nil
-	w.ok(w.UpdateWebhook(w.t.Context(), webhook))
+	w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: webhook}))
 	w.wantKeys(w.Store)
 }

@@ -50,6 +50,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 	}
 }
 
+// Audit holds a database against what the port says of the audit log, which the model in memory does not keep.
+func Audit(t *testing.T, open func(t *testing.T) store.Store) {
+	for _, s := range audits {
+		t.Run(s.name, func(t *testing.T) { s.tell(newWorld(t, open(t))) })
+	}
+}
+
 // story is something that must hold.
 type story struct {
 	name string

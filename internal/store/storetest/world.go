@@ -116,7 +116,7 @@ func (w *world) change(id carteiro.ID, change func(*carteiro.Webhook)) *carteiro
 	webhook, err := w.GetWebhook(w.t.Context(), id)
 	w.ok(err)
 	change(webhook)
-	w.ok(w.UpdateWebhook(w.t.Context(), webhook))
+	w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: webhook}))
 	return webhook
 }
 

@@ -1,0 +1,143 @@
+package carteiro
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// AuditEntry says that somebody changed something: who, what, from where, and from what into what. It is written in the
+// transaction of the change and never changed itself.
+type AuditEntry struct {
+	ID            ID // version 7: carries the time
+	EnvironmentID ID
+	Actor         Actor
+	Action        AuditAction
+	Subject       Subject
+	RequestID     string // of the call; empty where there was none
+	RemoteAddress string // that the call came from; empty where there was none
+	Changes       []FieldChange
+}
+
+// At is when it happened, to the microsecond.
+func (e *AuditEntry) At() time.Time { return e.ID.Time() }
+
+// Actor is who has changed something.
+type Actor struct {
+	Kind    ActorKind
+	TokenID ID     // of a token, or that the session comes from
+	Name    string // of that token; of the user whose command it was; what the system acted upon
+}
+
+// ActorKind is what kind of actor one is.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorToken   ActorKind = "token"
+	ActorSession ActorKind = "session" // somebody who signed in to the dashboard with a token
+	ActorAdmin   ActorKind = "admin"   // whoever has the admin token
+	ActorCLI     ActorKind = "cli"     // whoever gave a command on a machine with the database
+	ActorSystem  ActorKind = "system"  // the server by itself
+)
+
+// ActorKinds are all of them.
+func ActorKinds() []ActorKind {
+	return []ActorKind{ActorToken, ActorSession, ActorAdmin, ActorCLI, ActorSystem}
+}
+
+// AuditAction is what was done: the kind of the subject and a word for it.
+type AuditAction string
+
+// The actions.
+const (
+	EnvironmentCreated AuditAction = "environment.created"
+	EnvironmentRenamed AuditAction = "environment.renamed"
+	EnvironmentRotated AuditAction = "environment.rotated" // one new token, and all others end
+	TokenCreated       AuditAction = "token.created"
+	TokenRevoked       AuditAction = "token.revoked"
+	TokenRotated       AuditAction = "token.rotated"
+	SessionBegun       AuditAction = "session.begun"
+	OwnerCreated       AuditAction = "owner.created" // an agent or campaign
+	OwnerUpdated       AuditAction = "owner.updated"
+	OwnerDeleted       AuditAction = "owner.deleted"
+	WebhookCreated     AuditAction = "webhook.created"
+	WebhookUpdated     AuditAction = "webhook.updated"
+	WebhookEnabled     AuditAction = "webhook.enabled"
+	WebhookTurnedOff   AuditAction = "webhook.disabled"
+	WebhookDeleted     AuditAction = "webhook.deleted"
+	LogRetried         AuditAction = "log.retried"
+	BulkRetryBegun     AuditAction = "bulk_retry.begun"
+	ReplayBegun        AuditAction = "replay.begun" // a bulk retry of events that went nowhere, or elsewhere
+	BulkRetryPaused    AuditAction = "bulk_retry.paused"
+	BulkRetryResumed   AuditAction = "bulk_retry.resumed"
+	BulkRetryCancelled AuditAction = "bulk_retry.cancelled"
+)
+
+// AuditActions are all of them.
+func AuditActions() []AuditAction {
+	return []AuditAction{
+		EnvironmentCreated, EnvironmentRenamed, EnvironmentRotated, TokenCreated, TokenRevoked, TokenRotated, SessionBegun,
+		OwnerCreated, OwnerUpdated, OwnerDeleted, WebhookCreated, WebhookUpdated, WebhookEnabled, WebhookTurnedOff, WebhookDeleted,
+		LogRetried, BulkRetryBegun, ReplayBegun, BulkRetryPaused, BulkRetryResumed, BulkRetryCancelled,
+	}
+}
+
+// Subject is what was changed.
+type Subject struct {
+	Kind      SubjectKind
+	ID        ID
+	Name      string // as it was then; empty for what has none
+	WebhookID ID     // of a log entry or bulk retry: whose it is
+}
+
+// SubjectKind is what kind of thing was changed.
+type SubjectKind string
+
+// The kinds of subjects.
+const (
+	SubjectEnvironment SubjectKind = "environment"
+	SubjectToken       SubjectKind = "token"
+	SubjectAgent       SubjectKind = "agent"
+	SubjectCampaign    SubjectKind = "campaign"
+	SubjectWebhook     SubjectKind = "webhook"
+	SubjectLog         SubjectKind = "log"
+	SubjectBulkRetry   SubjectKind = "bulk_retry"
+)
+
+// SubjectKinds are all of them.
+func SubjectKinds() []SubjectKind {
+	return []SubjectKind{
+		SubjectEnvironment, SubjectToken, SubjectAgent, SubjectCampaign, SubjectWebhook, SubjectLog, SubjectBulkRetry,
+	}
+}
+
+// FieldChange says that a field of the subject was changed. Neither Before nor After is there when the value is secret, or
+// longer than [MaxAudited].
+type FieldChange struct {
+	Field  string          `json:"field"`
+	Before json.RawMessage `json:"before,omitempty"` // absent also where there was none
+	After  json.RawMessage `json:"after,omitempty"`
+}
+
+// MaxAudited is how long a value may be, in bytes of JSON, to be kept in an audit entry.
+const MaxAudited = 2048
+
+// NewFieldChange makes a change of values that are not secret.
+func NewFieldChange(field string, before, after any) FieldChange {
+	change := FieldChange{Field: field, Before: audited(before), After: audited(after)}
+	if len(change.Before) > MaxAudited || len(change.After) > MaxAudited {
+		return FieldChange{Field: field}
+	}
+	return change
+}
+
+func audited(value any) json.RawMessage {
+	if value == nil {
+		return nil
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil // such a value is not told
+	}
+	return text
+}

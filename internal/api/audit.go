@@ -1,0 +1,206 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// auditEntry begins an entry of the audit log for what the request is about to change.
+func (r *request) auditEntry(action carteiro.AuditAction, subject carteiro.Subject) *carteiro.AuditEntry {
+	e := &carteiro.AuditEntry{
+		ID: r.s.IDs.New(r.begun), EnvironmentID: r.environment, Actor: actorOf(&r.token), Action: action, Subject: subject, RequestID: r.id,
+	}
+	if r.admin {
+		e.Actor = carteiro.Actor{Kind: carteiro.ActorAdmin}
+	}
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		e.RemoteAddress = from.Addr().Unmap().String()
+	}
+	return e
+}
+
+func actorOf(token *carteiro.Token) carteiro.Actor {
+	if token.Session {
+		return carteiro.Actor{Kind: carteiro.ActorSession, TokenID: token.ParentID, Name: token.Name}
+	}
+	return carteiro.Actor{Kind: carteiro.ActorToken, TokenID: token.ID, Name: token.Name}
+}
+
+// subjectOf is what kind of subject agents or campaigns are.
+func (k *kind) subjectOf(id carteiro.ID) carteiro.Subject {
+	if k.owner == carteiro.OwnerCampaign {
+		return carteiro.Subject{Kind: carteiro.SubjectCampaign, ID: id}
+	}
+	return carteiro.Subject{Kind: carteiro.SubjectAgent, ID: id}
+}
+
+// auditWebhook makes the entry of a change of a webhook; before is nil for a new one.
+func (r *request) auditWebhook(before, after *carteiro.Webhook) *carteiro.AuditEntry {
+	e := r.auditEntry(carteiro.WebhookUpdated, carteiro.Subject{Kind: carteiro.SubjectWebhook, ID: after.ID, Name: after.Name})
+	if after.Deleted() {
+		e.Action = carteiro.WebhookDeleted
+		return e
+	}
+	if before == nil {
+		e.Action = carteiro.WebhookCreated
+	}
+	e.Changes = webhookChanges(before, after)
+	if before != nil && len(e.Changes) == 1 && e.Changes[0].Field == fieldEnabled {
+		e.Action = carteiro.WebhookTurnedOff
+		if after.Enabled {
+			e.Action = carteiro.WebhookEnabled
+		}
+	}
+	return e
+}
+
+// notSettings are what is shown of a webhook and set by nobody.
+var notSettings = []string{
+	"id", "agent_id", "campaign_id", "created_at", "updated_at", "events_count", "status", "status_reason", "has_secret",
+}
+
+// webhookChanges says which settings differ: as the API shows them, which is without their secrets, and of those that it
+// does not show that they were changed.
+func webhookChanges(before, after *carteiro.Webhook) (changes []carteiro.FieldChange) {
+	was, is := settingsShown(before), settingsShown(after)
+	for _, field := range slices.Sorted(maps.Keys(is)) {
+		if !bytes.Equal(was[field], is[field]) {
+			changes = append(changes, carteiro.NewFieldChange(field, orNil(was[field]), orNil(is[field])))
+		}
+	}
+	if before == nil {
+		before = new(carteiro.Webhook)
+	}
+	if before.Secret != after.Secret {
+		changes = append(changes, carteiro.FieldChange{Field: fieldWebhookSecret})
+	}
+	if before.AuthorizationValue != after.AuthorizationValue {
+		changes = append(changes, carteiro.FieldChange{Field: fieldAuthorizationValue})
+	}
+	if bytes.Equal(was[fieldCustomHeaders], is[fieldCustomHeaders]) && !slices.Equal(before.CustomHeaders, after.CustomHeaders) {
+		changes = append(changes, carteiro.FieldChange{Field: fieldCustomHeaders}) // behind the masks
+	}
+	return changes
+}
+
+// orNil gives a value that is none as such.
+func orNil(raw json.RawMessage) any {
+	if raw == nil {
+		return nil
+	}
+	return raw
+}
+
+func settingsShown(w *carteiro.Webhook) (shown map[string]json.RawMessage) {
+	if w == nil {
+		return nil
+	}
+	text, err := json.Marshal(showWebhook(w))
+	if err == nil {
+		err = json.Unmarshal(text, &shown)
+	}
+	if err != nil {
+		return nil // it could not have been stored either
+	}
+	for _, field := range notSettings {
+		delete(shown, field)
+	}
+	return shown
+}
+
+// auditShown is an entry of the audit log as it is shown.
+type auditShown struct {
+	ID            carteiro.ID            `json:"id"`
+	At            timestamp              `json:"at"`
+	EnvironmentID carteiro.ID            `json:"environment_id"`
+	Actor         actorShown             `json:"actor"`
+	Action        carteiro.AuditAction   `json:"action"`
+	Subject       subjectShown           `json:"subject"`
+	Changes       []carteiro.FieldChange `json:"changes"`
+	RequestID     string                 `json:"request_id,omitempty"`
+	RemoteAddress string                 `json:"remote_address,omitempty"`
+}
+
+type actorShown struct {
+	Type    carteiro.ActorKind `json:"type"`
+	TokenID carteiro.ID        `json:"token_id,omitzero"`
+	Name    string             `json:"name,omitempty"`
+}
+
+type subjectShown struct {
+	Type      carteiro.SubjectKind `json:"type"`
+	ID        carteiro.ID          `json:"id"`
+	Name      string               `json:"name,omitempty"`
+	WebhookID carteiro.ID          `json:"webhook_id,omitzero"`
+}
+
+func showAudit(e *carteiro.AuditEntry) auditShown {
+	shown := auditShown{
+		ID: e.ID, At: timestamp(e.At()), EnvironmentID: e.EnvironmentID,
+		Actor: actorShown{e.Actor.Kind, e.Actor.TokenID, e.Actor.Name}, Action: e.Action,
+		Subject: subjectShown{e.Subject.Kind, e.Subject.ID, e.Subject.Name, e.Subject.WebhookID},
+		Changes: e.Changes, RequestID: e.RequestID, RemoteAddress: e.RemoteAddress,
+	}
+	if shown.Changes == nil {
+		shown.Changes = []carteiro.FieldChange{}
+	}
+	return shown
+}
+
+// auditAnswer is a page of the audit log. How many entries there are in all nobody counts.
+type auditAnswer struct {
+	Success    bool         `json:"success"`
+	Data       []auditShown `json:"data"`
+	Pagination cursorPage   `json:"pagination"`
+}
+
+type cursorPage struct {
+	PerPage    int    `json:"per_page"`
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// listAudit is for environments: each sees its own.
+func (s *server) listAudit(r *request) error { return s.answerAudit(r, r.query(), r.environment) }
+
+func (s *server) answerAudit(r *request, q *query, environment carteiro.ID) error {
+	p := store.ListAudit{
+		EnvironmentID: environment, SubjectID: q.id(fieldSubjectID), From: q.time(fieldFrom), To: includeTo(q.time(fieldTo)), Before: q.cursor(),
+		Limit: defaultLogs,
+	}
+	q.integer(&p.Limit, fieldPerPage, maxPerPage)
+	queryChoice(q, &p.Actor, fieldActor, carteiro.ActorKinds())
+	queryChoice(q, &p.Action, fieldAction, carteiro.AuditActions())
+	queryChoice(q, &p.Subject, fieldSubject, carteiro.SubjectKinds())
+	if err := q.faults.err(); err != nil {
+		return err
+	}
+	entries, more, err := s.Store.ListAudit(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	a := auditAnswer{Success: true, Data: make([]auditShown, len(entries)), Pagination: cursorPage{PerPage: p.Limit}}
+	for i := range entries {
+		a.Data[i] = showAudit(&entries[i])
+	}
+	if more {
+		a.Pagination.NextCursor = encodeCursor(entries[len(entries)-1].ID)
+	}
+	return r.encode(http.StatusOK, a)
+}
+
+// queryChoice reads one of a few words.
+func queryChoice[T ~string](q *query, into *T, name string, choices []T) {
+	chosen := T(q.values.Get(name))
+	if chosen != "" && !slices.Contains(choices, chosen) {
+		q.faults.add(name, isNotAmongTheSelection)
+		return
+	}
+	*into = chosen
+}

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"carteiro"
+)
+
+// Audit is the log of who changed what. Verbs that change something take an entry with their parameters and write it in
+// their transaction: if the change is there, so is the entry, and otherwise neither. Nil is none, for callers that change
+// nothing on anybody's behalf. What only the verb learns (a name that was, a field's value before) it fills in. No verb
+// changes an entry, and none but [Queue.Purge] deletes one.
+type Audit interface {
+	// ListAudit gives a page of entries, newest first, and whether older ones match.
+	ListAudit(ctx context.Context, p ListAudit) (entries []carteiro.AuditEntry, more bool, err error)
+}
+
+// ListAudit is the parameter of [Audit.ListAudit]. A zero field does not filter.
+type ListAudit struct {
+	EnvironmentID carteiro.ID
+	Actor         carteiro.ActorKind
+	Action        carteiro.AuditAction
+	Subject       carteiro.SubjectKind
+	SubjectID     carteiro.ID
+	From, To      time.Time   // at or after From, and before To
+	Before        carteiro.ID // the cursor: only entries older than this one
+	Limit         int
+}
+
+// Range gives the ids between which the entries lie: from the first, and before the second.
+func (p *ListAudit) Range() (from, before carteiro.ID) {
+	before = p.Before
+	if before.IsZero() {
+		before = carteiro.ID{0xff}.MaxSibling()
+	}
+	if !p.To.IsZero() {
+		if to := carteiro.MinID(p.To); compare(to, before) < 0 {
+			before = to
+		}
+	}
+	if !p.From.IsZero() {
+		from = carteiro.MinID(p.From)
+	}
+	return from, before
+}
+
+func compare(a, b carteiro.ID) int {
+	for i := range a {
+		if a[i] != b[i] {
+			return int(a[i]) - int(b[i])
+		}
+	}
+	return 0
+}
+
+// Named gives the entry with the subject's name filled in; nil for none.
+func Named(entry *carteiro.AuditEntry, name string) *carteiro.AuditEntry {
+	if entry == nil {
+		return nil
+	}
+	filled := *entry
+	filled.Subject.Name = name
+	return &filled
+}
+
+// Renamed gives the entry of a change of name; nil for none.
+func Renamed(entry *carteiro.AuditEntry, before, after string) *carteiro.AuditEntry {
+	if entry = Named(entry, after); entry != nil && before != after {
+		entry.Changes = append(entry.Changes, carteiro.NewFieldChange("name", before, after))
+	}
+	return entry
+}
+
+// Put gives the entry of p for an owner that is now after, and was before, nil for one that was created.
+func (p *PutOwner) Put(before, after *carteiro.Owner) *carteiro.AuditEntry {
+	if p.Audit == nil {
+		return nil
+	}
+	if before == nil {
+		entry := Named(p.Audit, after.Name)
+		entry.Action = carteiro.OwnerCreated
+		entry.Changes = []carteiro.FieldChange{carteiro.NewFieldChange("name", nil, after.Name)}
+		return entry
+	}
+	entry := Renamed(p.Audit, before.Name, after.Name)
+	entry.Action = carteiro.OwnerUpdated
+	if before.AgentID != after.AgentID {
+		entry.Changes = append(entry.Changes, carteiro.NewFieldChange("agent_id", idOrNil(before.AgentID), idOrNil(after.AgentID)))
+	}
+	return entry
+}
+
+func idOrNil(id carteiro.ID) any {
+	if id.IsZero() {
+		return nil
+	}
+	return id
+}
+
+// EncodeChanges gives changes as databases keep them.
+func EncodeChanges(changes []carteiro.FieldChange) []byte {
+	if len(changes) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(changes) // never fails: names, and JSON that was made by NewFieldChange
+	return text
+}
+
+// DecodeChanges is the reverse of EncodeChanges.
+func DecodeChanges(text []byte) (changes []carteiro.FieldChange, err error) {
+	if len(text) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(text, &changes); err != nil {
+		return nil, fmt.Errorf("changes of an audit entry: %w", err)
+	}
+	return changes, nil
+}

@@ -1,0 +1,175 @@
+package storetest
+
+import (
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+var audits = []story{
+	{"an entry is written with the change, and says what only the database knew", func(w *world) {
+		e, token := w.environment("one")
+		w.owner.EnvironmentID = e.ID
+		change := func(action carteiro.AuditAction, kind carteiro.SubjectKind, id carteiro.ID) *carteiro.AuditEntry {
+			w.pass(time.Second)
+			return w.entry(action, kind, id)
+		}
+		_, err := w.RenameEnvironment(w.t.Context(), store.RenameEnvironment{
+			ID: e.ID, Name: "\x00 two", Audit: change(carteiro.EnvironmentRenamed, carteiro.SubjectEnvironment, e.ID),
+		})
+		w.ok(err)
+		second := w.token(e.ID, "second")
+		second.Name = "ci"
+		w.ok(w.CreateToken(w.t.Context(), store.CreateToken{Token: second, Audit: change(carteiro.TokenCreated, carteiro.SubjectToken, second.ID)}))
+		_, err = w.ReplaceToken(w.t.Context(), store.ReplaceToken{
+			TokenRef: refOf(second), Token: w.token(e.ID, "third"), Now: w.now, OldEndsAt: w.now.Add(time.Hour),
+			Audit: change(carteiro.TokenRotated, carteiro.SubjectToken, second.ID),
+		})
+		w.ok(err)
+		_, err = w.RevokeToken(w.t.Context(), store.RevokeToken{TokenRef: refOf(second), Audit: change(carteiro.TokenRevoked, carteiro.SubjectToken, second.ID)})
+		w.ok(err)
+		w.derive(token, "session")
+		put := func(name string) {
+			_, _, err := w.PutOwner(w.t.Context(), store.PutOwner{
+				Owner: carteiro.Owner{EnvironmentID: e.ID, Kind: w.owner.Kind, ID: w.owner.ID, Name: name, CreatedAt: w.now, UpdatedAt: w.now},
+				Audit: change("", carteiro.SubjectAgent, w.owner.ID),
+			})
+			w.ok(err)
+		}
+		put("Reception")
+		put("Front desk")
+		hook := w.newWebhook()
+		w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: hook, Audit: change(carteiro.WebhookCreated, carteiro.SubjectWebhook, hook.ID)}))
+		stale := *hook
+		w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: hook, Audit: change(carteiro.WebhookUpdated, carteiro.SubjectWebhook, hook.ID)}))
+		err = w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: &stale, Audit: change(carteiro.WebhookUpdated, carteiro.SubjectWebhook, hook.ID)})
+		w.wantErr(err, store.ErrConflict) // and so there is no entry
+		_, err = w.RotateTokens(e.ID, change(carteiro.EnvironmentRotated, carteiro.SubjectEnvironment, e.ID))
+		w.ok(err)
+		_, err = w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now, Audit: change(carteiro.OwnerDeleted, carteiro.SubjectAgent, w.owner.ID)})
+		w.ok(err)
+
+		w.wantAudit(store.ListAudit{EnvironmentID: e.ID},
+			"owner.deleted Front desk", "environment.rotated ", "webhook.updated ", "webhook.created ", `owner.updated Front desk name "Reception" "Front desk"`,
+			`owner.created Reception name  "Reception"`, "token.revoked ci", "token.rotated ci", "token.created ", `environment.renamed `+"\x00 two"+` name "one" "\u0000 two"`)
+	}},
+	{"retries are written down when they are granted, jobs when they change, and a receiver's 410 when it switches off", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		d := w.publish(session, hook.ID)
+		w.fail(session, d, false)
+		p := w.retryOf(d)
+		p.Audit = w.entry(carteiro.LogRetried, carteiro.SubjectLog, d.ID)
+		p.Key = w.key("once", 1)
+		w.retry(p)
+		p.NewID, p.Audit = w.newID(), w.entry(carteiro.LogRetried, carteiro.SubjectLog, d.ID)
+		if got := w.retry(p); got.Replay == nil {
+			w.t.Fatalf("a key was granted twice: %+v", got)
+		}
+		p.NewID, p.Audit, p.Key = w.newID(), w.entry(carteiro.LogRetried, carteiro.SubjectLog, d.ID), nil
+		if got := w.retry(p); got.Refused == "" {
+			w.t.Fatalf("a retry was granted twice: %+v", got)
+		}
+		job, err := w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{
+			OwnerRef: w.owner, ID: w.newID(), WebhookID: hook.ID, Now: w.now, Audit: w.entry(carteiro.BulkRetryBegun, carteiro.SubjectBulkRetry, hook.ID),
+		})
+		w.ok(err)
+		for range 2 {
+			_, err = w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{
+				BulkRef: store.BulkRef{WebhookID: hook.ID, ID: job.ID}, Status: carteiro.BulkPaused, Now: w.now,
+				Audit: w.entry(carteiro.BulkRetryPaused, carteiro.SubjectBulkRetry, job.ID),
+			})
+			w.ok(err)
+		}
+		one, two := w.publish(session, hook.ID), w.publish(session, hook.ID)
+		gone := func(d *carteiro.Delivery) store.Result {
+			return store.Result{
+				Delivery: d, Outcome: w.failure(d), DisableWebhook: true, Audit: w.entry(carteiro.WebhookTurnedOff, carteiro.SubjectWebhook, hook.ID),
+			}
+		}
+		_, err = w.Record(w.t.Context(), store.Record{Session: session, Now: w.now, Results: []store.Result{gone(one), gone(two)}})
+		w.ok(err)
+		w.record(session, gone(one)) // held by nobody any more
+		w.wantAudit(store.ListAudit{EnvironmentID: w.owner.EnvironmentID}, "webhook.disabled ", "bulk_retry.paused ", "bulk_retry.begun ", "log.retried ")
+	}},
+	{"is listed newest first, by filters, in pages, and whole", func(w *world) {
+		first, other := w.owner.EnvironmentID, w.newID()
+		var all []carteiro.AuditEntry
+		begun := w.now
+		for i := range 6 {
+			w.pass(time.Minute)
+			entry := w.entry(carteiro.WebhookUpdated, carteiro.SubjectWebhook, w.newID())
+			entry.RequestID, entry.RemoteAddress = "request", "2001:db8::1"
+			entry.Subject.WebhookID, entry.Actor.TokenID = w.newID(), w.newID()
+			entry.Changes = []carteiro.FieldChange{carteiro.NewFieldChange("timeout", 1, 2), {Field: "webhook_secret"}}
+			if i == 5 {
+				entry.EnvironmentID, entry.Actor.Kind = other, carteiro.ActorSystem
+			}
+			hook := w.webhook()
+			w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: hook, Audit: entry}))
+			all = append([]carteiro.AuditEntry{*entry}, all...)
+		}
+		list := func(p store.ListAudit, more bool, want ...carteiro.AuditEntry) {
+			w.t.Helper()
+			if p.Limit == 0 {
+				p.Limit = 100
+			}
+			got, left, err := w.ListAudit(w.t.Context(), p)
+			w.ok(err)
+			equal(w.t, "more", left, more)
+			if len(got)+len(want) > 0 {
+				equal(w.t, "entries", got, want)
+			}
+		}
+		list(store.ListAudit{}, false, all...)
+		list(store.ListAudit{EnvironmentID: first}, false, all[1:]...)
+		list(store.ListAudit{EnvironmentID: other}, false, all[0])
+		list(store.ListAudit{EnvironmentID: w.newID()}, false)
+		list(store.ListAudit{EnvironmentID: first, Limit: 2}, true, all[1:3]...)
+		list(store.ListAudit{EnvironmentID: first, Limit: 3, Before: all[2].ID}, false, all[3:]...)
+		list(store.ListAudit{Actor: carteiro.ActorSystem}, false, all[0])
+		list(store.ListAudit{Action: carteiro.WebhookDeleted}, false)
+		list(store.ListAudit{Subject: carteiro.SubjectToken}, false)
+		list(store.ListAudit{Subject: carteiro.SubjectWebhook, Action: carteiro.WebhookUpdated, SubjectID: all[4].Subject.ID}, false, all[4])
+		list(store.ListAudit{From: begun.Add(2 * time.Minute), To: begun.Add(4 * time.Minute)}, false, all[3:5]...)
+
+		purge := func(before time.Time) {
+			_, err := w.Purge(w.t.Context(), store.Purge{Now: w.now, Before: begun, AuditBefore: before, Limit: 100})
+			w.ok(err)
+		}
+		purge(time.Time{})
+		list(store.ListAudit{}, false, all...)
+		purge(begun.Add(4 * time.Minute))
+		list(store.ListAudit{}, false, all[:3]...)
+	}},
+}
+
+// RotateTokens gives an environment one new token.
+func (w *world) RotateTokens(environment carteiro.ID, audit *carteiro.AuditEntry) (carteiro.Token, error) {
+	token := w.token(environment, w.newID().String())
+	return token, w.RotateToken(w.t.Context(), store.RotateToken{Token: token, OldEndsAt: w.now.Add(time.Hour), Audit: audit})
+}
+
+func (w *world) entry(action carteiro.AuditAction, kind carteiro.SubjectKind, id carteiro.ID) *carteiro.AuditEntry {
+	return &carteiro.AuditEntry{
+		ID: w.newID(), EnvironmentID: w.owner.EnvironmentID, Actor: carteiro.Actor{Kind: carteiro.ActorToken, Name: "\x00\xff é"},
+		Action: action, Subject: carteiro.Subject{Kind: kind, ID: id},
+	}
+}
+
+// wantAudit checks the entries, the newest first, each as "action name field before after".
+func (w *world) wantAudit(p store.ListAudit, want ...string) {
+	w.t.Helper()
+	p.Limit = 100
+	entries, _, err := w.ListAudit(w.t.Context(), p)
+	w.ok(err)
+	var got []string
+	for _, e := range entries {
+		text := string(e.Action) + " " + e.Subject.Name
+		for _, c := range e.Changes {
+			text += " " + c.Field + " " + string(c.Before) + " " + string(c.After)
+		}
+		got = append(got, text)
+	}
+	equal(w.t, "entries", got, want)
+}
