@@ -312,10 +312,11 @@ func TestATakeOverAndARecordNeverBothCount(t *testing.T) {
 func TestASessionThatATransactionKeepsDoesNotHoldUpTheOthers(t *testing.T) {
 	c := newCluster(t)
 	hook := c.webhook()
+	later := clock()
+	c.now = later.Add(-time.Hour)
 	dead, paused := c.join(c.a), c.join(c.a)
 	c.publish(c.a, dead, hook.ID)
 	c.publish(c.a, paused, hook.ID)
-	later := c.now.Add(time.Hour)
 	err := c.a.inTx(t.Context(), func(transaction *tx) error {
 		if err := transaction.mustLive(paused); err != nil {
 			return err
