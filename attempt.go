@@ -69,6 +69,8 @@ type Delivery struct {
 	// MayBegin, if set, is asked when the receiver is connected to, right before the first byte goes out: connecting takes
 	// its time, and the node may have lost the attempt meanwhile. It is not stored.
 	MayBegin func() bool
+	// Probe says that the webhook's circuit is open, and that this one finds out whether the receiver is well again.
+	Probe bool
 }
 
 // Place is room in a webhook's lane, asked for a delivery that is about to be stored.

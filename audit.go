@@ -141,3 +141,13 @@ func audited(value any) json.RawMessage {
 	}
 	return text
 }
+
+// TurnedOff is the entry, with this id, of a webhook that the server itself disables, and why.
+func TurnedOff(w *Webhook, id ID, why string) *AuditEntry {
+	return &AuditEntry{
+		ID: id, EnvironmentID: w.EnvironmentID, Actor: Actor{Kind: ActorSystem, Name: why},
+		Action:  WebhookTurnedOff,
+		Subject: Subject{Kind: SubjectWebhook, ID: w.ID, Name: w.Name},
+		Changes: []FieldChange{NewFieldChange("enabled", true, false)},
+	}
+}

@@ -39,18 +39,18 @@ func TestAWebhookWantsWhatItSubscribedTo(t *testing.T) {
 
 func TestTheStatusOfAWebhook(t *testing.T) {
 	for _, c := range []struct {
-		enabled  bool
-		failures int
-		want     carteiro.WebhookStatus
+		enabled bool
+		circuit carteiro.Circuit
+		want    carteiro.WebhookStatus
 	}{
-		{true, 0, carteiro.WebhookActive},
-		{true, carteiro.FailuresForError - 1, carteiro.WebhookActive},
-		{true, carteiro.FailuresForError, carteiro.WebhookError},
-		{false, carteiro.FailuresForError, carteiro.WebhookDisabled},
+		{true, carteiro.Circuit{}, carteiro.WebhookActive},
+		{true, carteiro.Circuit{ClosedAt: time.Unix(1, 0)}, carteiro.WebhookActive},
+		{true, carteiro.Circuit{OpenedAt: time.Unix(1, 0)}, carteiro.WebhookError},
+		{false, carteiro.Circuit{OpenedAt: time.Unix(1, 0)}, carteiro.WebhookDisabled},
 	} {
-		w := carteiro.Webhook{Enabled: c.enabled, FailuresInARow: c.failures}
+		w := carteiro.Webhook{Enabled: c.enabled, Circuit: c.circuit}
 		if got := w.Status(); got != c.want {
-			t.Errorf("enabled %v with %d failures: %s, want %s", c.enabled, c.failures, got, c.want)
+			t.Errorf("enabled %v with %+v: %s, want %s", c.enabled, c.circuit, got, c.want)
 		}
 	}
 }

@@ -118,6 +118,12 @@ type Webhook struct {
 	LastError    string
 	// LastFailedAt is when an attempt failed last, whatever came after; zero when none has.
 	LastFailedAt time.Time
+	// Circuit keeps deliveries from the receiver while it fails.
+	Circuit Circuit
+	// DisabledBy says what has disabled the webhook, and DisabledAt when. Both are zero while it is enabled; DisabledAt
+	// also where a version that did not keep it has disabled it.
+	DisabledBy DisabledBy
+	DisabledAt time.Time
 }
 
 // Format writes the webhook's id for every verb, so that its secrets are in no message into which it finds its way.
@@ -125,9 +131,6 @@ func (w Webhook) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "webhook
 
 // LogValue gives the webhook's id to log/slog.
 func (w Webhook) LogValue() slog.Value { return slog.StringValue(w.ID.String()) }
-
-// FailuresForError is how many failures in a row turn a webhook's status to "error".
-const FailuresForError = 5
 
 // WebhookStatus is how a webhook is doing, in one word.
 type WebhookStatus string
@@ -144,7 +147,7 @@ func (w *Webhook) Status() WebhookStatus {
 	switch {
 	case !w.Enabled:
 		return WebhookDisabled
-	case w.FailuresInARow >= FailuresForError:
+	case w.Circuit.Open():
 		return WebhookError
 	default:
 		return WebhookActive

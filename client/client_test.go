@@ -321,7 +321,8 @@ func TestCallsAreAsDocumented(t *testing.T) {
 				`"queue":{"open":1,"in_flight":0,"due":0,"scheduled":1},"failing_from":"2025-09-03T19:02:11.340128Z","failing":[` +
 				`{"webhook_id":"` + webhook + `","webhook_name":"CRM","kind":"agent","owner_id":"` + agentID + `","owner_name":"Ana","failed":5,"success":0,` +
 				`"last_failed_at":"2025-09-03T19:02:11.340128Z","status":"error","status_reason":{"rule":"failures_in_a_row","failures":5,"threshold":5,` +
-				`"last_error":"HTTP 500","since":"2025-09-03T19:02:11.340128Z"}}]}}`,
+				`"last_error":"HTTP 500","since":"2025-09-03T19:02:11.340128Z",` +
+				`"in_error_since":"2025-09-03T19:02:11.340128Z","probes":0,"next_probe_at":"2025-09-03T19:02:11.340128Z"}}]}}`,
 			want: results{3, 2.5, 1, instant},
 		},
 		"who am I": {

@@ -21,8 +21,9 @@ type Webhook struct {
 	Timeout             int                        `json:"timeout"`             // seconds
 	MaxRetries          int                        `json:"max_retries"`
 	Enabled             bool                       `json:"enabled"`
-	Status              string                     `json:"status"`        // active, disabled or error
-	StatusReason        *StatusReason              `json:"status_reason"` // when Status is error
+	Status              string                     `json:"status"`          // active, disabled or error
+	StatusReason        *StatusReason              `json:"status_reason"`   // when Status is error
+	DisabledReason      *DisabledReason            `json:"disabled_reason"` // when no caller has disabled it
 	HTTPMethod          string                     `json:"http_method"`
 	AuthorizationScheme string                     `json:"authorization_scheme"`
 	CustomHeaders       []Header                   `json:"custom_headers"` // secret-looking values masked
@@ -44,6 +45,18 @@ type StatusReason struct {
 	Threshold int       `json:"threshold"`
 	LastError string    `json:"last_error"`
 	Since     time.Time `json:"since"`
+
+	InErrorSince time.Time `json:"in_error_since"`
+	Probes       int       `json:"probes"` // made since
+	NextProbeAt  time.Time `json:"next_probe_at"`
+}
+
+// DisabledReason says what has disabled a webhook, if no caller has.
+type DisabledReason struct {
+	Rule         string    `json:"rule"` // gone or too_long_in_error
+	DisabledAt   time.Time `json:"disabled_at"`
+	LastError    string    `json:"last_error"`
+	InErrorSince time.Time `json:"in_error_since"` // zero when it was not
 }
 
 // PreviousSecret is one that was replaced and still signs.

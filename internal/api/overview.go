@@ -175,25 +175,3 @@ func showFailing(f *store.FailingWebhook) failingShown {
 		Status: f.Status(), StatusReason: showStatusReason(f.Webhook),
 	}
 }
-
-// statusReason says why a webhook's status is "error".
-type statusReason struct {
-	Rule      string    `json:"rule"`
-	Failures  int       `json:"failures"`
-	Threshold int       `json:"threshold"`
-	LastError string    `json:"last_error"`
-	Since     timestamp `json:"since,omitzero"`
-}
-
-// ruleFailures is the one rule that there is.
-const ruleFailures = "failures_in_a_row"
-
-func showStatusReason(w *carteiro.Webhook) *statusReason {
-	if w.Status() != carteiro.WebhookError {
-		return nil
-	}
-	return &statusReason{
-		Rule: ruleFailures, Failures: w.FailuresInARow, Threshold: carteiro.FailuresForError,
-		LastError: w.LastError, Since: timestamp(w.FailingSince),
-	}
-}

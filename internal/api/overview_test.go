@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/store"
 )
 
 func TestTheOverviewCountsWhatWasDelivered(t *testing.T) {
@@ -87,6 +88,11 @@ func TestAWebhookThatFailsSaysWhy(t *testing.T) {
 			if since.Before(begun.Truncate(time.Microsecond)) || since.After(time.Now()) {
 				t.Errorf("since %s", since)
 			}
+			shown := w.call("GET", o.hook, nil).has(200, `"probes":0`)
+			if open, next := shown.time("data.status_reason.in_error_since"), shown.time("data.status_reason.next_probe_at"); open.Before(since) ||
+				next.Sub(open) != carteiro.FirstProbeWait {
+				t.Errorf("in error since %s, next probe at %s", open, next)
+			}
 			w.call("GET", o.hooks, nil).has(200, reason)
 			w.call("GET", "/webhooks?search=crm", nil).has(200, reason)
 			w.call("GET", "/overview", nil).has(200, reason)
@@ -111,5 +117,29 @@ func TestWebhooksAreFoundByName(t *testing.T) {
 		[]string{"page: The page must be an integer.", "search: The search format is invalid."})
 	if r := w.call("HEAD", "/webhooks", nil); r.status != http.StatusOK {
 		t.Errorf("HEAD was answered %d", r.status)
+	}
+}
+
+func TestAWebhookThatNobodyHasDisabledSaysWhatDid(t *testing.T) {
+	for _, plural := range plurals {
+		t.Run(plural, func(t *testing.T) {
+			w := newWorld(t)
+			o := w.newOwner(w.home, plural)
+			toggle := func(enabled bool) *reply {
+				return w.call("PATCH", o.hook+"/toggle", nil).has(200, fmt.Sprintf(`"enabled":%v`, enabled)).lacks("disabled_reason").lacks("status_reason")
+			}
+			toggle(false)
+			toggle(true)
+			for range carteiro.FailuresForError {
+				w.publish(o)
+				w.finish(o, failedWith(503), time.Time{})
+			}
+			_, err := w.directory.DisableFailing(t.Context(), store.DisableFailing{Now: time.Now(), OpenedBefore: time.Now().Add(time.Minute), Limit: 10})
+			must(t, err)
+			w.call("GET", o.hook, nil).has(200, `"enabled":false`, `"status":"disabled"`,
+				`"disabled_reason":{"rule":"too_long_in_error","disabled_at":"`, `"last_error":"HTTP 503 Service Unavailable","in_error_since":"`).lacks("status_reason")
+			toggle(true).has(200, `"status":"active"`)
+			toggle(false)
+		})
 	}
 }

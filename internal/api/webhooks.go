@@ -27,6 +27,7 @@ type webhookShown struct {
 	EventsCount         int                          `json:"events_count"`
 	Status              carteiro.WebhookStatus       `json:"status"`
 	StatusReason        *statusReason                `json:"status_reason,omitempty"`
+	DisabledReason      *disabledReason              `json:"disabled_reason,omitempty"`
 	HTTPMethod          string                       `json:"http_method"`
 	AuthorizationScheme carteiro.AuthorizationScheme `json:"authorization_scheme"`
 	CustomHeaders       []carteiro.Header            `json:"custom_headers"`
@@ -49,6 +50,7 @@ func showWebhook(w *carteiro.Webhook) webhookShown {
 		EventsCount:         len(w.Events),
 		Status:              w.Status(),
 		StatusReason:        showStatusReason(w),
+		DisabledReason:      showDisabledReason(w),
 		HTTPMethod:          w.HTTPMethod,
 		AuthorizationScheme: w.AuthorizationScheme,
 		CustomHeaders:       maskHeaders(w.CustomHeaders),

@@ -63,6 +63,7 @@ type App struct {
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
+	disabler   *maintenance.Disabler
 	bulk       *bulk.Runner
 	ingest     *ingest.Ingest
 	http       *http.Server
@@ -129,8 +130,10 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Lease:    c.Takeover,
 		Shared:   shared,
 	})
+	a.directory.Changed = a.dispatcher.LookAgain
 	counts.WatchState(depth(a.dispatcher), s)
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, AuditRetention: c.AuditRetention, Logger: logger}
+	a.disabler = &maintenance.Disabler{Webhooks: a.directory, IDs: ids, After: c.DisableAfter, Logger: logger}
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
 	})
@@ -332,6 +335,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	a.running.Go(func() { a.purger.Run(a.background) })
 	a.running.Go(func() { a.reseal(a.background) })
 	a.running.Go(func() { a.directory.Run(a.background) })
+	a.running.Go(func() { a.disabler.Run(a.background) })
 	a.running.Go(func() { a.bulk.Run(a.background) })
 	a.reading.Go(func() { a.ingest.Run(a.intake) })
 	if a.shared != nil {

@@ -201,6 +201,8 @@ func TestEveryMetricOfTheDashboardAndTheAlertsMoves(t *testing.T) {
 		switch r.URL.Path {
 		case "/hangs":
 			<-release
+		case "/gone":
+			w.WriteHeader(http.StatusGone)
 		case "/fails":
 			w.WriteHeader(http.StatusInternalServerError)
 		}
@@ -218,6 +220,7 @@ func TestEveryMetricOfTheDashboardAndTheAlertsMoves(t *testing.T) {
 	r.webhook(receivers.URL+"/well", 0)
 	r.webhook(receivers.URL+"/fails", 1)
 	r.webhook(receivers.URL+"/hangs", 0)
+	r.webhook(receivers.URL+"/gone", 0)
 	for range 12 {
 		r.publish(nil)
 	}

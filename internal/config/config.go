@@ -95,6 +95,7 @@ type Server struct {
 	Takeover     time.Duration `help:"How soon others take over what a server holds that is not heard of any more." default:"15s"`
 
 	RetrySchedule        RetrySchedule `group:"Deliveries" help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
+	DisableAfter         time.Duration `group:"Deliveries" help:"How long a webhook may be in status error before it is disabled; 0 for ever." default:"120h"`
 	BulkRetryRate        int           `group:"Deliveries" help:"How many deliveries a second each bulk retry sends again, 1 to 1000." default:"50"`
 	Retention            time.Duration `group:"Deliveries" help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
 	AllowPrivateNetworks bool          `group:"Deliveries" help:"Deliver to private, loopback and link-local addresses too. For development: with it, whoever may register a webhook can reach into your network."`
@@ -143,6 +144,7 @@ func (s *Server) Validate() error {
 	}
 	s.faults(check)
 	check(s.Retention >= time.Second, "--retention must be at least 1s")
+	check(s.DisableAfter == 0 || s.DisableAfter >= time.Minute, "--disable-after must be 0 or at least 1m")
 	check(s.BulkRetryRate >= 1 && s.BulkRetryRate <= 1000, "--bulk-retry-rate must be between 1 and 1000")
 	check(s.AuditRetention == 0 || s.AuditRetention >= time.Hour, "--audit-retention must be at least 1h")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")

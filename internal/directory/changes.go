@@ -55,11 +55,30 @@ func (d *Directory) ChangeWebhook(
 		}
 		err = d.store.UpdateWebhook(ctx, p)
 		d.Forget(&changed)
+		if err == nil {
+			d.tell(id)
+		}
 		if err == nil || !errors.Is(err, store.ErrConflict) {
 			return &changed, err
 		}
 	}
 	return nil, store.ErrConflict
+}
+
+// DisableFailing is [store.Circuits.DisableFailing].
+func (d *Directory) DisableFailing(ctx context.Context, p store.DisableFailing) ([]*carteiro.Webhook, error) {
+	disabled, err := d.store.DisableFailing(ctx, p)
+	for _, w := range disabled {
+		d.Forget(w)
+		d.tell(w.ID)
+	}
+	return disabled, err
+}
+
+func (d *Directory) tell(webhook carteiro.ID) {
+	if d.Changed != nil {
+		d.Changed(webhook)
+	}
 }
 
 // OwnWebhook reads a webhook that is not deleted from the store, past the cache.

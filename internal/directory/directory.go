@@ -29,11 +29,15 @@ type Store interface {
 	store.Environments
 	store.Tokens
 	store.Registry
+	store.Circuits
 }
 
 // Directory is the registry with a cache before it. It is safe for concurrent use. What it hands out is shared:
 // callers do not change it.
 type Directory struct {
+	// Changed, if not nil, is told of webhooks that were changed here. It is set before anything is asked.
+	Changed func(webhooks ...carteiro.ID)
+
 	store Store
 	// shared says that other nodes change the registry too, so that its entries go stale by themselves.
 	shared bool

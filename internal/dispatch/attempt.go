@@ -79,6 +79,10 @@ func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store
 		if !ok {
 			break
 		}
+		if waits(webhook, delivery) {
+			d.putBack(l, delivery, session)
+			return nil
+		}
 		outcome := unsendable(webhook)
 		if outcome == nil {
 			outcome = d.Sender.Send(d.sending, d.target(l, webhook), delivery)
@@ -141,12 +145,7 @@ func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *
 		Delivery: delivery, Outcome: o, DisableWebhook: verdict.DisableWebhook,
 	}}
 	if verdict.DisableWebhook && w != nil {
-		r.Audit = &carteiro.AuditEntry{
-			ID: d.IDs.New(now), EnvironmentID: w.EnvironmentID, Actor: carteiro.Actor{Kind: carteiro.ActorSystem, Name: o.Error},
-			Action:  carteiro.WebhookTurnedOff,
-			Subject: carteiro.Subject{Kind: carteiro.SubjectWebhook, ID: w.ID, Name: w.Name},
-			Changes: []carteiro.FieldChange{carteiro.NewFieldChange("enabled", true, false)},
-		}
+		r.Audit = carteiro.TurnedOff(w, d.IDs.New(now), o.Error)
 	}
 	if verdict.Retry {
 		r.Next = &carteiro.Attempt{

@@ -219,7 +219,7 @@ func (d *Dispatcher) Reserve(places []carteiro.Place) store.Session {
 // hasRoom says whether a lane may hold one more in memory. A trusted lane may hold as much as is still free, so that a
 // burst for one webhook is taken whole and yet leaves room for the others; the rest share half of the memory.
 func (d *Dispatcher) hasRoom(l *lane, bytes int, now time.Time) bool {
-	if l.backlogged(now) {
+	if l.backlogged(now) || !l.heldBack.IsZero() {
 		return false
 	}
 	bytes += deliveryOverhead

@@ -334,12 +334,15 @@ func (s *faultyStore) delayReleases(releases int, by time.Duration) {
 
 func (s *faultyStore) Release(ctx context.Context, p store.Release) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.late == 0 {
+	late, later := s.late > 0, s.later
+	if late {
+		s.late--
+	}
+	s.mu.Unlock() // nothing waits for a lock while time stands still
+	if !late {
 		return s.Store.Release(ctx, p)
 	}
-	s.late--
-	time.AfterFunc(s.later, func() { _ = s.Store.Release(context.Background(), p) })
+	time.AfterFunc(later, func() { _ = s.Store.Release(context.Background(), p) })
 	return errDown
 }
 

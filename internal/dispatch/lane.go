@@ -23,7 +23,10 @@ type lane struct {
 	// wakeAt is when the first attempt that nobody holds falls due, as far as this node knows; zero when there is none.
 	wakeAt   time.Time
 	claiming bool // a claim is under way; what is noticed meanwhile goes to wakeAt and is merged with its answer
-	index    int  // in the schedule; -1 when not in it
+	// heldBack is set while the webhook's circuit holds something back: what comes in waits in the store, and nothing is
+	// claimed before. A claim that finds the circuit closed sets it to zero.
+	heldBack time.Time
+	index    int // in the schedule; -1 when not in it
 
 	// target is the webhook compiled, and webhook what it was compiled from.
 	webhook *carteiro.Webhook
@@ -51,6 +54,9 @@ func (l *lane) backlogged(now time.Time) bool {
 
 // notice takes down that an attempt nobody holds is due at t.
 func (l *lane) notice(t time.Time) {
+	if t.Before(l.heldBack) {
+		t = l.heldBack
+	}
 	if l.wakeAt.IsZero() || t.Before(l.wakeAt) {
 		l.wakeAt = t
 	}

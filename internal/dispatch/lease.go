@@ -166,6 +166,7 @@ func (d *Dispatcher) Hear(h store.Hint) {
 	if h.Lost {
 		d.Rescan()
 	}
+	d.LookAgain(h.Webhooks...)
 	d.Notice(d.IDs.Now(), h.Waiting...)
 }
 

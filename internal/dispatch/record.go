@@ -73,7 +73,7 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 		switch {
 		case err == nil:
 			d.recordFailing(false)
-			d.conclude(batch, recorded)
+			d.conclude(batch, recorded, session)
 			return
 		case errors.Is(err, store.ErrUnavailable):
 			d.recordFailing(true)
@@ -97,19 +97,23 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 
 // conclude acts on what was committed. What reads as lost may have been committed by an earlier try that was not answered:
 // what follows from it then is looked at, too, which does no harm where it follows not.
-func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
+func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded, session store.Session) {
 	for i, r := range batch {
 		if !recorded[i].Lost {
 			d.logEnded(&batch[i])
 		}
+		d.tellCircuit(&batch[i], recorded[i])
 		if r.DisableWebhook && r.webhook != nil {
 			d.Logger.Info("receiver answered 410 Gone: its webhook is disabled", "webhook_id", r.webhook.ID)
 			d.Webhooks.Forget(r.webhook)
 		}
 	}
+	var back []*carteiro.Delivery
+	defer func() { d.release(session, back) }()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i, r := range batch {
+		back = append(back, d.followCircuit(&batch[i], recorded[i])...)
 		if waiter := d.waiters[r.Delivery.ID]; waiter != nil {
 			waiter <- r.Outcome
 		}

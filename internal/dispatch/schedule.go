@@ -3,6 +3,7 @@ package dispatch
 import (
 	"container/heap"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"carteiro"
@@ -113,6 +114,7 @@ func (d *Dispatcher) claim(l *lane, session store.Session, room int) {
 	now := d.IDs.Now()
 	claimed, err := d.Store.Claim(d.stopping, store.Claim{
 		Session: session, WebhookID: l.webhookID, Now: now, Limit: room, MaxBytes: maxClaimBytes,
+		Spread: rand.Float64(), //nolint:gosec // jitter is no secret
 	})
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -127,8 +129,11 @@ func (d *Dispatcher) claim(l *lane, session store.Session, room int) {
 		}
 		d.doubt(now)
 		l.notice(now.Add(time.Second))
-	case !claimed.NextDue.IsZero():
-		l.notice(claimed.NextDue)
+	default:
+		d.holdBack(l, claimed.HeldBack, now)
+		if !claimed.NextDue.IsZero() {
+			l.notice(claimed.NextDue)
+		}
 	}
 	if len(claimed.Deliveries) > 0 {
 		d.Webhooks.AtLeast(l.webhookID, claimed.Version)

@@ -39,6 +39,9 @@ type Metrics struct {
 	claimed    prometheus.Counter
 	recordSize prometheus.Observer
 
+	circuits   map[carteiro.CircuitChange]prometheus.Counter
+	probes     [2]prometheus.Counter // failed, success
+	disabled   map[carteiro.DisabledBy]prometheus.Counter
 	leasesLost prometheus.Counter
 	lost       prometheus.Counter
 	takenOver  prometheus.Counter
@@ -120,6 +123,17 @@ func (m *Metrics) declareEvents() {
 	m.delivery = [...]prometheus.Observer{delivery.WithLabelValues(outcomeFailed), delivery.WithLabelValues(outcomeSuccess)}
 	m.claimed = m.counter("carteiro_attempts_claimed_total", "Attempts that were read from the store to be sent: retries that came due, and what did not fit into memory.")
 	m.recordSize = m.histogram("carteiro_record_batch_size", "Outcomes that were recorded in one transaction.", countBuckets)
+	circuits := m.counters("carteiro_circuit_changes_total", "Circuits that opened (status error) or closed again.", "change")
+	m.circuits = map[carteiro.CircuitChange]prometheus.Counter{
+		carteiro.CircuitOpened: circuits.WithLabelValues("opened"), carteiro.CircuitClosed: circuits.WithLabelValues("closed"),
+	}
+	probes := m.counters("carteiro_probes_total", "Deliveries that were sent as probes of a webhook in status error.", "outcome")
+	m.probes = [...]prometheus.Counter{probes.WithLabelValues(outcomeFailed), probes.WithLabelValues(outcomeSuccess)}
+	disabled := m.counters("carteiro_webhooks_disabled_total", "Webhooks that no caller has disabled: the receiver is gone, or failed for too long.", "rule")
+	m.disabled = make(map[carteiro.DisabledBy]prometheus.Counter)
+	for _, by := range []carteiro.DisabledBy{carteiro.DisabledByGone, carteiro.DisabledByError} {
+		m.disabled[by] = disabled.WithLabelValues(string(by))
+	}
 	m.leasesLost = m.counter("carteiro_lease_losses_total", "Times that this node found its lease taken away.")
 	m.lost = m.counter("carteiro_outcomes_lost_total", "Outcomes that could not be recorded because the lease was lost; those attempts are made again.")
 	m.takenOver = m.counter("carteiro_attempts_taken_over_total", "Attempts that a lost node held and that were freed here.")

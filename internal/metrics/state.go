@@ -79,7 +79,8 @@ var (
 	descHeld      = describe("carteiro_lane_held_bytes", "Memory that waiting deliveries take.")
 	descOpen      = describe("carteiro_attempts_open", "Attempts in the store that have not ended: waiting, scheduled or in flight.")
 	descOldest    = describe("carteiro_oldest_due_seconds", "For how long the attempt that has been due longest has waited; 0 when none is late.")
-	descWebhooks  = describe("carteiro_webhooks", "Webhooks by status; error is five failures in a row.", "status")
+	descWebhooks  = describe("carteiro_webhooks", "Webhooks by status; error is an open circuit.", "status")
+	descCircuits  = describe("carteiro_circuits", "Circuits of enabled webhooks: closed, open (deliveries wait for the next probe) or half_open (a probe is under way).", "state")
 	descSize      = describe("carteiro_store_size_bytes", "Size of the database.")
 	descIngested  = describe("carteiro_ingest_messages_total", "Messages from brokers that were acknowledged: taken (stored, now or before) or refused.", "source", "result")
 	descReachable = describe("carteiro_store_up", "Whether the store answered this scrape.")
@@ -87,7 +88,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLanes, descLane, descHeld, descOpen, descOldest, descWebhooks, descSize, descReachable} {
+	for _, d := range []*prometheus.Desc{descLanes, descLane, descHeld, descOpen, descOldest, descWebhooks, descCircuits, descSize, descReachable} {
 		c <- d
 	}
 }
@@ -114,6 +115,9 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 	gauge(descWebhooks, float64(v.Active), string(carteiro.WebhookActive))
 	gauge(descWebhooks, float64(v.Disabled), string(carteiro.WebhookDisabled))
 	gauge(descWebhooks, float64(v.Failing), string(carteiro.WebhookError))
+	gauge(descCircuits, float64(v.Active), "closed")
+	gauge(descCircuits, float64(v.Failing-v.Probing), "open")
+	gauge(descCircuits, float64(v.Probing), "half_open")
 	gauge(descSize, float64(v.Bytes))
 }
 

@@ -35,6 +35,7 @@ const (
 	putOwner
 	ping
 	vitals
+	disableFailing
 	verbs
 )
 
@@ -42,7 +43,7 @@ var verbNames = [verbs]string{
 	accept: "accept", record: "record", claim: "claim", retry: "retry", renew: "renew", endSessions: "end_sessions",
 	backlog: "backlog", purge: "purge", stepBulk: "step_bulk_retry", listLogs: "list_logs", getLog: "get_log",
 	overview: "overview", getWebhook: "get_webhook", listWebhooks: "list_webhooks", findWebhooks: "find_webhooks",
-	createWebhook: "create_webhook", updateWebhook: "update_webhook", putOwner: "put_owner", ping: "ping", vitals: "vitals",
+	createWebhook: "create_webhook", updateWebhook: "update_webhook", putOwner: "put_owner", ping: "ping", vitals: "vitals", disableFailing: "disable_failing",
 }
 
 type verbMetrics struct {
@@ -110,6 +111,9 @@ func (w watched) Record(ctx context.Context, p store.Record) ([]store.Recorded, 
 			continue
 		}
 		w.m.attemptEnded(&p.Results[i])
+		if change := recorded[i].Circuit; change != carteiro.CircuitUnchanged {
+			w.m.circuits[change].Inc()
+		}
 	}
 	return recorded, nil
 }
@@ -125,6 +129,14 @@ func (m *Metrics) attemptEnded(r *store.Result) {
 	}
 	if c := m.ended[end]; c != nil {
 		c.Inc()
+	}
+	if r.Delivery.Probe && o.Success {
+		m.probes[1].Inc()
+	} else if r.Delivery.Probe {
+		m.probes[0].Inc()
+	}
+	if r.DisableWebhook {
+		m.disabled[carteiro.DisabledByGone].Inc()
 	}
 	if o.Duration > 0 {
 		m.attempt.Observe(o.Duration.Seconds())
@@ -148,6 +160,15 @@ func (w watched) Claim(ctx context.Context, p store.Claim) (store.Claimed, error
 	w.m.done(claim, begun, err)
 	w.m.claimed.Add(float64(len(claimed.Deliveries)))
 	return claimed, err
+}
+
+// DisableFailing implements store.Circuits.
+func (w watched) DisableFailing(ctx context.Context, p store.DisableFailing) ([]*carteiro.Webhook, error) {
+	begun := time.Now()
+	webhooks, err := w.Store.DisableFailing(ctx, p)
+	w.m.done(disableFailing, begun, err)
+	w.m.disabled[carteiro.DisabledByError].Add(float64(len(webhooks)))
+	return webhooks, err
 }
 
 // Retry implements store.Queue.

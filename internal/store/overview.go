@@ -72,9 +72,11 @@ type FailingWebhook struct {
 // Vitals is how a whole database is doing.
 type Vitals struct {
 	Open int // attempts that are open
-	// OldestWaiting is when the first attempt that nobody holds falls due, past or future; zero when there is none.
+	// OldestWaiting is when the first attempt that nobody holds falls due, past or future; zero when there is none. Those that
+	// wait for a circuit to close do not count.
 	OldestWaiting time.Time
 	// Webhooks by status, deleted ones left out.
 	Active, Disabled, Failing int
+	Probing                   int   // of those failing, with a probe under way
 	Bytes                     int64 // that the database takes
 }

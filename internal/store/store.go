@@ -38,6 +38,7 @@ type Store interface {
 	Tokens
 	Registry
 	Queue
+	Circuits
 	Logs
 	Events
 	BulkRetries
@@ -90,8 +91,9 @@ type Registry interface {
 	// ErrTooMany when the owner has p.Most webhooks already, deleted ones not counted: also of callers at the same instant
 	// no more than that come through.
 	CreateWebhook(ctx context.Context, p CreateWebhook) error
-	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt and FailuresInARow are not settings) and raises
-	// its version, in the argument too. DeletedAt deletes it. It fails with ErrConflict when webhook.Version is not
+	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt, health and circuit are not settings) and raises
+	// its version, in the argument too. What follows for health and circuit, by carteiro.Webhook.ChangedFrom with UpdatedAt
+	// for now, is stored and put into the argument. DeletedAt deletes it. It fails with ErrConflict when webhook.Version is not
 	// the stored one, and with ErrNotFound when the webhook is not there or deleted.
 	UpdateWebhook(ctx context.Context, p UpdateWebhook) error
 	// GetWebhook gives a webhook by its id alone, deleted ones included. It fails with ErrNotFound.
@@ -180,6 +182,8 @@ type Queue interface {
 	// Claim hands attempts of one webhook to a session: those due, held by nobody, in the order in which they fell due,
 	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due,
 	// and which version the webhook has: whoever knows an older one must read it again before sending.
+	// Of an enabled webhook it hands out no more than carteiro.Circuit.Grant says: while the circuit is open one at a time, as
+	// a probe, however many sessions ask; while it ramps up, so many over all sessions.
 	// It fails with ErrLeaseLost when the session has ended.
 	Claim(ctx context.Context, p Claim) (Claimed, error)
 	// Release gives attempts back unsent. Those that p.Session does not hold are left alone.
@@ -192,6 +196,8 @@ type Queue interface {
 	// A success sets the webhook's FailuresInARow, FailingSince and LastError to zero. A failure adds one, sets LastError and
 	// LastFailedAt, and FailingSince if it is the first, unless nothing was sent because the webhook was disabled or
 	// deleted, or the event is a test's.
+	// A call's results are taken together for the circuit: what they come to opens or closes it, by carteiro.Webhook.Judge
+	// at p.Now, and raises the version then. The first result that counts of such a webhook is told of it.
 	// Every result that counts is counted in the activity of its event's environment, at Outcome.FinishedAt.
 	Record(ctx context.Context, p Record) ([]Recorded, error)
 	// Retry opens a new attempt from a log entry, or says why not. Of any number of calls at once, for logs of one
@@ -296,6 +302,7 @@ type Claim struct {
 	Now       time.Time
 	Limit     int
 	MaxBytes  int
+	Spread    float64 // in [0,1): places the next probe within its jitter, if a probe is handed out
 }
 
 // Claimed is what a claim got.
@@ -303,6 +310,8 @@ type Claimed struct {
 	Deliveries []*carteiro.Delivery
 	NextDue    time.Time // of the first one left unclaimed, past or future; zero when none is left
 	Version    int64     // of the webhook; 0 when there is none
+	// HeldBack is when the webhook's circuit may let more go: until then whatever is due waits. Zero: it lets all go.
+	HeldBack time.Time
 }
 
 // AttemptRef names an attempt.
@@ -336,7 +345,7 @@ type Result struct {
 	Outcome  *carteiro.Outcome
 	// Next is the successor, if one is due: same event and webhook, a number higher, held by nobody.
 	Next *carteiro.Attempt
-	// DisableWebhook switches the webhook off and raises its version. Audit is written if it was on.
+	// DisableWebhook switches the webhook off, because the receiver is gone, and raises its version. Audit is written if it was on.
 	DisableWebhook bool
 	Audit          *carteiro.AuditEntry
 }
@@ -344,6 +353,8 @@ type Result struct {
 // Recorded says what became of a result.
 type Recorded struct {
 	Lost bool // the session did not hold the attempt; nothing was changed
+	// Circuit is what has become of the webhook's circuit, in the first result that counts of the webhook.
+	Circuit carteiro.CircuitChange
 }
 
 // LogRef names a log entry and whose it must be.

@@ -24,6 +24,8 @@ type plan struct {
 const (
 	turmoil  = time.Minute
 	patience = 2 * time.Hour
+	// disableAfter is how long a webhook may be in status error then: what waits for a receiver that never gets well ends so.
+	disableAfter = 10 * time.Minute
 )
 
 // webhookPlan is a webhook with its receiver.

@@ -150,6 +150,7 @@ func (w *world) boot(slot int) {
 		Store: n.link, Webhooks: n.directory, Sender: &sender{w: w, n: n}, IDs: n.ids, Policy: w.policy,
 		Logger: slog.New(slog.DiscardHandler), Shared: w.plan.shared,
 	})
+	n.directory.Changed = n.dispatcher.LookAgain
 	n.publisher = &publish.Publisher{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Retention: time.Hour}
 	w.background.Go(func() {
 		w.takeOver(n)
@@ -378,9 +379,22 @@ func (w *world) settle() {
 	for time.Since(w.began) < turmoil+patience {
 		pass(5 * time.Second)
 		w.look()
+		w.disableFailing()
 		if w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) {
 			return
 		}
+	}
+}
+
+// disableFailing does what a server does beside.
+func (w *world) disableFailing() {
+	now, n := time.Now(), w.living(0)
+	if n == nil {
+		return
+	}
+	_, err := n.directory.DisableFailing(context.Background(), store.DisableFailing{Now: now, OpenedBefore: now.Add(-disableAfter), Limit: 10})
+	if err != nil {
+		w.fault("webhooks that keep failing cannot be disabled: %v", err)
 	}
 }
 

@@ -24,10 +24,11 @@ const (
 	// claimDue leases what is due and locked by nobody else, at most so many and so much, and nothing when the session has
 	// ended; otherwise it keeps that until the transaction is over. Who else claims for the webhook at the same moment gets
 	// what comes after.
-	claimDue = `WITH live AS MATERIALIZED (SELECT id FROM sessions WHERE id = $1 FOR KEY SHARE),
+	claimDue  = claimLive + claimRest
+	claimLive = `WITH live AS MATERIALIZED (SELECT id FROM sessions WHERE id = $1 FOR KEY SHARE),
 		due AS MATERIALIZED (
-			SELECT ctid AS place, id, event_id, due_at FROM open WHERE EXISTS (SELECT FROM live) AND lease IS NULL AND webhook_id = $2 AND due_at <= $3
-			ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED),
+			SELECT ctid AS place, id, event_id, due_at FROM open WHERE EXISTS (SELECT FROM live) AND lease IS NULL AND webhook_id = $2 AND due_at <= $3`
+	claimRest = ` ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED),
 		sized AS (
 			SELECT d.place, row_number() OVER up_to AS n, sum(octet_length(e.payload)) OVER up_to AS bytes
 			FROM due d JOIN events e ON e.id = d.event_id WINDOW up_to AS (ORDER BY d.due_at, d.id)),
@@ -36,13 +37,18 @@ const (
 			RETURNING o.id, o.event_id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at)
 		SELECT c.id, c.event_type, c.number, c.chain_start, c.trigger, c.previous_id, c.due_at, ` + eventColumns + `
 		FROM claimed c JOIN events e ON e.id = c.event_id ORDER BY c.due_at, c.id`
-	// afterClaim sees the webhook as it is once the attempts are claimed, or later.
-	afterClaim = `SELECT (SELECT due_at FROM open WHERE lease IS NULL AND webhook_id = $1 ORDER BY due_at LIMIT 1),
-		coalesce((SELECT version FROM webhooks WHERE id = $1), 0), EXISTS (SELECT FROM sessions WHERE id = $2)`
-
 	releaseHeld = `UPDATE open o SET lease = NULL FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id) ` + placeOf + `
 		WHERE o.ctid = place.ctid AND o.lease IS NOT DISTINCT FROM $3 RETURNING o.webhook_id`
 	listHeld = `SELECT webhook_id, id FROM open WHERE lease = $1 AND (webhook_id, id) > ($2, $3) ORDER BY webhook_id, id LIMIT $4`
+)
+
+var (
+	// claimFree is claimDue for a webhook whose circuit holds nothing back; otherwise it claims nothing.
+	claimFree = claimLive + ` AND NOT EXISTS (` + gateOf + `)` + claimRest
+	// afterClaim sees the webhook as it is once the attempts are claimed, or later.
+	afterClaim = `SELECT (SELECT due_at FROM open WHERE lease IS NULL AND webhook_id = $1 ORDER BY due_at LIMIT 1),
+		coalesce((SELECT version FROM webhooks WHERE id = $1), 0), EXISTS (SELECT FROM sessions WHERE id = $2),
+		EXISTS (SELECT FROM webhooks WHERE id = $1 AND ` + heldBack + `)`
 )
 
 // placeOf finds the place in the table open of an attempt whose key is in u. The table is empty at one moment and full at the
@@ -67,21 +73,27 @@ func (s *Store) Backlog(ctx context.Context, p store.Backlog) (waiting []store.W
 
 // Claim implements [store.Queue].
 func (s *Store) Claim(ctx context.Context, p store.Claim) (claimed store.Claimed, err error) {
-	var live bool
+	var live, gated bool
 	err = s.read(ctx, func(t *tx) error {
 		claimed = store.Claimed{}
 		return t.batch(func(b *pgx.Batch) { // one trip, and one transaction
-			b.Queue(claimDue, p.Session.ID, id(p.WebhookID), micros(p.Now), p.Limit, p.MaxBytes).Query(func(rows pgx.Rows) (err error) {
+			b.Queue(claimFree, p.Session.ID, id(p.WebhookID), micros(p.Now), p.Limit, p.MaxBytes).Query(func(rows pgx.Rows) (err error) {
 				claimed.Deliveries, err = readDeliveries(rows, p.WebhookID)
 				return err
 			})
-			b.Queue(afterClaim, id(p.WebhookID), p.Session.ID).QueryRow(func(row pgx.Row) error {
-				return row.Scan(toTime(&claimed.NextDue), &claimed.Version, &live)
+			b.Queue(afterClaim, id(p.WebhookID), p.Session.ID, micros(p.Now)).QueryRow(func(row pgx.Row) error {
+				return row.Scan(toTime(&claimed.NextDue), &claimed.Version, &live, &gated)
 			})
 		})
 	})
-	if err == nil && !live {
+	switch {
+	case err != nil:
+	case !live:
 		err = store.ErrLeaseLost
+	case gated && len(claimed.Deliveries) == 0:
+		claimed, err = s.claimGated(ctx, &p)
+	case gated: // it has opened in between
+		claimed.HeldBack = p.Now
 	}
 	if err != nil {
 		return store.Claimed{}, err

@@ -78,8 +78,8 @@ type teller struct {
 	tell func(hint) error
 
 	mu     sync.Mutex
-	wait   map[carteiro.ID]bool
-	wake   chan struct{} // has room for one: there is something to tell, or it is closed
+	wait   map[carteiro.ID]bool // whether it was changed, too
+	wake   chan struct{}        // has room for one: there is something to tell, or it is closed
 	closed bool
 	ended  sync.WaitGroup
 }
@@ -92,6 +92,21 @@ func startTeller(name string, tell func(hint) error) *teller {
 
 // waiting says that webhooks have attempts due that nobody holds.
 func (t *teller) waiting(webhooks []carteiro.ID) {
+	if len(webhooks) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range webhooks {
+		if !t.wait[id] { // it stays changed if it was
+			t.wait[id] = false
+		}
+	}
+	t.signal()
+}
+
+// changed says that webhooks were changed, so that their attempts may wait for others no longer.
+func (t *teller) changed(webhooks []carteiro.ID) {
 	if len(webhooks) == 0 {
 		return
 	}
@@ -121,10 +136,10 @@ func (t *teller) close() {
 func (t *teller) loop() {
 	for range t.wake {
 		for {
-			webhooks, closed := t.take()
+			webhooks, changed, closed := t.take()
 			if len(webhooks) > 0 {
 				// Others find out by themselves when this fails, only later.
-				_ = t.tell(hint{From: t.name, Waiting: webhooks})
+				_ = t.tell(hint{From: t.name, Waiting: webhooks, Webhooks: changed})
 			}
 			if closed {
 				return
@@ -138,17 +153,20 @@ func (t *teller) loop() {
 }
 
 // take gives some of what waits.
-func (t *teller) take() (webhooks []carteiro.ID, closed bool) {
+func (t *teller) take() (webhooks, changed []carteiro.ID, closed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for id := range t.wait {
-		if len(webhooks) == maxTold {
+	for id, isChanged := range t.wait {
+		if len(webhooks)+len(changed) >= maxTold {
 			break
 		}
 		webhooks = append(webhooks, id)
+		if isChanged {
+			changed = append(changed, id)
+		}
 		delete(t.wait, id)
 	}
-	return webhooks, t.closed
+	return webhooks, changed, t.closed
 }
 
 // Listen implements [store.Shared].

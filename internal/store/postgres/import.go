@@ -27,7 +27,7 @@ const (
 	importOwner = `INSERT INTO owners (environment_id, kind, id, name, folded, agent_id, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	importWebhook = `INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`
 	importBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 	// Events of the open attempts.
 	findEnvironments = `SELECT id, environment_id FROM events WHERE id = ANY($1)`
@@ -158,9 +158,12 @@ func queueWebhooks(b *pgx.Batch, page *store.Page, keys *seal.Keyring) error {
 		if err != nil {
 			return err
 		}
-		b.Queue(importWebhook, id(w.ID), id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID), w.Enabled, w.Version,
+		values := append([]any{
+			id(w.ID), id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID), w.Enabled, w.Version,
 			int64(w.FailuresInARow), moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt),
-			moment(w.FailingSince), moment(w.LastFailedAt), []byte(w.LastError), encoded, fold(w.Name), sealedBy)
+			moment(w.FailingSince), moment(w.LastFailedAt), []byte(w.LastError), encoded,
+		}, circuitValues(&w.Circuit)...)
+		b.Queue(importWebhook, append(values, string(w.DisabledBy), moment(w.DisabledAt), fold(w.Name), sealedBy)...)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ const (
 	// Before the webhook is switched off: of two that do it at once the second finds it off.
 	auditSwitchOff = `INSERT INTO audit (` + auditColumns + `) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
 		FROM (SELECT FROM webhooks WHERE id = $14 AND enabled FOR UPDATE) w`
-	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now
+	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now, disabled_by = 'gone', disabled_at = u.now
 		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, now) WHERE w.id = u.id AND w.enabled
 		RETURNING w.environment_id, w.owner_kind, w.owner_id, w.id`
 	insertAttempts = `INSERT INTO attempts (webhook_id, id, event_id, status, number, chain_start, trigger, due_at, previous_id, event_type,
@@ -64,7 +64,8 @@ func (s *Store) commitRecords(ops []*op[recordOp]) error {
 			s.makeDay(o.call.Results[i].Delivery.ID, o.call.Now)
 		}
 	}
-	return s.inGroup(s.shards.records, func(g *group) error {
+	var changed []carteiro.ID
+	err := s.inGroup(s.shards.records, func(g *group) error {
 		r := recording{group: g}
 		if err := r.take(ops); err != nil {
 			return err
@@ -79,8 +80,14 @@ func (s *Store) commitRecords(ops []*op[recordOp]) error {
 		}
 		b := new(pgx.Batch)
 		r.queue(b)
-		return g.commit(b)
+		err := g.commit(b)
+		changed = g.tally.changed()
+		return err
 	})
+	if err == nil {
+		s.hints.changed(changed)
+	}
+	return err
 }
 
 // recording is what a group of calls stores.
@@ -116,6 +123,7 @@ type taken struct {
 	result      *store.Result
 	exchange    *exchange
 	now         time.Time
+	recorded    *store.Recorded
 }
 
 // take begins the transaction and takes the attempts out of the open ones that their sessions hold. The others are told
@@ -165,7 +173,7 @@ func (r *recording) take(ops []*op[recordOp]) error {
 			p := all[n-1]
 			a.WebhookID, a.ID, a.Trigger = webhooks[n-1], ids[n-1], triggerOf(trigger)
 			p.op.recorded[p.result].Lost = false
-			r.taken = append(r.taken, taken{a, environment, &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now})
+			r.taken = append(r.taken, taken{a, environment, &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now, &p.op.recorded[p.result]})
 		}
 		return rows.Err()
 	})
@@ -212,6 +220,7 @@ func (r *recording) record(t *taken) error {
 		r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
 	}
 	r.noteHealth(t)
+	r.tally.tell(t.WebhookID, t.now, t.recorded)
 	r.tally.recorded(t.environment, t.result.Outcome, t.now)
 	return nil
 }

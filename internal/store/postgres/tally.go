@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"carteiro"
+	"carteiro/internal/store"
 )
 
 // The stored numbers of statuses and triggers.
@@ -78,10 +79,14 @@ type total struct {
 // health is what a batch has learnt of a webhook's receiver: whether it has succeeded, and of its failures since. failedAt
 // is that of the last failure, whether it has succeeded since or not.
 type health struct {
+	noted           bool // anything below
 	succeeded       bool
 	failures        int64
 	since, failedAt time.Time
 	lastError       string
+	// first is the answer that is told when the circuit opens or closes, and now the time at which it does.
+	first *store.Recorded
+	now   time.Time
 }
 
 func newTally(shard shard) tally {
@@ -133,14 +138,25 @@ func (h hour) plus(by hour) hour {
 // sent notes how a receiver did.
 func (t *tally) sent(webhook carteiro.ID, o *carteiro.Outcome) {
 	h := t.health[webhook]
+	h.noted = true
 	if o.Success {
-		h = health{succeeded: true, failedAt: h.failedAt}
+		h.succeeded, h.failures, h.since, h.lastError = true, 0, time.Time{}, ""
 	} else {
 		if h.failures++; h.failures == 1 {
 			h.since = o.FinishedAt
 		}
 		h.failedAt, h.lastError = o.FinishedAt, o.Error
 	}
+	t.health[webhook] = h
+}
+
+// tell notes an answer of a result that counts. sent has been told of it, if its receiver was.
+func (t *tally) tell(webhook carteiro.ID, now time.Time, answer *store.Recorded) {
+	h := t.health[webhook]
+	if h.first == nil {
+		h.first = answer
+	}
+	h.now = now
 	t.health[webhook] = h
 }
 
@@ -157,19 +173,6 @@ const (
 			failed = c.failed + excluded.failed, retrying = c.retrying + excluded.retrying`
 	addQueues = `INSERT INTO queues AS q (shard, environment_id, open) SELECT $1, * FROM unnest($2::uuid[], $3::bigint[])
 		ON CONFLICT (environment_id, shard) DO UPDATE SET open = q.open + excluded.open`
-	// After a success what went before counts for nothing but last_failed_at. Rows that stay as they are, as those of
-	// well receivers do, are not locked.
-	noteHealth = `WITH noted AS (
-			SELECT w.id, u.failures + CASE WHEN u.succeeded THEN 0 ELSE w.failures_in_a_row END AS failures,
-				CASE WHEN u.succeeded OR w.failures_in_a_row = 0 THEN u.since ELSE w.failing_since END AS since,
-				coalesce(u.failed_at, w.last_failed_at) AS failed_at, u.last_error
-			FROM unnest($1::uuid[], $2::boolean[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::bytea[])
-				AS u (id, succeeded, failures, since, failed_at, last_error) JOIN webhooks w ON w.id = u.id
-			WHERE NOT u.succeeded OR w.failures_in_a_row <> u.failures OR u.failed_at IS NOT NULL
-			ORDER BY w.id FOR NO KEY UPDATE OF w)
-		UPDATE webhooks w SET failures_in_a_row = noted.failures, failing_since = noted.since, last_failed_at = noted.failed_at,
-			last_error = noted.last_error
-		FROM noted WHERE w.id = noted.id`
 )
 
 // queue adds what was gathered to a batch.
@@ -179,25 +182,6 @@ func (t *tally) queue(b *pgx.Batch) {
 	t.queueHours(b)
 	t.queueQueues(b)
 	t.activity.queue(b, t.shard)
-}
-
-func (t *tally) queueHealth(b *pgx.Batch) {
-	if len(t.health) == 0 {
-		return
-	}
-	webhooks := slices.SortedFunc(maps.Keys(t.health), compareIDs)
-	var (
-		succeeded       bools
-		failures        ints
-		since, failedAt times
-		lastErrors      octets
-	)
-	for _, webhook := range webhooks {
-		h := t.health[webhook]
-		succeeded, failures = append(succeeded, h.succeeded), append(failures, h.failures)
-		since, failedAt, lastErrors = append(since, h.since), append(failedAt, h.failedAt), append(lastErrors, h.lastError)
-	}
-	b.Queue(noteHealth, ids(webhooks), succeeded, failures, since, failedAt, lastErrors)
 }
 
 func (t *tally) queueTotals(b *pgx.Batch) {

@@ -2,22 +2,28 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
-	"carteiro"
 	"carteiro/internal/store"
 )
 
 const (
 	openEverywhere = `SELECT coalesce(sum(open), 0)::bigint FROM queues`
-	// In each environment the first of the index, instead of all of it.
-	firstWaiting = `SELECT min(due_at) FROM (SELECT DISTINCT environment_id FROM queues) q CROSS JOIN LATERAL
-		(SELECT due_at FROM open o WHERE o.environment_id = q.environment_id AND lease IS NULL ORDER BY due_at LIMIT 1) o`
+	// From one webhook to the next by the index, as backlog does, instead of all of it.
+	firstWaiting = `WITH RECURSIVE waiting AS (
+			(SELECT webhook_id, due_at FROM open WHERE lease IS NULL ORDER BY webhook_id, due_at LIMIT 1)
+			UNION ALL
+			SELECT next.webhook_id, next.due_at FROM waiting w CROSS JOIN LATERAL (
+				SELECT webhook_id, due_at FROM open WHERE lease IS NULL AND webhook_id > w.webhook_id ORDER BY webhook_id, due_at LIMIT 1) next)
+		SELECT min(due_at) FROM waiting w LEFT JOIN LATERAL (SELECT opened_at FROM webhooks
+			WHERE id = w.webhook_id AND enabled AND deleted_at IS NULL LIMIT 1) c ON true
+		WHERE c.opened_at IS NULL`
 	databaseSize = `SELECT pg_database_size(current_database())`
 )
 
-var webhooksByStatus = fmt.Sprintf(`SELECT count(*) FILTER (WHERE enabled AND failures_in_a_row < %[1]d), count(*) FILTER (WHERE NOT enabled),
-	count(*) FILTER (WHERE enabled AND failures_in_a_row >= %[1]d) FROM webhooks WHERE deleted_at IS NULL`, carteiro.FailuresForError)
+const webhooksByStatus = `SELECT count(*) FILTER (WHERE enabled AND opened_at IS NULL), count(*) FILTER (WHERE NOT enabled),
+	count(*) FILTER (WHERE enabled AND opened_at IS NOT NULL),
+	count(*) FILTER (WHERE enabled AND opened_at IS NOT NULL AND EXISTS (SELECT FROM open o WHERE o.webhook_id = w.id AND o.id = w.probe AND o.lease IS NOT NULL))
+	FROM webhooks w WHERE deleted_at IS NULL`
 
 // Vitals implements [store.Logs].
 func (s *Store) Vitals(ctx context.Context) (v store.Vitals, err error) {
@@ -28,7 +34,7 @@ func (s *Store) Vitals(ctx context.Context) (v store.Vitals, err error) {
 		if err := t.row(firstWaiting)(toTime(&v.OldestWaiting)); err != nil {
 			return err
 		}
-		if err := t.row(webhooksByStatus)(&v.Active, &v.Disabled, &v.Failing); err != nil {
+		if err := t.row(webhooksByStatus)(&v.Active, &v.Disabled, &v.Failing, &v.Probing); err != nil {
 			return err
 		}
 		return t.row(databaseSize)(&v.Bytes)

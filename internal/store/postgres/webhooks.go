@@ -9,10 +9,11 @@ import (
 )
 
 const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at,
-	failing_since, last_failed_at, last_error, settings`
+	failing_since, last_failed_at, last_error, settings, ` + circuitColumns + `, disabled_by, disabled_at`
 
 const (
 	getWebhook   = `SELECT ` + webhookColumns + ` FROM webhooks WHERE id = $1`
+	lockWebhook  = getWebhook + ` FOR NO KEY UPDATE`
 	listWebhooks = `SELECT ` + webhookColumns + ` FROM webhooks
 		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL ORDER BY created_at, id`
 	// The owner must not go while a webhook comes, and webhooks come one after the other, so that they can be counted.
@@ -21,9 +22,9 @@ const (
 		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL`
 	insertWebhook = `INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, last_error,
 		created_at, updated_at, deleted_at, settings, folded, sealed_by) VALUES ($1, $2, $3, $4, $5, 1, 0, '', $6, $7, $8, $9, $10, $11)`
-	updateWebhook = `UPDATE webhooks SET enabled = $3, version = version + 1, updated_at = $4, deleted_at = $5, settings = $6, folded = $7, sealed_by = $8
-		WHERE id = $1 AND version = $2 AND deleted_at IS NULL RETURNING owner_kind, owner_id, environment_id`
-	webhookThere   = `SELECT EXISTS (SELECT FROM webhooks WHERE id = $1 AND deleted_at IS NULL)`
+	updateWebhook = `UPDATE webhooks SET enabled = $2, version = version + 1, updated_at = $3, deleted_at = $4, settings = $5, folded = $6, sealed_by = $18,
+		failures_in_a_row = $7, failing_since = $8, last_error = $9, disabled_by = $10, disabled_at = $11,
+		(` + circuitColumns + `) = ($12, $13, $14, $15, $16, $17) WHERE id = $1`
 	deleteWebhooks = `UPDATE webhooks SET version = version + 1, updated_at = $4, deleted_at = $4
 		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL RETURNING id`
 )
@@ -36,7 +37,7 @@ func (t *tx) readWebhook(scan func(...any) error, more ...any) (*carteiro.Webhoo
 		toID(&w.ID), toID(&w.EnvironmentID), &w.OwnerKind, toID(&w.OwnerID), &w.Enabled, &w.Version, &w.FailuresInARow,
 		toTime(&w.CreatedAt), toTime(&w.UpdatedAt), toTime(&w.DeletedAt), toTime(&w.FailingSince), toTime(&w.LastFailedAt),
 		octet{&w.LastError}, &encoded,
-	}, more...)...)
+	}, append(append(circuitFields(&w.Circuit), &w.DisabledBy, toTime(&w.DisabledAt)), more...)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -100,29 +101,33 @@ func (s *Store) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error 
 	if err != nil {
 		return err
 	}
-	w := *p.Webhook
+	var w carteiro.Webhook
 	err = s.inTx(ctx, func(t *tx) error {
-		found, err := t.found(updateWebhook, id(w.ID), w.Version, w.Enabled, moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name), sealedBy)(
-			&w.OwnerKind, toID(&w.OwnerID), toID(&w.EnvironmentID))
+		w = *p.Webhook
+		stored, err := t.readWebhook(t.row(lockWebhook, id(w.ID)))
+		switch {
+		case err != nil:
+			return err
+		case stored.Deleted():
+			return store.ErrNotFound
+		case stored.Version != w.Version:
+			return store.ErrConflict
+		}
+		w.ChangedFrom(stored, w.UpdatedAt)
+		_, err = t.run(updateWebhook, append([]any{
+			id(w.ID), w.Enabled, moment(w.UpdatedAt), moment(w.DeletedAt), encoded, fold(w.Name),
+			w.FailuresInARow, moment(w.FailingSince), []byte(w.LastError), string(w.DisabledBy), moment(w.DisabledAt),
+		}, append(circuitValues(&w.Circuit), sealedBy)...)...)
 		if err != nil {
 			return err
 		}
-		if found {
-			if err := t.audit(p.Audit); err != nil {
-				return err
-			}
-			return t.tell(s.hints.name, changeOf(&w))
-		}
-		var there bool
-		if err := t.row(webhookThere, id(w.ID))(&there); err != nil {
+		if err := t.audit(p.Audit); err != nil {
 			return err
 		}
-		if there {
-			return store.ErrConflict
-		}
-		return store.ErrNotFound
+		return t.tell(s.hints.name, changeOf(stored))
 	})
 	if err == nil {
+		*p.Webhook = w
 		p.Webhook.Version++
 	}
 	return err

@@ -18,8 +18,7 @@ var (
 	dueOpen = newQuery(`SELECT o.id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at, length(e.payload), ` + eventColumns + `
 		FROM open o INDEXED BY open_waiting JOIN events e ON e.number = o.event
 		WHERE o.lease IS NULL AND o.webhook_id = ? AND o.due_at <= ? ORDER BY o.due_at, o.id LIMIT ?`)
-	nextDue        = newQuery(`SELECT due_at FROM open INDEXED BY open_waiting WHERE lease IS NULL AND webhook_id = ? ORDER BY due_at LIMIT 1`)
-	webhookVersion = newQuery(`SELECT version FROM webhooks WHERE id = ?`)
+	nextDue = newQuery(`SELECT due_at FROM open INDEXED BY open_waiting WHERE lease IS NULL AND webhook_id = ? ORDER BY due_at LIMIT 1`)
 
 	leaseOpen   = newQuery(`UPDATE open SET lease = ? WHERE webhook_id = ? AND id = ?`)
 	releaseOpen = newQuery(`UPDATE open SET lease = NULL WHERE webhook_id = ? AND id = ? AND lease = ?`)
@@ -64,7 +63,12 @@ func (t *tx) claim(p *store.Claim) (claimed store.Claimed, err error) {
 	if err := t.mustLive(p.Session); err != nil {
 		return claimed, err
 	}
-	if claimed.Deliveries, err = t.due(p); err != nil {
+	gate, err := t.gate(p)
+	if err != nil {
+		return claimed, err
+	}
+	claimed.Version = gate.version
+	if claimed.Deliveries, err = t.due(p, &gate.Grant); err != nil {
 		return claimed, err
 	}
 	for _, d := range claimed.Deliveries {
@@ -72,7 +76,7 @@ func (t *tx) claim(p *store.Claim) (claimed store.Claimed, err error) {
 			return claimed, err
 		}
 	}
-	if claimed.Version, err = t.query(webhookVersion).id(p.WebhookID).number(); err != nil {
+	if claimed.HeldBack, err = t.pass(p, gate, claimed.Deliveries); err != nil {
 		return claimed, err
 	}
 	row := t.query(nextDue).id(p.WebhookID)
@@ -84,15 +88,18 @@ func (t *tx) claim(p *store.Claim) (claimed store.Claimed, err error) {
 }
 
 // due reads the deliveries that a claim gets.
-func (t *tx) due(p *store.Claim) (deliveries []*carteiro.Delivery, err error) {
+func (t *tx) due(p *store.Claim, grant *carteiro.Grant) (deliveries []*carteiro.Delivery, err error) {
+	if grant.Limit == 0 {
+		return nil, nil
+	}
 	left := int64(p.MaxBytes)
-	rows := t.query(dueOpen).id(p.WebhookID).time(p.Now).int(int64(p.Limit))
+	rows := t.query(dueOpen).id(p.WebhookID).time(p.Now).int(int64(grant.Limit))
 	for rows.next() {
 		if left -= rows.colInt(7); left < 0 && len(deliveries) > 0 {
 			break
 		}
 		event := readEvent(rows, 8)
-		deliveries = append(deliveries, &carteiro.Delivery{Event: event, Attempt: carteiro.Attempt{
+		deliveries = append(deliveries, &carteiro.Delivery{Event: event, Probe: grant.Probe, Attempt: carteiro.Attempt{
 			ID: rows.colID(0), WebhookID: p.WebhookID, EventID: event.ID, EventType: rows.colText(1),
 			Number: int(rows.colInt(2)), ChainStart: int(rows.colInt(3)), Trigger: triggerOf(rows.colInt(4)),
 			PreviousID: rows.colID(5), DueAt: rows.colTime(6), Status: carteiro.StatusPending,

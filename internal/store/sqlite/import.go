@@ -18,9 +18,10 @@ var (
 	isOccupied  = newQuery(`SELECT 1 WHERE EXISTS (SELECT 1 FROM environments) OR EXISTS (SELECT 1 FROM owners) OR EXISTS (SELECT 1 FROM webhooks)
 		OR EXISTS (SELECT 1 FROM idempotency) OR EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM attempts)`)
 
-	importWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	importBulk    = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	findEvent     = newQuery(`SELECT number, environment_id FROM events WHERE id = ?`)
+	importWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	importBulk = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	findEvent  = newQuery(`SELECT number, environment_id FROM events WHERE id = ?`)
 )
 
 // move is a row of the table moving.
@@ -162,7 +163,8 @@ func (t *tx) importWebhooks(page *store.Page) error {
 		}
 		err = t.write(importWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).bool(w.Enabled).
 			int(w.Version).int(int64(w.FailuresInARow)).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).
-			time(w.FailingSince).time(w.LastFailedAt).text(w.LastError).text(fold(w.Name)).maybeText(sealedBy).run()
+			time(w.FailingSince).time(w.LastFailedAt).text(w.LastError).circuit(&w.Circuit).
+			text(string(w.DisabledBy)).time(w.DisabledAt).text(fold(w.Name)).maybeText(sealedBy).run()
 		if err != nil {
 			return fmt.Errorf("webhook %s: %w", w.ID, err)
 		}

@@ -45,6 +45,9 @@ func (s *Store) Record(ctx context.Context, p store.Record) (recorded []store.Re
 			if recorded[i].Lost, err = t.record(&p, &p.Results[i], &exchanges[i]); err != nil {
 				return fmt.Errorf("record attempt %s: %w", p.Results[i].Delivery.ID, err)
 			}
+			if !recorded[i].Lost {
+				t.tally.tell(p.Results[i].Delivery.WebhookID, p.Now, &recorded[i])
+			}
 		}
 		return nil
 	})
@@ -74,7 +77,7 @@ func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, e
 		return false, err
 	}
 	if r.DisableWebhook {
-		off, err := t.changed(t.write(switchOff).time(p.Now).id(o.attempt.WebhookID))
+		off, err := t.changed(t.write(switchOff).time(p.Now).id(o.attempt.WebhookID).text(string(carteiro.DisabledByGone)))
 		if err == nil && off > 0 {
 			err = t.audit(r.Audit)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/store"
 )
 
 // The stored numbers of statuses and triggers.
@@ -60,10 +61,14 @@ type total struct {
 // health is what a batch has learnt of a webhook's receiver: whether it has succeeded, and of its failures since. failedAt
 // is that of the last failure, whether it has succeeded since or not.
 type health struct {
+	noted           bool // anything below
 	succeeded       bool
 	failures        int64
 	since, failedAt time.Time
 	lastError       string
+	// first is the answer that is told when the circuit opens or closes, and now the time at which it does.
+	first *store.Recorded
+	now   time.Time
 }
 
 func newTally() tally {
@@ -125,14 +130,25 @@ func (h hour) plus(by hour) hour {
 // sent notes how a receiver did.
 func (t *tally) sent(webhook carteiro.ID, o *carteiro.Outcome) {
 	h := t.health[webhook]
+	h.noted = true
 	if o.Success {
-		h = health{succeeded: true, failedAt: h.failedAt}
+		h.succeeded, h.failures, h.since, h.lastError = true, 0, time.Time{}, ""
 	} else {
 		if h.failures++; h.failures == 1 {
 			h.since = o.FinishedAt
 		}
 		h.failedAt, h.lastError = o.FinishedAt, o.Error
 	}
+	t.health[webhook] = h
+}
+
+// tell notes an answer of a result that counts. sent has been told of it, if its receiver was.
+func (t *tally) tell(webhook carteiro.ID, now time.Time, answer *store.Recorded) {
+	h := t.health[webhook]
+	if h.first == nil {
+		h.first = answer
+	}
+	h.now = now
 	t.health[webhook] = h
 }
 
@@ -161,11 +177,7 @@ func (t *tally) flush(c *conn) error {
 		return err
 	}
 	for webhook, h := range t.health {
-		change := raiseFailures
-		if h.succeeded {
-			change = setFailures
-		}
-		if err := c.write(change).id(webhook).int(h.failures).time(h.since).time(h.failedAt).text(h.lastError).run(); err != nil {
+		if err := c.flushHealth(webhook, &h); err != nil {
 			return err
 		}
 	}
@@ -178,6 +190,22 @@ func (t *tally) flush(c *conn) error {
 		}
 	}
 	return t.activity.flush(c)
+}
+
+// flushHealth writes what is known of a receiver, and opens or closes the circuit by it.
+func (c *conn) flushHealth(webhook carteiro.ID, h *health) error {
+	if !h.noted {
+		return nil
+	}
+	change := raiseFailures
+	if h.succeeded {
+		change = setFailures
+	}
+	n, err := c.changed(c.write(change).id(webhook).int(h.failures).time(h.since).time(h.failedAt).text(h.lastError))
+	if err != nil || n == 0 {
+		return err
+	}
+	return c.judge(webhook, h)
 }
 
 func (t *tally) flushTotals(c *conn) error {

@@ -9,10 +9,10 @@ import (
 )
 
 const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings,
-	failing_since, last_failed_at, last_error`
+	failing_since, last_failed_at, last_error, ` + circuitColumns + `, disabled_by, disabled_at`
 
 // webhookWidth is how many columns that are.
-const webhookWidth = 14
+const webhookWidth = 22
 
 var (
 	getWebhook   = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks WHERE id = ?`)
@@ -22,10 +22,11 @@ var (
 		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? AND deleted_at IS NULL`)
 	insertWebhook = newQuery(`INSERT INTO webhooks (id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row,
 		created_at, updated_at, deleted_at, settings, folded, sealed_by) VALUES (?, ?, ?, ?, ?, 1, 0, ?, ?, ?, ?, ?, ?)`)
-	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6, folded = ?7, sealed_by = ?8
-		WHERE id = ?1`)
+	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6, folded = ?7,
+		failures_in_a_row = ?8, failing_since = ?9, last_error = ?10, disabled_by = ?11, disabled_at = ?12, sealed_by = ?13 WHERE id = ?1`)
 	deleteWebhook = newQuery(`UPDATE webhooks SET version = version + 1, updated_at = ?2, deleted_at = ?2 WHERE id = ?1`)
-	switchOff     = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ? WHERE id = ? AND enabled = 1`)
+	switchOff     = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ?1, disabled_by = ?3, disabled_at = ?1
+		WHERE id = ?2 AND enabled = 1`)
 )
 
 func readWebhook(row *stmt) (*carteiro.Webhook, error) {
@@ -43,6 +44,9 @@ func readWebhook(row *stmt) (*carteiro.Webhook, error) {
 		FailingSince:   row.colTime(11),
 		LastFailedAt:   row.colTime(12),
 		LastError:      row.colText(13),
+		Circuit:        readCircuit(row, 14),
+		DisabledBy:     carteiro.DisabledBy(row.colText(20)),
+		DisabledAt:     row.colTime(21),
 	}
 	if err := settings.Decode(row.colBlob(10), w, row.keys); err != nil {
 		return nil, err
@@ -109,8 +113,9 @@ func (s *Store) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error 
 	if err != nil {
 		return err
 	}
-	w := *p.Webhook
+	var w carteiro.Webhook
 	err = s.writer.write(ctx, 1, func(t *tx) error {
+		w = *p.Webhook
 		stored, err := t.webhook(w.ID)
 		switch {
 		case err != nil:
@@ -123,10 +128,17 @@ func (s *Store) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error 
 		if err := t.audit(p.Audit); err != nil {
 			return err
 		}
-		return t.write(updateWebhook).id(w.ID).bool(w.Enabled).int(w.Version + 1).
-			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).maybeText(sealedBy).run()
+		w.ChangedFrom(stored, w.UpdatedAt)
+		err = t.write(updateWebhook).id(w.ID).bool(w.Enabled).int(w.Version + 1).
+			time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).text(fold(w.Name)).int(int64(w.FailuresInARow)).
+			time(w.FailingSince).text(w.LastError).text(string(w.DisabledBy)).time(w.DisabledAt).maybeText(sealedBy).run()
+		if err != nil || w.Circuit == stored.Circuit {
+			return err
+		}
+		return t.putCircuit(w.ID, &w.Circuit)
 	})
 	if err == nil {
+		*p.Webhook = w
 		p.Webhook.Version++
 	}
 	return err

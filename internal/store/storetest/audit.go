@@ -92,6 +92,19 @@ var audits = []story{
 		w.record(session, gone(one)) // held by nobody any more
 		w.wantAudit(store.ListAudit{EnvironmentID: w.owner.EnvironmentID}, "webhook.disabled ", "bulk_retry.paused ", "bulk_retry.begun ", "log.retried ")
 	}},
+	{"tells of webhooks that were failing for too long", func(w *world) {
+		hook := w.broken(w.join(), 0)
+		w.pass(time.Hour)
+		for range 2 {
+			_, err := w.DisableFailing(w.t.Context(), store.DisableFailing{
+				Now: w.now, OpenedBefore: w.now, Limit: 10, Audit: func(hook *carteiro.Webhook) *carteiro.AuditEntry {
+					return carteiro.TurnedOff(hook, w.newID(), "failing for too long")
+				},
+			})
+			w.ok(err)
+		}
+		w.wantAudit(store.ListAudit{EnvironmentID: hook.EnvironmentID}, "webhook.disabled "+hook.Name+" enabled true false")
+	}},
 	{"is listed newest first, by filters, in pages, and whole", func(w *world) {
 		first, other := w.owner.EnvironmentID, w.newID()
 		var all []carteiro.AuditEntry

@@ -105,6 +105,7 @@ var bulks = []story{
 			}
 			equal(w.t, "matched by "+show(f), w.begin(hook, f).Matched, len(want))
 			session := w.join()
+			w.begunAnew(hook.ID)
 			for done := false; !done; w.pass(time.Second) {
 				step := w.step(3, 5)
 				equal(w.t, "filter", step.Job.Filter, f)
@@ -147,6 +148,7 @@ var bulks = []story{
 		job, err := w.GetBulkRetry(w.t.Context(), store.BulkRef{WebhookID: hook.ID, ID: job.ID})
 		w.ok(err)
 		equal(w.t, "job", []any{job.Status, job.Retried, job.Skipped.Total()}, []any{carteiro.BulkDone, 40, 0})
+		w.begunAnew(hook.ID)
 		equal(w.t, "open", len(w.claim(session, hook.ID)), 40)
 	}},
 	{"a webhook has one that is open; it can be paused, resumed and cancelled until it has ended", func(w *world) {

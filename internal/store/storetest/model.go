@@ -193,6 +193,7 @@ func (m *model) CreateWebhook(_ context.Context, p store.CreateWebhook) error {
 	webhook.Version = 1
 	stored := *webhook
 	stored.FailuresInARow, stored.FailingSince, stored.LastError, stored.LastFailedAt = 0, time.Time{}, "", time.Time{}
+	stored.Circuit, stored.DisabledBy, stored.DisabledAt = carteiro.Circuit{}, "", time.Time{}
 	m.webhooks[webhook.ID] = stored
 	return nil
 }
@@ -209,10 +210,10 @@ func (m *model) UpdateWebhook(_ context.Context, p store.UpdateWebhook) error {
 		return store.ErrConflict
 	}
 	webhook.Version++
+	webhook.ChangedFrom(&stored, webhook.UpdatedAt)
 	changed := *webhook
 	changed.EnvironmentID, changed.OwnerKind, changed.OwnerID = stored.EnvironmentID, stored.OwnerKind, stored.OwnerID
-	changed.CreatedAt, changed.FailuresInARow = stored.CreatedAt, stored.FailuresInARow
-	changed.FailingSince, changed.LastError, changed.LastFailedAt = stored.FailingSince, stored.LastError, stored.LastFailedAt
+	changed.CreatedAt = stored.CreatedAt
 	m.webhooks[webhook.ID] = changed
 	return nil
 }
@@ -382,7 +383,13 @@ func (m *model) Claim(_ context.Context, p store.Claim) (claimed store.Claimed, 
 	if !m.live(p.Session) {
 		return claimed, store.ErrLeaseLost
 	}
-	claimed.Version = m.webhooks[p.WebhookID].Version
+	webhook := m.webhooks[p.WebhookID]
+	claimed.Version = webhook.Version
+	grant := carteiro.Grant{Limit: p.Limit}
+	if webhook.Live() {
+		probe := m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: webhook.Circuit.Probe}]
+		grant = webhook.Circuit.Grant(p.Now, p.Limit, probe != nil && probe.isOpen() && probe.lease != 0)
+	}
 	var waiting []*modelAttempt
 	for _, a := range m.attempts {
 		if a.WebhookID == p.WebhookID && a.waiting() {
@@ -395,12 +402,20 @@ func (m *model) Claim(_ context.Context, p store.Claim) (claimed store.Claimed, 
 		event := m.events[a.EventID]
 		size += len(event.Payload)
 		n := len(claimed.Deliveries)
-		if a.DueAt.After(p.Now) || n == p.Limit || (n > 0 && size > p.MaxBytes) {
+		if a.DueAt.After(p.Now) || n == grant.Limit || (n > 0 && size > p.MaxBytes) {
 			claimed.NextDue = a.DueAt
 			break
 		}
 		a.lease = p.Session.ID
-		claimed.Deliveries = append(claimed.Deliveries, &carteiro.Delivery{Attempt: a.Attempt, Event: &event})
+		claimed.Deliveries = append(claimed.Deliveries, &carteiro.Delivery{Attempt: a.Attempt, Event: &event, Probe: grant.Probe})
+	}
+	if claimed.HeldBack = grant.Again; !grant.Again.IsZero() {
+		var first carteiro.ID
+		if len(claimed.Deliveries) > 0 {
+			first = claimed.Deliveries[0].ID
+		}
+		claimed.HeldBack = webhook.Circuit.Granted(grant, p.Now, len(claimed.Deliveries), first, p.Spread)
+		m.webhooks[webhook.ID] = webhook
 	}
 	return claimed, nil
 }
@@ -440,6 +455,7 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	recorded := make([]store.Recorded, len(p.Results))
+	told := make(map[carteiro.ID]*store.Recorded)
 	for i := range p.Results {
 		r := &p.Results[i]
 		a := m.held(store.AttemptRef{WebhookID: r.Delivery.WebhookID, ID: r.Delivery.ID}, p.Session)
@@ -454,6 +470,17 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 			m.attempts[store.AttemptRef{WebhookID: next.WebhookID, ID: next.ID}] = next
 		}
 		m.learn(a, r, p.Now)
+		if told[a.WebhookID] == nil {
+			told[a.WebhookID] = &recorded[i]
+		}
+	}
+	for id, first := range told {
+		if w, found := m.webhooks[id]; found {
+			if first.Circuit = w.Judge(p.Now); first.Circuit != carteiro.CircuitUnchanged {
+				w.Version++
+			}
+			m.webhooks[id] = w
+		}
 	}
 	return recorded, nil
 }
@@ -475,7 +502,7 @@ func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) {
 		w.LastError, w.LastFailedAt = r.Outcome.Error, r.Outcome.FinishedAt
 	}
 	if r.DisableWebhook && w.Enabled {
-		w.Enabled, w.UpdatedAt = false, now
+		w.Enabled, w.UpdatedAt, w.DisabledBy, w.DisabledAt = false, now, carteiro.DisabledByGone, now
 		w.Version++
 	}
 	m.webhooks[w.ID] = w

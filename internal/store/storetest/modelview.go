@@ -62,7 +62,7 @@ func (m *model) Vitals(context.Context) (v store.Vitals, err error) {
 			continue
 		}
 		v.Open++
-		if a.lease == 0 && (v.OldestWaiting.IsZero() || a.DueAt.Before(v.OldestWaiting)) {
+		if w, found := m.webhooks[a.WebhookID]; a.lease == 0 && found && (!w.Live() || !w.Circuit.Open()) && (v.OldestWaiting.IsZero() || a.DueAt.Before(v.OldestWaiting)) {
 			v.OldestWaiting = a.DueAt
 		}
 	}
@@ -75,6 +75,9 @@ func (m *model) Vitals(context.Context) (v store.Vitals, err error) {
 			v.Disabled++
 		default:
 			v.Failing++
+			if probe := m.attempts[store.AttemptRef{WebhookID: w.ID, ID: w.Circuit.Probe}]; probe != nil && probe.isOpen() && probe.lease != 0 {
+				v.Probing++
+			}
 		}
 	}
 	return v, nil

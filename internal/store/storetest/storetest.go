@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		{"claim", claiming},
 		{"record", recording},
 		{"retry", retrying},
+		{"circuits", circuits},
 		{"many at once", together},
 		{"logs", logs},
 		{"overview", overviews},

@@ -230,15 +230,22 @@ export const ptBR = {
   'webhook.nowEnabled': 'Webhook ativado.',
   'webhook.nowDisabled': 'Webhook desativado.',
   'webhook.disabled.title': 'Este webhook está desativado',
-  'webhook.disabled.what':
-    'Não recebe eventos e nada pode ser reenviado até ser ativado. Um destino que responde 410 também o desativa.',
+  'webhook.disabled.what': 'Não recebe eventos e nada pode ser reenviado até ser ativado.',
+  'webhook.disabled.gone': 'O destino respondeu 410 Gone, o que o desativou',
+  'webhook.disabled.tooLong': 'Falhou por tempo demais, o que o desativou',
+  'webhook.disabled.last': 'O último erro: {error}.',
   'webhook.error.title': 'O destino está falhando',
   'webhook.error.why': {
     one: '{count} falha seguida, a última: {error}.',
     other: '{count} falhas seguidas, a última: {error}.',
   },
   'webhook.error.since': 'A primeira foi',
-  'webhook.error.next': 'Uma entrega por vez o sonda. Quando responder 2xx, todas voltam a sair.',
+  'webhook.error.next':
+    'As entregas esperam, sem custo; uma por vez o sonda. Quando responder 2xx, todas voltam a sair.',
+  'webhook.error.inError': 'Em erro desde',
+  'webhook.error.probes': { one: '{count} sonda até agora.', other: '{count} sondas até agora.' },
+  'webhook.error.probe': 'A próxima sai',
+  'webhook.error.now': 'Um teste ou um reenvio sai na hora.',
   'webhook.delete': 'Excluir este webhook',
   'webhook.delete.what':
     'Nada mais será enviado a ele, nem o que está na fila. As entregas continuam legíveis até o fim da retenção.',

@@ -85,9 +85,26 @@ function Actions({ webhook, test }: { webhook: Webhook; test: Test }) {
   )
 }
 
-function Reason({ webhook: { status, status_reason: reason } }: { webhook: Webhook }) {
+function DisabledReason({ webhook: { disabled_reason: reason } }: { webhook: Webhook }) {
   const { t, server } = useTranslation()
-  if (status === 'disabled') return <Notice title={t('webhook.disabled.title')}>{t('webhook.disabled.what')}</Notice>
+  return (
+    <Notice title={t('webhook.disabled.title')}>
+      {reason && (
+        <p>
+          {t(reason.rule === 'gone' ? 'webhook.disabled.gone' : 'webhook.disabled.tooLong')}{' '}
+          <Ago at={reason.disabled_at} />.{' '}
+          {reason.last_error && t('webhook.disabled.last', { error: server(reason.last_error) })}
+        </p>
+      )}
+      <p>{t('webhook.disabled.what')}</p>
+    </Notice>
+  )
+}
+
+function Reason({ webhook }: { webhook: Webhook }) {
+  const { t, server } = useTranslation()
+  const { status, status_reason: reason } = webhook
+  if (status === 'disabled') return <DisabledReason webhook={webhook} />
   if (status !== 'error') return null
   return (
     <Notice tone="bad" title={t('webhook.error.title')}>
@@ -101,7 +118,16 @@ function Reason({ webhook: { status, status_reason: reason } }: { webhook: Webho
           )}
         </p>
       )}
-      <p>{t('webhook.error.next')}</p>
+      <p>
+        {t('webhook.error.next')} {t('webhook.error.now')}
+      </p>
+      {reason && (
+        <p>
+          {t('webhook.error.inError')} <Ago at={reason.in_error_since} />.{' '}
+          {t('webhook.error.probes', { count: reason.probes })} {t('webhook.error.probe')}{' '}
+          <Ago at={reason.next_probe_at} />.
+        </p>
+      )}
     </Notice>
   )
 }

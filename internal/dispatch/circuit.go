@@ -1,0 +1,132 @@
+package dispatch
+
+import (
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// The circuit of a webhook is the store's: it opens and closes with what is recorded, and a claim gets what it lets go. A
+// lane only sees to it that nothing passes beside the store while it holds something back. What it knows may be old by as
+// much as a directory's entry: then some deliveries are sent that need not have been, or are put back that need not.
+
+// lookAgain is how soon a lane looks at a circuit again that other nodes may have closed, should it not hear of it.
+const lookAgain = 30 * time.Second
+
+// holdBack takes down what a claim said of the circuit. The mutex is held.
+func (d *Dispatcher) holdBack(l *lane, until, now time.Time) {
+	if d.Shared && until.After(now.Add(lookAgain)) {
+		until = now.Add(lookAgain)
+	}
+	l.heldBack = until
+	if t := l.wakeAt; t.Before(until) && !t.IsZero() {
+		l.wakeAt = until
+	}
+}
+
+// waits says whether a delivery is to wait until its webhook's circuit closes. What someone asked for and probes do not.
+func waits(w *carteiro.Webhook, delivery *carteiro.Delivery) bool {
+	return w != nil && w.Live() && w.Circuit.Open() && mayWait(delivery)
+}
+
+func mayWait(delivery *carteiro.Delivery) bool {
+	return !delivery.Probe && delivery.Trigger != carteiro.TriggerManual && delivery.Trigger != carteiro.TriggerTest
+}
+
+// putBack gives a delivery back to the store unsent, with all that its lane holds and that may wait. What comes in goes to
+// the store from now on, until a claim says otherwise.
+func (d *Dispatcher) putBack(l *lane, delivery *carteiro.Delivery, session store.Session) {
+	d.mu.Lock()
+	back := append([]*carteiro.Delivery{delivery}, l.emptied()...)
+	if l.heldBack.IsZero() {
+		l.heldBack = d.IDs.Now()
+	}
+	d.mu.Unlock()
+	d.release(session, back)
+}
+
+// emptied takes what may wait out of a lane's queue.
+func (l *lane) emptied() (back []*carteiro.Delivery) {
+	var stay []*carteiro.Delivery
+	for l.queue.len() > 0 {
+		if delivery := l.queue.pop(); mayWait(delivery) {
+			back = append(back, delivery)
+		} else {
+			stay = append(stay, delivery)
+		}
+	}
+	for _, delivery := range stay {
+		l.queue.push(delivery)
+	}
+	return back
+}
+
+// release gives attempts back. They are known of until the store has answered: nobody else may give them back beside it. A
+// call that fails may still be carried out, and would take away what was given back and claimed again meanwhile; so they
+// are left for as long as it may be, and given back as what is held unknown.
+func (d *Dispatcher) release(session store.Session, back []*carteiro.Delivery) {
+	if len(back) == 0 {
+		return
+	}
+	refs := make([]store.AttemptRef, len(back))
+	for i, delivery := range back {
+		refs[i] = store.AttemptRef{WebhookID: delivery.WebhookID, ID: delivery.ID}
+	}
+	err := d.Store.Release(d.sending, store.Release{Session: session, Attempts: refs})
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.doubt(now)
+		d.releaseAfter = now.Add(doubtFor)
+	}
+	for _, delivery := range back {
+		d.lane(delivery.WebhookID).notice(d.IDs.Now())
+		d.forget(delivery)
+	}
+}
+
+// followCircuit has a lane follow what was recorded: one that opens is emptied into the store, and gives what is to be given
+// back. One that closes asks at once for what waits there, as it does after a probe that has failed, to learn when the next
+// one is due; and after a result that reads as lost, which an earlier try may have recorded. The mutex is held.
+func (d *Dispatcher) followCircuit(r *result, recorded store.Recorded) (back []*carteiro.Delivery) {
+	if recorded.Circuit == carteiro.CircuitUnchanged && !recorded.Lost && !r.Delivery.Probe {
+		return nil
+	}
+	l := d.lane(r.Delivery.WebhookID)
+	l.heldBack = d.IDs.Now()
+	l.notice(l.heldBack)
+	if recorded.Circuit == carteiro.CircuitOpened {
+		back = l.emptied()
+	}
+	return back
+}
+
+// LookAgain has lanes of webhooks ask what their circuits let go: the webhooks were changed, here or elsewhere.
+func (d *Dispatcher) LookAgain(webhooks ...carteiro.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range webhooks {
+		if l := d.lanes[id]; l != nil && !l.heldBack.IsZero() {
+			l.heldBack = d.IDs.Now()
+			l.notice(l.heldBack)
+			d.arm(l)
+		}
+	}
+}
+
+// tellCircuit has the webhook read anew when its circuit has changed, or may have, and tells the operator.
+func (d *Dispatcher) tellCircuit(r *result, recorded store.Recorded) {
+	if r.webhook == nil || recorded.Circuit == carteiro.CircuitUnchanged && !recorded.Lost {
+		return
+	}
+	d.Webhooks.Forget(r.webhook)
+	switch recorded.Circuit {
+	case carteiro.CircuitUnchanged:
+	case carteiro.CircuitOpened:
+		d.Logger.Warn("receiver keeps failing: its deliveries wait, but for probes", "webhook_id", r.webhook.ID, "error", r.Outcome.Error)
+	case carteiro.CircuitClosed:
+		d.Logger.Info("receiver is well again: its deliveries flow", "webhook_id", r.webhook.ID)
+	}
+}

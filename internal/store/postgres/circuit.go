@@ -1,0 +1,201 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// circuitColumns are those of a carteiro.Circuit, in its order.
+const circuitColumns = `opened_at, probe_at, probes, probe, closed_at, ramped`
+
+// heldBack is true of webhooks whose circuit may hold something back at $3; carteiro.Circuit.Grant says what.
+var heldBack = fmt.Sprintf(`enabled AND deleted_at IS NULL AND (opened_at IS NOT NULL OR closed_at > $3::timestamptz - interval '%d seconds')`,
+	int(carteiro.RampTime.Seconds()))
+
+var (
+	gateOf = `SELECT FROM webhooks WHERE id = $2 AND ` + heldBack
+	// keepCircuit has whoever else claims for the webhook wait, so that no two are given a probe.
+	keepCircuit = `SELECT enabled AND deleted_at IS NULL, ` + circuitColumns + ` FROM webhooks WHERE id = $1 FOR NO KEY UPDATE`
+	probeIsHeld = `SELECT EXISTS (SELECT FROM open WHERE webhook_id = $1 AND id = $2 AND lease IS NOT NULL)`
+	inErrorFor  = `SELECT ` + webhookColumns + ` FROM webhooks WHERE opened_at < $1 AND enabled AND deleted_at IS NULL
+		ORDER BY opened_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`
+	disableFailing = `UPDATE webhooks SET enabled = false, version = version + 1, updated_at = $2, disabled_by = $3, disabled_at = $2 WHERE id = $1`
+	setCircuit     = `UPDATE webhooks SET (` + circuitColumns + `) = ($2, $3, $4, $5, $6, $7) WHERE id = $1`
+)
+
+// circuitFields are where a scan of circuitColumns puts them.
+func circuitFields(c *carteiro.Circuit) []any {
+	return []any{toTime(&c.OpenedAt), toTime(&c.ProbeAt), &c.Probes, toID(&c.Probe), toTime(&c.ClosedAt), &c.Ramped}
+}
+
+func circuitValues(c *carteiro.Circuit) []any {
+	return []any{moment(c.OpenedAt), moment(c.ProbeAt), c.Probes, id(c.Probe), moment(c.ClosedAt), c.Ramped}
+}
+
+// claimGated is Claim for a webhook whose circuit holds something back: one claim at a time, over all nodes. It locks the
+// session first, as whoever records does.
+func (s *Store) claimGated(ctx context.Context, p *store.Claim) (claimed store.Claimed, err error) {
+	err = s.inTx(ctx, func(t *tx) error {
+		claimed = store.Claimed{}
+		if live, err := t.found(keepSessions, []int64{p.Session.ID})(new(int64)); err != nil || !live {
+			return orLeaseLost(err)
+		}
+		var live, probing, gated bool
+		var c carteiro.Circuit
+		found, err := t.found(keepCircuit, id(p.WebhookID))(append([]any{&live}, circuitFields(&c)...)...)
+		if err != nil {
+			return err
+		}
+		if c.Open() {
+			if err := t.row(probeIsHeld, id(p.WebhookID), id(c.Probe))(&probing); err != nil {
+				return err
+			}
+		}
+		grant := carteiro.Grant{Limit: p.Limit}
+		if found && live {
+			grant = c.Grant(p.Now, p.Limit, probing)
+		}
+		if err := t.claimGranted(p, grant, &claimed); err != nil {
+			return err
+		}
+		if claimed.HeldBack = grant.Again; !grant.Again.IsZero() && len(claimed.Deliveries) > 0 {
+			claimed.HeldBack = c.Granted(grant, p.Now, len(claimed.Deliveries), claimed.Deliveries[0].ID, p.Spread)
+			if _, err := t.run(setCircuit, append([]any{id(p.WebhookID)}, circuitValues(&c)...)...); err != nil {
+				return err
+			}
+		}
+		return t.row(afterClaim, id(p.WebhookID), p.Session.ID, micros(p.Now))(toTime(&claimed.NextDue), &claimed.Version, &live, &gated)
+	})
+	return claimed, err
+}
+
+func orLeaseLost(err error) error {
+	if err == nil {
+		err = store.ErrLeaseLost
+	}
+	return err
+}
+
+func (t *tx) claimGranted(p *store.Claim, grant carteiro.Grant, claimed *store.Claimed) error {
+	if grant.Limit == 0 {
+		return nil
+	}
+	rows, err := t.Query(t.ctx, claimDue, p.Session.ID, id(p.WebhookID), micros(p.Now), grant.Limit, p.MaxBytes)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	claimed.Deliveries, err = readDeliveries(rows, p.WebhookID)
+	for _, d := range claimed.Deliveries {
+		d.Probe = grant.Probe
+	}
+	return err
+}
+
+// noteHealth writes what a group has learnt of receivers, and opens and closes their circuits by carteiro.Webhook.Judge.
+// After a success what went before counts for nothing but last_failed_at. Rows that stay as they are, as those of well
+// receivers do, are not locked. It gives the webhooks whose circuits have changed, and how.
+var noteHealth = fmt.Sprintf(`WITH seen AS (
+		SELECT w.id, u.now, w.enabled, w.opened_at,
+			u.failures + CASE WHEN u.succeeded THEN 0 ELSE w.failures_in_a_row END AS failures,
+			CASE WHEN u.succeeded OR w.failures_in_a_row = 0 THEN u.since ELSE w.failing_since END AS since,
+			coalesce(u.failed_at, w.last_failed_at) AS failed_at, u.last_error
+		FROM unnest($1::uuid[], $2::boolean[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::bytea[], $7::timestamptz[])
+			AS u (id, succeeded, failures, since, failed_at, last_error, now) JOIN webhooks w ON w.id = u.id
+		WHERE NOT u.succeeded OR w.failures_in_a_row <> u.failures OR u.failed_at IS NOT NULL
+		ORDER BY w.id FOR NO KEY UPDATE OF w),
+	judged AS (
+		SELECT *, CASE WHEN failures >= %[1]d AND opened_at IS NULL AND enabled THEN %[3]d
+			WHEN failures < %[1]d AND opened_at IS NOT NULL THEN %[4]d ELSE 0 END AS change FROM seen),
+	noted AS (
+		UPDATE webhooks w SET failures_in_a_row = j.failures, failing_since = j.since, last_failed_at = j.failed_at, last_error = j.last_error,
+			version = w.version + CASE j.change WHEN 0 THEN 0 ELSE 1 END,
+			opened_at = CASE j.change WHEN %[3]d THEN j.now WHEN %[4]d THEN NULL ELSE w.opened_at END,
+			probe_at = CASE j.change WHEN %[3]d THEN j.now + interval '%[2]d seconds' WHEN %[4]d THEN NULL ELSE w.probe_at END,
+			probes = CASE j.change WHEN 0 THEN w.probes ELSE 0 END,
+			probe = CASE j.change WHEN 0 THEN w.probe END,
+			closed_at = CASE j.change WHEN %[4]d THEN j.now ELSE w.closed_at END,
+			ramped = CASE j.change WHEN %[4]d THEN 0 ELSE w.ramped END
+		FROM judged j WHERE w.id = j.id
+		RETURNING w.id, j.change)
+	SELECT id, change FROM noted WHERE change <> 0`,
+	carteiro.FailuresForError, int(carteiro.FirstProbeWait.Seconds()), carteiro.CircuitOpened, carteiro.CircuitClosed)
+
+func (t *tally) queueHealth(b *pgx.Batch) {
+	maps.DeleteFunc(t.health, func(_ carteiro.ID, h health) bool { return !h.noted })
+	if len(t.health) == 0 {
+		return
+	}
+	webhooks := slices.SortedFunc(maps.Keys(t.health), compareIDs)
+	var (
+		succeeded            bools
+		failures             ints
+		since, failedAt, now times
+		lastErrors           octets
+	)
+	for _, webhook := range webhooks {
+		h := t.health[webhook]
+		succeeded, failures = append(succeeded, h.succeeded), append(failures, h.failures)
+		since, failedAt, lastErrors = append(since, h.since), append(failedAt, h.failedAt), append(lastErrors, h.lastError)
+		now = append(now, h.now)
+	}
+	b.Queue(noteHealth, ids(webhooks), succeeded, failures, since, failedAt, lastErrors, now).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var webhook carteiro.ID
+			var change carteiro.CircuitChange
+			if err := rows.Scan(toID(&webhook), &change); err != nil {
+				return err
+			}
+			t.health[webhook].first.Circuit = change
+		}
+		return rows.Err()
+	})
+}
+
+// changed gives the webhooks whose circuits the group has opened or closed.
+func (t *tally) changed() (webhooks []carteiro.ID) {
+	for webhook, h := range t.health {
+		if h.first != nil && h.first.Circuit != carteiro.CircuitUnchanged {
+			webhooks = append(webhooks, webhook)
+		}
+	}
+	return webhooks
+}
+
+// DisableFailing implements [store.Circuits].
+func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (disabled []*carteiro.Webhook, err error) {
+	err = s.inTx(ctx, func(t *tx) error {
+		disabled = nil
+		err := t.each(func(scan func(...any) error) error {
+			w, err := t.readWebhook(scan)
+			disabled = append(disabled, w)
+			return err
+		}, inErrorFor, micros(p.OpenedBefore), p.Limit)
+		if err != nil {
+			return err
+		}
+		for _, w := range disabled {
+			w.DisableFailing(micros(p.Now))
+			if _, err := t.run(disableFailing, id(w.ID), w.DisabledAt, string(w.DisabledBy)); err != nil {
+				return err
+			}
+			if p.Audit != nil {
+				if err := t.audit(p.Audit(w)); err != nil {
+					return err
+				}
+			}
+			if err := t.tell(s.hints.name, changeOf(w)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return disabled, err
+}

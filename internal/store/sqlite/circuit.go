@@ -1,0 +1,131 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// circuitColumns are those of a carteiro.Circuit, in its order.
+const circuitColumns = `opened_at, probe_at, probes, probe, closed_at, ramped`
+
+var (
+	gateOf      = newQuery(`SELECT version, enabled AND deleted_at IS NULL, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
+	probeIsHeld = newQuery(`SELECT 1 FROM open WHERE webhook_id = ? AND id = ? AND lease IS NOT NULL`)
+	setCircuit  = newQuery(`UPDATE webhooks SET (` + circuitColumns + `) = (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1`)
+
+	inErrorFor = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_in_error
+		WHERE opened_at < ? AND enabled = 1 AND deleted_at IS NULL ORDER BY opened_at LIMIT ?`)
+
+	judgedOf = newQuery(`SELECT failures_in_a_row, enabled, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
+	// Whoever has the webhook in memory must read it again.
+	raiseVersion = newQuery(`UPDATE webhooks SET version = version + 1 WHERE id = ?`)
+)
+
+func readCircuit(row *stmt, at int) carteiro.Circuit {
+	return carteiro.Circuit{
+		OpenedAt: row.colTime(at), ProbeAt: row.colTime(at + 1), Probes: int(row.colInt(at + 2)), Probe: row.colID(at + 3),
+		ClosedAt: row.colTime(at + 4), Ramped: int(row.colInt(at + 5)),
+	}
+}
+
+// circuit binds circuitColumns.
+func (s *stmt) circuit(c *carteiro.Circuit) *stmt {
+	return s.time(c.OpenedAt).time(c.ProbeAt).int(int64(c.Probes)).maybeID(c.Probe).time(c.ClosedAt).int(int64(c.Ramped))
+}
+
+func (c *conn) putCircuit(webhook carteiro.ID, circuit *carteiro.Circuit) error {
+	return c.write(setCircuit).id(webhook).circuit(circuit).run()
+}
+
+// gate is what a webhook's circuit lets a claim have.
+type gate struct {
+	carteiro.Grant
+	circuit carteiro.Circuit
+	version int64
+}
+
+func (t *tx) gate(p *store.Claim) (g gate, err error) {
+	g.Limit = p.Limit
+	row := t.query(gateOf).id(p.WebhookID)
+	found, err := row.one()
+	if !found {
+		return g, err
+	}
+	live := row.colBool(1)
+	g.version, g.circuit = row.colInt(0), readCircuit(row, 2)
+	if err := row.end(); err != nil || !live {
+		return g, err
+	}
+	probing := false
+	if g.circuit.Open() {
+		if probing, err = t.query(probeIsHeld).id(p.WebhookID).id(g.circuit.Probe).exists(); err != nil {
+			return g, err
+		}
+	}
+	g.Grant = g.circuit.Grant(p.Now, p.Limit, probing)
+	return g, nil
+}
+
+// pass takes down what a claim was given, and says when there may be more.
+func (t *tx) pass(p *store.Claim, g gate, given []*carteiro.Delivery) (again time.Time, err error) {
+	if g.Again.IsZero() || len(given) == 0 {
+		return g.Again, nil
+	}
+	again = g.circuit.Granted(g.Grant, p.Now, len(given), given[0].ID, p.Spread)
+	return again, t.putCircuit(p.WebhookID, &g.circuit)
+}
+
+// judge opens or closes a webhook's circuit by its failures, which have just been written.
+func (c *conn) judge(webhook carteiro.ID, h *health) error {
+	row := c.query(judgedOf).id(webhook)
+	if found, err := row.one(); !found {
+		return err
+	}
+	w := carteiro.Webhook{ID: webhook, FailuresInARow: int(row.colInt(0)), Enabled: row.colBool(1), Circuit: readCircuit(row, 2)}
+	if err := row.end(); err != nil {
+		return err
+	}
+	h.first.Circuit = w.Judge(h.now)
+	if h.first.Circuit == carteiro.CircuitUnchanged {
+		return nil
+	}
+	if err := c.write(raiseVersion).id(webhook).run(); err != nil {
+		return err
+	}
+	return c.putCircuit(webhook, &w.Circuit)
+}
+
+// DisableFailing implements [store.Circuits].
+func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (disabled []*carteiro.Webhook, err error) {
+	err = s.writer.write(ctx, p.Limit, func(t *tx) error {
+		disabled = nil
+		rows := t.query(inErrorFor).time(p.OpenedBefore).int(int64(p.Limit))
+		for rows.next() {
+			w, err := readWebhook(rows)
+			if err != nil {
+				_ = rows.end() // what was read is at fault, not the reading
+				return err
+			}
+			disabled = append(disabled, w)
+		}
+		if err := rows.end(); err != nil {
+			return err
+		}
+		for _, w := range disabled {
+			w.DisableFailing(p.Now)
+			if err := t.write(switchOff).time(w.DisabledAt).id(w.ID).text(string(w.DisabledBy)).run(); err != nil {
+				return err
+			}
+			if p.Audit != nil {
+				if err := t.audit(p.Audit(w)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return disabled, err
+}
