@@ -81,15 +81,7 @@ type App struct {
 
 // New opens the database, which is the part that can be misconfigured, and wires everything to it. Nothing runs yet.
 func New(ctx context.Context, c *config.Server, version string, logger *slog.Logger) (*App, error) {
-	catalogue, err := c.Catalogue()
-	if err != nil {
-		return nil, err
-	}
-	sources, err := c.Sources()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := c.Keys()
+	given, err := read(c)
 	if err != nil {
 		return nil, err
 	}
@@ -98,22 +90,18 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		return nil, err
 	}
 	logger = slog.New(outage.Handler(logger.Handler()))
-	adminToken, err := c.AdminTokenHash()
-	if err != nil {
-		return nil, err
-	}
 	counts := metrics.New(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := openWithKeys(ctx, c.Database, keys, counts.Committed)
+	opened, err := openWithKeys(ctx, c.Database, given.keys, counts.Committed)
 	if err != nil {
 		return nil, errors.Join(err, tracer.Close(ctx))
 	}
 	hub := tail.NewHub()
 	s := hub.Watch(counts.Watch(opened))
-	a := &App{config: c, logger: logger, store: s, keys: keys, metrics: counts, tracer: tracer, sender: sender, failed: make(chan error, 1)}
+	a := &App{config: c, logger: logger, store: s, keys: given.keys, metrics: counts, tracer: tracer, sender: sender, failed: make(chan error, 1)}
 	var shared bool
 	a.shared, shared = opened.(store.Shared)
 	a.background, a.end = context.WithCancel(context.Background())
@@ -137,15 +125,37 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
 	})
-	settings := a.settings(catalogue, ids, hub, version)
-	settings.AdminToken = adminToken
-	if a.ingest, err = newIngest(ctx, sources, s, api.NewIntake(settings), logger); err == nil {
+	settings := a.settings(given.catalogue, ids, hub, version)
+	settings.AdminToken = given.adminToken
+	if a.ingest, err = newIngest(ctx, given.sources, s, api.NewIntake(settings), logger); err == nil {
 		err = a.newHTTP(settings, hub)
 	}
 	if err != nil {
 		return nil, errors.Join(err, tracer.Close(ctx), s.Close())
 	}
 	return a, nil
+}
+
+// given is what the configuration names and does not hold: it stands in files and in lists.
+type given struct {
+	catalogue  *carteiro.Catalogue
+	sources    []config.Source
+	keys       *seal.Keyring
+	adminToken carteiro.TokenHash
+}
+
+func read(c *config.Server) (g given, err error) {
+	if g.catalogue, err = c.Catalogue(); err != nil {
+		return g, err
+	}
+	if g.sources, err = c.Sources(); err != nil {
+		return g, err
+	}
+	if g.keys, err = c.Keys(); err != nil {
+		return g, err
+	}
+	g.adminToken, err = c.AdminTokenHash()
+	return g, err
 }
 
 // newSender makes the sender, with the way out that the configuration names.

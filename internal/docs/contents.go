@@ -28,7 +28,7 @@ var contents = []section{
 		{"develop.md", "Develop against it", "Desenvolver com ele", true},
 		{"concepts.md", "Concepts", "Conceitos", true},
 		{"import.md", "Come over", "Migração", false},
-		{"circuits.md", "Circuits", "Circuitos", true},
+		{"circuits.md", "Circuits", "Circuito por webhook", true},
 		{"comparison.md", "Comparison", "Comparação", true},
 	}},
 	{"Operate", "Operação", []entry{
