@@ -1,9 +1,11 @@
 import { createRootRoute, createRoute, createRouter, notFound } from '@tanstack/react-router'
+import { readAuditFilters } from './api/audit'
 import { readEventFilters, readReplayFilters } from './api/events'
 import { readFilters } from './api/filters'
 import type { Period } from './api/overview'
 import type { Kind } from './api/owners'
 import { Gate } from './gate'
+import { AuditPage } from './pages/audit'
 import { BulkPage } from './pages/bulk'
 import { BulkListPage } from './pages/bulk-list'
 import { BulkNewPage } from './pages/bulk-new'
@@ -20,6 +22,7 @@ import { WebhookLayout } from './pages/webhook'
 import { WebhookNewPage } from './pages/webhook-new'
 import { WebhookSettingsPage } from './pages/webhook-settings'
 import { WebhooksPage } from './pages/webhooks'
+import { needing } from './scope'
 
 const page = (value: unknown) => (Number.isInteger(Number(value)) && Number(value) > 1 ? Number(value) : undefined)
 
@@ -62,6 +65,13 @@ const events = createRoute({
 })
 const event = createRoute({ getParentRoute: () => root, path: '/events/$event', component: EventPage })
 
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: '/audit',
+  component: AuditPage,
+  validateSearch: readAuditFilters,
+})
+
 /** `/agents` or `/campaigns`; any other word is no page. */
 const kind = createRoute({
   getParentRoute: () => root,
@@ -78,7 +88,11 @@ const kind = createRoute({
 const owners = createRoute({ getParentRoute: () => kind, path: '/', component: OwnersPage, validateSearch: readList })
 const owner = createRoute({ getParentRoute: () => kind, path: '/$owner' })
 const ownerWebhooks = createRoute({ getParentRoute: () => owner, path: '/', component: OwnerPage })
-const webhookNew = createRoute({ getParentRoute: () => owner, path: '/new', component: WebhookNewPage })
+const webhookNew = createRoute({
+  getParentRoute: () => owner,
+  path: '/new',
+  component: needing('webhooks', WebhookNewPage),
+})
 
 const webhook = createRoute({ getParentRoute: () => owner, path: '/$webhook', component: WebhookLayout })
 const deliveries = createRoute({
@@ -100,13 +114,13 @@ const bulkList = createRoute({
 const bulkNew = createRoute({
   getParentRoute: () => webhook,
   path: '/retries/new',
-  component: BulkNewPage,
+  component: needing('retry', BulkNewPage),
   validateSearch: readFilters,
 })
 const replayNew = createRoute({
   getParentRoute: () => webhook,
   path: '/retries/replay',
-  component: ReplayNewPage,
+  component: needing('retry', ReplayNewPage),
   validateSearch: readReplayFilters,
 })
 const bulk = createRoute({ getParentRoute: () => webhook, path: '/retries/$job', component: BulkPage })
@@ -118,6 +132,7 @@ export const router = createRouter({
     webhooks,
     events,
     event,
+    audit,
     kind.addChildren([
       owners,
       owner.addChildren([

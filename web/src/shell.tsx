@@ -14,6 +14,7 @@ const places: { to: string; icon: IconName; key: Key; holds: RegExp }[] = [
   { to: '/events', icon: 'bolt', key: 'nav.events', holds: /^\/events/ },
   { to: '/agents', icon: 'owners', key: 'nav.agents', holds: /^\/agents(\/[^/]*)?$/ },
   { to: '/campaigns', icon: 'megaphone', key: 'nav.campaigns', holds: /^\/campaigns(\/[^/]*)?$/ },
+  { to: '/audit', icon: 'list', key: 'nav.audit', holds: /^\/audit$/ },
 ]
 
 /** What stands around every page once somebody is signed in. */
@@ -45,7 +46,7 @@ export function Shell({ session }: { session: Session }) {
       </main>
       <nav
         aria-label={t('nav')}
-        className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-5 border-line border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
+        className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-6 border-line border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
       >
         <Places look="grid justify-items-center content-center gap-0.5 min-h-14 px-0.5 text-center text-[0.6875rem] text-muted leading-tight aria-[current]:text-accent aria-[current]:font-medium" />
       </nav>

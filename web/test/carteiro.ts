@@ -11,6 +11,8 @@ export interface Carteiro {
   url: string
   /** Makes an environment, and gives its token. */
   environment: (name: string) => string
+  /** Makes a token of an environment, and gives it. */
+  token: (environment: string, name: string, scope: string) => string
   stop: () => Promise<void>
 }
 
@@ -39,6 +41,10 @@ export async function startCarteiro(): Promise<Carteiro> {
   return {
     url,
     environment,
+    token: (environment, name, scope) =>
+      execFileSync(binary, ['token', 'create', environment, '--name', name, '--scope', scope, '--quiet', database], {
+        encoding: 'utf8',
+      }).trim(),
     stop: async () => {
       const ended = new Promise((resolve) => server.once('exit', resolve))
       server.kill('SIGTERM')

@@ -75,6 +75,7 @@ const validation: [RegExp, (part: string[]) => string][] = [
   ],
   [/^The selected (.+) is invalid\.$/, ([f]) => `O valor escolhido para ${f} é inválido.`],
   [/^The (.+) format is invalid\.$/, ([f]) => `O formato do campo ${f} é inválido.`],
+  [/^Authentication token lacks the scope (.+)$/, ([s]) => `O token não tem o escopo ${s}.`],
   [/^Webhook test failed: (.+)$/, ([cause]) => `O teste falhou: ${translateServerText(cause ?? '')}`],
 ]
 

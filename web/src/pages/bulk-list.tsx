@@ -1,6 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { type BulkRetry, useBulkRetries } from '../api/bulk'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { buttonLook } from '../ui/button'
 import { Icon } from '../ui/icon'
 import { Fault } from '../ui/notice'
@@ -21,6 +22,7 @@ export function BulkListPage() {
   const { page = 1 } = route.useSearch()
   const navigate = useNavigate()
   const jobs = useBulkRetries({ owner: { kind, id: owner }, webhook }, page)
+  const may = useMay('retry')
   const begin = (
     <Link to="/$kind/$owner/$webhook/retries/new" params={params} className={buttonLook('primary')}>
       <Icon name="again" />
@@ -31,13 +33,15 @@ export function BulkListPage() {
     <>
       <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
         <p className="text-muted">{t('bulk.list')}</p>
-        <div className="flex flex-wrap gap-2">
-          <Link to="/$kind/$owner/$webhook/retries/replay" params={params} className={buttonLook('plain')}>
-            <Icon name="envelope" />
-            {t('replay.new')}
-          </Link>
-          {begin}
-        </div>
+        {may && (
+          <div className="flex flex-wrap gap-2">
+            <Link to="/$kind/$owner/$webhook/retries/replay" params={params} className={buttonLook('plain')}>
+              <Icon name="envelope" />
+              {t('replay.new')}
+            </Link>
+            {begin}
+          </div>
+        )}
       </div>
       <div className="card">
         {jobs.error ? (

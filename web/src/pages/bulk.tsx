@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { type BulkRetry, isOpen, useBulkRetry, useSteerBulk } from '../api/bulk'
 import type { Place } from '../api/deliveries'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { Button, buttonLook } from '../ui/button'
 import { Confirm } from '../ui/confirm'
 import { Fault } from '../ui/notice'
@@ -21,6 +22,7 @@ export function BulkPage() {
   const params = { kind, owner, webhook }
   const place: Place = { owner: { kind, id: owner }, webhook }
   const job = useBulkRetry(place, id)
+  const may = useMay('retry')
   if (job.error && !job.data) return <Fault of={job.error} retry={() => job.refetch()} />
   if (!job.data) return <Loading label={t('loading')} rows={2} row="h-20" />
   const { created_at } = job.data
@@ -49,7 +51,7 @@ export function BulkPage() {
               )}
             </p>
           </div>
-          {isOpen(job.data) && <Levers place={place} job={job.data} />}
+          {may && isOpen(job.data) && <Levers place={place} job={job.data} />}
         </div>
         <Progress label={t('bulk.progress')} value={job.data.retried + job.data.skipped.total} max={job.data.matched} />
         <Counts job={job.data} />

@@ -4,6 +4,7 @@ import { type Delivery, type LogPage, type Place, useDeliveries } from '../api/d
 import { canFollow, type Filters, filterCount } from '../api/filters'
 import { type Live, useLive } from '../api/live'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { Button, buttonLook } from '../ui/button'
 import { Icon } from '../ui/icon'
 import { Fault } from '../ui/notice'
@@ -32,7 +33,8 @@ export function DeliveriesPage() {
     (to: Filters) => navigate({ to: '/$kind/$owner/$webhook', params: { kind, owner, webhook }, search: to }),
     [navigate, kind, owner, webhook],
   )
-  const retry = (log: Delivery | undefined) => log?.status === 'failed' && setRetrying(log)
+  const may = useMay('retry')
+  const retry = (log: Delivery | undefined) => may && log?.status === 'failed' && setRetrying(log)
   useShortcuts({
     j: () => step(table.current, 1),
     k: () => step(table.current, -1),
@@ -46,15 +48,17 @@ export function DeliveriesPage() {
     <>
       <div className="mb-3 flex flex-wrap items-start gap-2">
         <FilterBar place={place} filters={filters} onChange={go} searchRef={search} />
-        <Link
-          to="/$kind/$owner/$webhook/retries/new"
-          params={{ kind, owner, webhook }}
-          search={forBulk(filters)}
-          className={buttonLook('plain')}
-        >
-          <Icon name="again" />
-          {t('bulk.new')}
-        </Link>
+        {may && (
+          <Link
+            to="/$kind/$owner/$webhook/retries/new"
+            params={{ kind, owner, webhook }}
+            search={forBulk(filters)}
+            className={buttonLook('plain')}
+          >
+            <Icon name="again" />
+            {t('bulk.new')}
+          </Link>
+        )}
       </div>
       <div className="card">
         <LogHeader page={page.data} live={live} follows={follows} />
@@ -71,7 +75,7 @@ export function DeliveriesPage() {
             ref={table}
             place={place}
             logs={page.data.data}
-            onRetry={retry}
+            {...(may && { onRetry: retry })}
             stale={page.isPlaceholderData}
           />
         )}

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { type Delivery, isSuperseded, type Place, useAttempts, useDelivery, usePreview } from '../api/deliveries'
 import { useWebhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Code, CopyButton, Headers } from '../ui/code'
 import { Fault, Notice } from '../ui/notice'
@@ -29,7 +30,8 @@ export function DeliveryPage() {
   const log = delivery.data
   // A retry would be refused when a later attempt has got through, or may yet.
   const later = log && attempts.data?.find((other) => isSuperseded(log, [other]))
-  const retriable = log?.status === 'failed' && !later
+  const may = useMay('retry')
+  const retriable = may && log?.status === 'failed' && !later
   const retry = () => retriable && setRetrying(true)
   useShortcuts({ r: retry })
   const params = { kind, owner, webhook }
@@ -66,9 +68,11 @@ export function DeliveryPage() {
           log && (
             <>
               <CurlButton place={place} log={log} />
-              <Button look="primary" icon="again" disabled={!retriable} onClick={retry}>
-                {t('retry')}
-              </Button>
+              {may && (
+                <Button look="primary" icon="again" disabled={!retriable} onClick={retry}>
+                  {t('retry')}
+                </Button>
+              )}
             </>
           )
         }

@@ -68,7 +68,7 @@ export function Differences({ preview }: { preview: Preview }) {
   )
 }
 
-function Side({
+export function Side({
   value,
   label,
   none,
@@ -77,7 +77,7 @@ function Side({
 }: {
   value: string | undefined
   label: string
-  none: string
+  none?: string
   mark: string
   look: string
 }) {

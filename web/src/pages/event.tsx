@@ -2,6 +2,7 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { ownerOf, type StoredEvent, useEvent } from '../api/events'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Code, CopyButton } from '../ui/code'
 import { Fault, Notice } from '../ui/notice'
@@ -16,6 +17,7 @@ export function EventPage() {
   const { t, eventMeaning } = useTranslation()
   const { event: id } = route.useParams()
   const [sending, setSending] = useState(false)
+  const may = useMay('retry')
   const { data: event, error, refetch } = useEvent(id)
   const reason = event?.undelivered_reason
   return (
@@ -33,7 +35,8 @@ export function EventPage() {
         }
         below={event && <span className="text-sm">{eventMeaning(event.event)}</span>}
         actions={
-          event && (
+          event &&
+          may && (
             <Button look="primary" icon="envelope" onClick={() => setSending(true)}>
               {t('event.send')}
             </Button>

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { useDeleteOwner, useOwner } from '../api/owners'
 import { useWebhooks, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { Button, buttonLook } from '../ui/button'
 import { CopyButton } from '../ui/code'
 import { Confirm } from '../ui/confirm'
@@ -24,6 +25,7 @@ export function OwnerPage() {
   const [dialog, setDialog] = useState<'rename' | 'delete'>()
   const owner = useOwner({ kind, id })
   const remove = useDeleteOwner(kind)
+  const may = useMay('webhooks')
   const trail = (
     <Trail label={t('trail')}>
       {[
@@ -53,15 +55,17 @@ export function OwnerPage() {
           </span>
         }
         actions={
-          <>
-            <Button icon="pen" disabled={!owner.data} onClick={() => setDialog('rename')}>
-              {t('rename')}
-            </Button>
-            <Button icon="trash" disabled={!owner.data} onClick={() => setDialog('delete')}>
-              {t('delete')}
-            </Button>
-            <NewWebhook />
-          </>
+          may && (
+            <>
+              <Button icon="pen" disabled={!owner.data} onClick={() => setDialog('rename')}>
+                {t('rename')}
+              </Button>
+              <Button icon="trash" disabled={!owner.data} onClick={() => setDialog('delete')}>
+                {t('delete')}
+              </Button>
+              <NewWebhook />
+            </>
+          )
         }
       />
       <OwnersWebhooks />
@@ -100,6 +104,7 @@ export function OwnerPage() {
 function NewWebhook() {
   const { t } = useTranslation()
   const { kind, owner } = route.useParams()
+  if (!useMay('webhooks')) return null
   return (
     <Link to="/$kind/$owner/new" params={{ kind, owner }} className={buttonLook('primary')}>
       <Icon name="plus" />

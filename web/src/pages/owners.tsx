@@ -2,6 +2,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import { useOwners } from '../api/owners'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Icon } from '../ui/icon'
 import { Fault } from '../ui/notice'
@@ -26,7 +27,7 @@ export function OwnersPage() {
     [navigate, kind],
   )
   const find = useCallback((text: string) => go(text ? { search: text } : {}), [go])
-  const make = (
+  const make = useMay('webhooks') && (
     <Button look="primary" icon="plus" onClick={() => setMaking(true)}>
       {t(`${kind}.new`)}
     </Button>

@@ -2,6 +2,7 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useDeleteWebhook, useSaveWebhook, useWebhook, useWebhooks } from '../api/webhooks'
 import { useTranslation } from '../i18n'
+import { Missing, useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Confirm } from '../ui/confirm'
 import { Fault } from '../ui/notice'
@@ -25,12 +26,14 @@ export function WebhookSettingsPage() {
   // nothing that is being typed gets lost to a change from elsewhere.
   const [saves, setSaves] = useState(0)
   const [made, setMade] = useState('')
+  const may = useMay('webhooks')
   const fault = webhooks.error
   if (fault) return <Fault of={fault} retry={() => webhooks.refetch()} />
   if (webhook.error) return null
   if (!webhook.data || !webhooks.data) return <Loading label={t('loading')} rows={8} />
   return (
-    <div className="grid gap-8">
+    <fieldset disabled={!may} className="grid min-w-0 gap-8">
+      {!may && <Missing scope="webhooks" />}
       <WebhookForm
         key={saves}
         kind={kind}
@@ -52,8 +55,8 @@ export function WebhookSettingsPage() {
       />
       {made !== '' && <MadeSecret secret={made} onClose={() => setMade('')} />}
       {webhook.data.has_secret && <SecretCard owner={owner} webhook={webhook.data} />}
-      <Deletion name={webhook.data.name} />
-    </div>
+      {may && <Deletion name={webhook.data.name} />}
+    </fieldset>
   )
 }
 

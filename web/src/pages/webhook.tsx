@@ -3,6 +3,7 @@ import { ApiError } from '../api/client'
 import { useOwner } from '../api/owners'
 import { type TestAnswer, useEnableWebhook, useTestWebhook, useWebhook, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
+import { useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Fault, Notice } from '../ui/notice'
 import { Heading, Trail } from '../ui/page'
@@ -18,6 +19,7 @@ export function WebhookLayout() {
   const { kind, owner: ownerId, webhook: id } = route.useParams()
   const owner = useOwner({ kind, id: ownerId })
   const webhook = useWebhook({ kind, id: ownerId }, id)
+  const may = useMay('webhooks')
   const test = useTestWebhook({ kind, id: ownerId }, id)
   const trail = (
     <Trail label={t('trail')}>
@@ -50,7 +52,7 @@ export function WebhookLayout() {
             <span className="inline-block h-6" />
           )
         }
-        actions={webhook.data && <Actions webhook={webhook.data} test={test} />}
+        actions={may && webhook.data && <Actions webhook={webhook.data} test={test} />}
       />
       <div className="grid gap-3 empty:hidden [&:has(>*)]:mb-4">
         {webhook.error && <Fault of={webhook.error} retry={() => webhook.refetch()} />}

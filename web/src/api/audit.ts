@@ -1,0 +1,75 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { api, must, type Schemas } from './client'
+import { type Filters, readFilters, spans } from './filters'
+
+export type AuditEntry = Schemas['AuditEntry']
+export type AuditAction = Schemas['AuditAction']
+export type ActorType = Schemas['ActorType']
+export type SubjectType = Schemas['SubjectType']
+
+export const actors: ActorType[] = ['token', 'session', 'admin', 'cli', 'system']
+export const subjects: SubjectType[] = ['environment', 'token', 'agent', 'campaign', 'webhook', 'log', 'bulk_retry']
+export const actions: AuditAction[] = [
+  'webhook.created',
+  'webhook.updated',
+  'webhook.enabled',
+  'webhook.disabled',
+  'webhook.deleted',
+  'log.retried',
+  'bulk_retry.begun',
+  'replay.begun',
+  'bulk_retry.paused',
+  'bulk_retry.resumed',
+  'bulk_retry.cancelled',
+  'owner.created',
+  'owner.updated',
+  'owner.deleted',
+  'session.begun',
+  'token.created',
+  'token.revoked',
+  'token.rotated',
+  'environment.created',
+  'environment.renamed',
+  'environment.rotated',
+]
+
+/** How the audit log is filtered; it stands so in the address bar. */
+export interface AuditFilters extends Pick<Filters, 'since' | 'from' | 'to' | 'cursor'> {
+  actor?: ActorType
+  action?: AuditAction
+  subject?: SubjectType
+  /** The one thing whose history is shown. */
+  subject_id?: string
+}
+
+const wholeId = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+export function readAuditFilters(search: Record<string, unknown>): AuditFilters {
+  const { since, from, to, cursor } = readFilters(search)
+  const actor = actors.find((word) => word === search.actor)
+  const action = actions.find((word) => word === search.action)
+  const subject = subjects.find((word) => word === search.subject)
+  const id = String(search.subject_id ?? '')
+  return {
+    ...(actor && { actor }),
+    ...(action && { action }),
+    ...(subject && { subject }),
+    ...(wholeId.test(id) && { subject_id: id }),
+    ...(since && { since }),
+    ...(from && { from }),
+    ...(to && { to }),
+    ...(cursor && { cursor }),
+  }
+}
+
+export function useAudit({ since, ...filters }: AuditFilters) {
+  return useQuery({
+    queryKey: ['audit', since, filters],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => {
+      const from = since && { from: new Date(Date.now() - spans[since]).toISOString() }
+      return must(api.GET('/audit', { params: { query: { ...filters, ...from, per_page: 25 } }, signal }))
+    },
+    refetchInterval: filters.cursor ? false : 10_000,
+  })
+}
