@@ -73,7 +73,7 @@ func (l *lane) learn(o *carteiro.Outcome) {
 // attempt makes one attempt and hands its outcome to the recorder. It gives nil when the attempt was given up: the
 // store then still has it as open, and it is sent again once the session has ended.
 func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store.Session) *carteiro.Outcome {
-	delivery.MayBegin = func() bool { return d.holds(session) }
+	delivery.MayBegin = d.stillHolds(session)
 	for wait := range backoff(d.stopping) {
 		webhook, ok := d.clearToSend(delivery.WebhookID, session)
 		if !ok {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carteiro"
@@ -93,6 +94,7 @@ type Dispatcher struct {
 	recorder        sync.WaitGroup
 
 	failures failureLog // the recorder's
+	question atomic.Pointer[question]
 
 	mu           sync.Mutex
 	lanes        map[carteiro.ID]*lane

@@ -44,6 +44,23 @@ func (d *Dispatcher) awaitLease(session store.Session) (waited, ok bool) {
 	return waited, d.session == session && d.stopping.Err() == nil
 }
 
+// stillHolds gives the question whether this node still holds what the session does. It is asked of every attempt, and one
+// function for all of a session's saves making one for each.
+func (d *Dispatcher) stillHolds(session store.Session) func() bool {
+	if q := d.question.Load(); q != nil && q.session == session {
+		return q.ask
+	}
+	q := &question{session: session, ask: func() bool { return d.holds(session) }}
+	d.question.Store(q)
+	return q.ask
+}
+
+// question is what a sender asks of a session.
+type question struct {
+	session store.Session
+	ask     func() bool
+}
+
 // holds says whether this node may send right now what the session holds.
 func (d *Dispatcher) holds(session store.Session) bool {
 	d.mu.Lock()
