@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,12 +15,15 @@ import (
 
 // failing is webhooks, by when they began to fail.
 type failing struct {
+	mu     sync.Mutex
 	opened []time.Time
 	asked  int
 	fault  error
 }
 
 func (f *failing) DisableFailing(_ context.Context, p store.DisableFailing) (disabled []*carteiro.Webhook, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.asked++
 	if f.fault != nil {
 		err, f.fault = f.fault, nil
@@ -37,6 +41,12 @@ func (f *failing) DisableFailing(_ context.Context, p store.DisableFailing) (dis
 	return disabled, nil
 }
 
+func (f *failing) left() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.opened)
+}
+
 func TestWebhooksAreDisabledOnceTheyHaveFailedForLongEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &failing{opened: []time.Time{time.Now(), time.Now().Add(time.Hour)}, fault: errors.New("once")}
@@ -52,8 +62,8 @@ func TestWebhooksAreDisabledOnceTheyHaveFailedForLongEnough(t *testing.T) {
 		}{{10*time.Hour - time.Second, 3*disableLimit + 2}, {disableEvery + time.Second, 1}, {time.Hour, 0}} {
 			<-time.After(c.after)
 			synctest.Wait()
-			if len(f.opened) != c.left {
-				t.Errorf("%d are left, want %d", len(f.opened), c.left)
+			if left := f.left(); left != c.left {
+				t.Errorf("%d are left, want %d", left, c.left)
 			}
 		}
 	})
