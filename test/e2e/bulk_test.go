@@ -1,8 +1,8 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,13 +15,16 @@ import (
 // failed delivery once; twice at most where a kill came between a request's arrival and its record.
 func TestABulkRetryGoesOnOverKillsAndRetriesEachOnce(t *testing.T) {
 	t.Parallel()
-	const entries, kills = 600, 4
+	const entries, kills = 200, 4
 	var well atomic.Bool
 	var mu sync.Mutex
 	attempts := make(map[string]map[string]bool) // of each event: the log entries that reached the receiver since it is well
 	r, connections := watched(t, func(d delivery) int {
 		if d.logID() == "" {
 			return http.StatusOK // the barrier of connections.drain
+		}
+		if bytes.Contains(d.body, []byte(`"heartbeat"`)) {
+			return http.StatusOK
 		}
 		if !well.Load() {
 			return http.StatusServiceUnavailable
@@ -34,10 +37,10 @@ func TestABulkRetryGoesOnOverKillsAndRetriesEachOnce(t *testing.T) {
 		attempts[d.eventID()][d.logID()] = true
 		return http.StatusOK
 	})
-	h := newHouse(t, "--allow-private-networks", "--rate-limit", "0", "--bulk-retry-rate", "300").start()
+	h := newHouse(t, "--allow-private-networks", "--rate-limit", "0", "--bulk-retry-rate", "100").start()
 	agent := h.agent()
 	hook := h.webhook(agent, r.URL, 0)
-	h.fail(hook, entries)
+	beats := h.fail(hook, entries)
 	well.Store(true)
 
 	match, err := h.client().MatchBulkRetry(within(t), agent, hook.ID, client.BulkFilter{HTTPStatus: "5xx"})
@@ -63,14 +66,14 @@ func TestABulkRetryGoesOnOverKillsAndRetriesEachOnce(t *testing.T) {
 	eventually(t, "the job is done, and so are the deliveries", func(ctx context.Context) bool {
 		job, err = h.client().GetBulkRetry(ctx, agent, hook.ID, job.ID)
 		_, done, listErr := h.client().ListLogs(ctx, agent, hook.ID, client.LogFilter{Status: client.StatusSuccess, PerPage: 1})
-		return err == nil && listErr == nil && job.Status == client.BulkDone && done.Total == entries
+		return err == nil && listErr == nil && job.Status == client.BulkDone && done.Total == entries+beats
 	})
 	if job.Retried != entries || job.Skipped.Total != 0 || job.Remaining != 0 {
 		t.Errorf("in the end %+v", job)
 	}
 	_, all, err := h.client().ListLogs(within(t), agent, hook.ID, client.LogFilter{PerPage: 1})
-	if err != nil || all.Total != 2*entries {
-		t.Errorf("%d entries, %v, want %d", all.Total, err, 2*entries)
+	if err != nil || all.Total != 2*entries+beats {
+		t.Errorf("%d entries, %v, want %d", all.Total, err, 2*entries+beats)
 	}
 	h.stop()
 	mu.Lock()
@@ -85,18 +88,30 @@ func TestABulkRetryGoesOnOverKillsAndRetriesEachOnce(t *testing.T) {
 	}
 }
 
-// fail publishes events until so many deliveries of the webhook have failed.
-func (h *house) fail(w client.Webhook, n int) {
+// fail has so many deliveries of the webhook fail, at a receiver that takes heartbeats: one comes between every four
+// failures, so that the circuit stays closed. It gives how many came.
+func (h *house) fail(w client.Webhook, n int) (beats int) {
 	h.t.Helper()
-	batch := make([]client.Event, n)
-	for i := range batch {
-		batch[i] = client.Event{Owner: w.Owner(), Type: callEnded, Payload: map[string]any{"n": fmt.Sprint(i)}}
+	for failed := 0; failed < n; beats++ {
+		batch := make([]client.Event, min(4, n-failed))
+		for i := range batch {
+			batch[i] = client.Event{Owner: w.Owner(), Type: callEnded, Payload: map[string]any{"n": failed + i}}
+		}
+		failed += len(batch)
+		h.until(w, batch, client.StatusFailed, failed)
+		h.until(w, []client.Event{{Owner: w.Owner(), Type: callEnded, Payload: map[string]any{"heartbeat": beats}}}, client.StatusSuccess, beats+1)
 	}
-	if _, err := h.client().PublishBatch(within(h.t), batch); err != nil {
+	return beats
+}
+
+// until publishes events and waits for so many deliveries of the webhook in a status.
+func (h *house) until(w client.Webhook, events []client.Event, status string, total int) {
+	h.t.Helper()
+	if _, err := h.client().PublishBatch(within(h.t), events); err != nil {
 		h.t.Fatal(err)
 	}
-	eventually(h.t, "all have failed", func(ctx context.Context) bool {
-		_, page, err := h.client().ListLogs(ctx, w.Owner(), w.ID, client.LogFilter{Status: client.StatusFailed, PerPage: 1})
-		return err == nil && page.Total == n
+	eventually(h.t, "they are "+status, func(ctx context.Context) bool {
+		_, page, err := h.client().ListLogs(ctx, w.Owner(), w.ID, client.LogFilter{Status: status, PerPage: 1})
+		return err == nil && page.Total == total
 	})
 }
