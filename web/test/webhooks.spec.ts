@@ -152,8 +152,10 @@ test('a test that fails says why, and a receiver that keeps failing is shown wit
   await page.goto(at)
   await page.getByRole('button', { name: 'Test' }).click()
   await expect(page.getByText('Webhook test failed: HTTP 500 Internal Server Error')).toBeVisible()
-  for (let n = 0; n < 12; n++) await world.publish(agent)
-  await expect(page.getByRole('cell', { name: 'Failed' })).toHaveCount(13)
+  for (let n = 1; n <= 5; n++) {
+    await world.publish(agent)
+    await expect(page.getByRole('cell', { name: 'Failed' })).toHaveCount(n + 1)
+  }
   await page.reload()
   await expect(page.getByText('The receiver is failing')).toBeVisible()
   await expect(page.getByText(/failures in a row, the last: HTTP 500 Internal Server Error\./)).toBeVisible()
