@@ -90,24 +90,13 @@ func (c *Client) ListLogs(ctx context.Context, o Owner, webhookID string, f LogF
 // Logs goes through all entries that the filter lets pass, newest first, page after page. It ends after the first
 // error.
 func (c *Client) Logs(ctx context.Context, o Owner, webhookID string, f LogFilter) iter.Seq2[Log, error] {
-	return func(yield func(Log, error) bool) {
-		for {
-			page, p, err := c.ListLogs(ctx, o, webhookID, f)
-			if err != nil {
-				yield(Log{}, err)
-				return
-			}
-			for _, log := range page {
-				if !yield(log, nil) {
-					return
-				}
-			}
-			if p.NextCursor == "" {
-				return
-			}
-			f.Cursor, f.Page = p.NextCursor, 0
+	return walk(func(cursor string) ([]Log, Pagination, error) {
+		f := f // so that it can be gone through again
+		if cursor != "" {
+			f.Cursor, f.Page = cursor, 0
 		}
-	}
+		return c.ListLogs(ctx, o, webhookID, f)
+	})
 }
 
 // GetLog gives one entry.
@@ -130,4 +119,25 @@ func (c *Client) Retry(ctx context.Context, o Owner, webhookID, logID, idempoten
 		path:           o.path("webhooks", webhookID, "logs", logID, "retry"),
 		idempotencyKey: idempotencyKey,
 	})
+}
+
+// walk goes through a list page after page, the first of them without a cursor. It ends after the first error.
+func walk[T any](list func(cursor string) ([]T, Pagination, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for cursor := ""; ; {
+			page, p, err := list(cursor)
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, item := range page {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if cursor = p.NextCursor; cursor == "" {
+				return
+			}
+		}
+	}
 }

@@ -88,24 +88,13 @@ func (c *Client) ListEvents(ctx context.Context, f EventFilter) ([]StoredEvent, 
 
 // Events goes through all events that the filter lets pass, newest first, page after page. It ends after the first error.
 func (c *Client) Events(ctx context.Context, f EventFilter) iter.Seq2[StoredEvent, error] {
-	return func(yield func(StoredEvent, error) bool) {
-		for {
-			page, p, err := c.ListEvents(ctx, f)
-			if err != nil {
-				yield(StoredEvent{}, err)
-				return
-			}
-			for _, event := range page {
-				if !yield(event, nil) {
-					return
-				}
-			}
-			if p.NextCursor == "" {
-				return
-			}
-			f.Cursor, f.Page = p.NextCursor, 0
+	return walk(func(cursor string) ([]StoredEvent, Pagination, error) {
+		f := f // so that it can be gone through again
+		if cursor != "" {
+			f.Cursor, f.Page = cursor, 0
 		}
-	}
+		return c.ListEvents(ctx, f)
+	})
 }
 
 // GetEvent gives an event with its payload and its deliveries.
