@@ -11,13 +11,13 @@ const (
 	FailuresForError = 5
 	// FirstProbeWait is left between the opening of a circuit and the first probe. Each probe doubles the wait for the
 	// next, up to MaxProbeWait.
-	FirstProbeWait = 10 * time.Second
+	FirstProbeWait = time.Second
 	MaxProbeWait   = time.Hour
 	// RampTime is how long the backlog of a receiver that is well again is held back after its circuit has closed.
 	// RampFirst deliveries may go at once, and how many may have gone in all doubles every RampDouble.
-	RampTime   = time.Minute
+	RampTime   = 30 * time.Second
 	RampFirst  = 8
-	RampDouble = 5 * time.Second
+	RampDouble = 2 * time.Second
 	// rampStep is left between two claims while the backlog ramps up, so that each is worth its transaction.
 	rampStep = 100 * time.Millisecond
 	// probeJitter is by how much of it a wait may be shortened, so that the webhooks of one dead host are not probed together.

@@ -135,7 +135,7 @@ func TestTheBacklogOfAReceiverThatIsWellAgainRampsUp(t *testing.T) {
 		for _, c := range []struct {
 			after       time.Duration
 			least, most int
-		}{{time.Second, 5, 15}, {10 * time.Second, 25, 45}, {20 * time.Second, 100, 160}, {40 * time.Second, 900, 1100}} {
+		}{{time.Second, 5, 15}, {4 * time.Second, 25, 45}, {8 * time.Second, 100, 160}, {16 * time.Second, 900, 1100}} {
 			if got := within(c.after); got < c.least || got > c.most {
 				t.Errorf("%d were sent within %v, want %d to %d", got, c.after, c.least, c.most)
 			}

@@ -209,7 +209,8 @@ type ledger struct {
 	unknown  int                     // events of calls that were not answered: they may be stored or not
 	gap      time.Duration           // between a publisher's calls
 	arrivals map[to][]arrival
-	missing  map[to]bool      // promised, and not arrived yet
+	missing  map[to]bool // promised, and not arrived yet
+	flaky    flaky
 	recorded map[to]time.Time // when what the log has as a success was delivered
 	all      chan struct{}
 }
@@ -294,14 +295,14 @@ func (l *ledger) receive(d delivery) int {
 		return http.StatusOK // the barrier of connections.drain
 	}
 	at, status := to{d.path, d.eventID()}, http.StatusOK
-	switch {
-	case d.path == "/slow":
+	if d.path == "/slow" {
 		pause(context.Background(), 20*time.Millisecond)
-	case d.path == "/flaky" && rand.IntN(4) == 0:
-		status = http.StatusInternalServerError
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if d.path == "/flaky" && l.flaky.fails() {
+		status = http.StatusInternalServerError
+	}
 	l.arrivals[at] = append(l.arrivals[at], arrival{life: len(l.deaths), log: d.logID(), ok: status == http.StatusOK, at: time.Now()})
 	if status == http.StatusOK && l.missing[at] {
 		delete(l.missing, at)
@@ -311,6 +312,31 @@ func (l *ledger) receive(d delivery) int {
 		}
 	}
 	return status
+}
+
+// flaky is a receiver that fails a quarter of its requests. It stays well enough for its circuit to be closed most of the
+// time, but for an outage now and then, which opens it and ends after a few probes.
+type flaky struct{ requests, inARow, outage int }
+
+const (
+	flakyOutageEvery = 500 // requests
+	flakyOutage      = 7   // failures; five in a row open a circuit
+)
+
+func (f *flaky) fails() bool {
+	if f.requests++; f.requests%flakyOutageEvery == 0 {
+		f.outage = flakyOutage
+	}
+	switch {
+	case f.outage > 0:
+		f.outage--
+	case f.inARow < 3 && rand.IntN(4) == 0:
+		f.inARow++
+	default:
+		f.inARow = 0
+		return false
+	}
+	return true
 }
 
 // awaitAll waits until all that was promised has arrived.
