@@ -332,6 +332,12 @@ func (s *faultyStore) delayReleases(releases int, by time.Duration) {
 	s.late, s.later = releases, by
 }
 
+func (s *faultyStore) releasesToDelay() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.late
+}
+
 func (s *faultyStore) Release(ctx context.Context, p store.Release) error {
 	s.mu.Lock()
 	late, later := s.late > 0, s.later

@@ -109,3 +109,48 @@ func TestLeasesAreEndedByTheTimeByWhichTheOwnWasRenewed(t *testing.T) {
 		}
 	})
 }
+
+// A circuit opens, what its lane holds is given back, and that call fails. Carried out late, it must find nothing that was
+// given back and claimed meanwhile, which it would take away in flight, to be sent twice; and never carried out, it must not
+// leave anything held.
+func TestWhatAnOpenCircuitGaveBackInVainIsSentOnceAndOnlyOnce(t *testing.T) {
+	for name, later := range map[string]time.Duration{
+		"carried out late":  dispatch.DefaultLease / 2,
+		"never carried out": 24 * time.Hour,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { givenBackInVain(t, later) })
+		})
+	}
+}
+
+func givenBackInVain(t *testing.T, later time.Duration) {
+	n := start(t, shortLease)
+	w := n.webhook(takes(10*time.Millisecond, 500), func(w *carteiro.Webhook) { w.MaxRetries = 0 })
+	n.store.delayReleases(1, later)
+	for range 20 {
+		n.publish(w)
+	}
+	elapse(time.Second)
+	waiting := n.statuses(w)[carteiro.StatusPending]
+	if n.status(w) != carteiro.WebhookError || waiting < 2 || n.store.releasesToDelay() != 0 {
+		t.Fatalf("status %s, %d wait, %d of 1 calls did not fail", n.status(w), waiting, n.store.releasesToDelay())
+	}
+	n.receivers.set(w.ID, takes(time.Millisecond, 200))
+	n.ask(w, carteiro.TriggerManual)
+	elapse(time.Second)
+	if n.status(w) != carteiro.WebhookActive {
+		t.Fatalf("status %s after a success", n.status(w))
+	}
+	n.receivers.set(w.ID, takes(20*time.Second, 200)) // long enough to be in flight when the call is carried out
+	elapse(10 * time.Minute)
+	sent := make(map[carteiro.ID]int)
+	for _, s := range n.receivers.of(w) {
+		if sent[s.logID]++; sent[s.logID] > 1 {
+			t.Errorf("attempt %s was sent %d times", s.logID, sent[s.logID])
+		}
+	}
+	if got := n.statuses(w); got[carteiro.StatusSuccess] != waiting+1 || got[carteiro.StatusPending] != 0 {
+		t.Errorf("log %v, want %d delivered", got, waiting+1)
+	}
+}
