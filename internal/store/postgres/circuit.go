@@ -174,7 +174,7 @@ func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (dis
 	err = s.inTx(ctx, func(t *tx) error {
 		disabled = nil
 		err := t.each(func(scan func(...any) error) error {
-			w, err := t.readWebhook(scan)
+			w, err := readWithoutSecrets(scan) // one whose secrets cannot be decrypted must not keep the others from it
 			disabled = append(disabled, w)
 			return err
 		}, inErrorFor, micros(p.OpenedBefore), p.Limit)

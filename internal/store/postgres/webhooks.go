@@ -31,20 +31,33 @@ const (
 
 // readWebhook reads webhookColumns, and into more what comes behind them.
 func (t *tx) readWebhook(scan func(...any) error, more ...any) (*carteiro.Webhook, error) {
-	w := new(carteiro.Webhook)
-	var encoded []byte
-	err := scan(append([]any{
+	w, encoded, err := readWebhookRow(scan, more...)
+	if err == nil {
+		err = settings.Decode(encoded, w, t.keys)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// readWithoutSecrets is readWebhook for what must not fail where secrets cannot be decrypted.
+func readWithoutSecrets(scan func(...any) error) (*carteiro.Webhook, error) {
+	w, encoded, err := readWebhookRow(scan)
+	if err == nil {
+		err = settings.DecodeWithoutSecrets(encoded, w)
+	}
+	return w, err
+}
+
+func readWebhookRow(scan func(...any) error, more ...any) (w *carteiro.Webhook, encoded []byte, err error) {
+	w = new(carteiro.Webhook)
+	err = scan(append([]any{
 		toID(&w.ID), toID(&w.EnvironmentID), &w.OwnerKind, toID(&w.OwnerID), &w.Enabled, &w.Version, &w.FailuresInARow,
 		toTime(&w.CreatedAt), toTime(&w.UpdatedAt), toTime(&w.DeletedAt), toTime(&w.FailingSince), toTime(&w.LastFailedAt),
 		octet{&w.LastError}, &encoded,
 	}, append(append(circuitFields(&w.Circuit), &w.DisabledBy, toTime(&w.DisabledAt)), more...)...)...)
-	if err != nil {
-		return nil, err
-	}
-	if err := settings.Decode(encoded, w, t.keys); err != nil {
-		return nil, err
-	}
-	return w, nil
+	return w, encoded, err
 }
 
 // CreateWebhook implements [store.Registry].

@@ -111,13 +111,39 @@ func place(id carteiro.ID, field string) string { return "webhook " + id.String(
 // Decode reads what Encode has made into a webhook, whose ID it needs. It fails when the bytes are others, or what is
 // encrypted cannot be decrypted with the keys; a webhook without its secrets is never given.
 func Decode(encoded []byte, w *carteiro.Webhook, keys *seal.Keyring) error {
-	var s settings
-	if err := json.Unmarshal(encoded, &s); err != nil {
-		return fmt.Errorf("settings of webhook %s: %w", w.ID, err)
+	s, err := parse(encoded, w.ID)
+	if err == nil {
+		err = s.open(w.ID, keys)
 	}
-	if err := s.open(w.ID, keys); err != nil {
+	if err == nil {
+		s.into(w)
+	}
+	return err
+}
+
+// DecodeWithoutSecrets is Decode for whoever only asks which webhook it is: it needs no key, and leaves the secrets out, also
+// those that lie open. What it gives must be neither stored nor sent to.
+func DecodeWithoutSecrets(encoded []byte, w *carteiro.Webhook) error {
+	s, err := parse(encoded, w.ID)
+	if err != nil {
 		return err
 	}
+	for _, secret := range s.secrets() {
+		*secret = ""
+	}
+	s.into(w)
+	return nil
+}
+
+func parse(encoded []byte, id carteiro.ID) (*settings, error) {
+	s := new(settings)
+	if err := json.Unmarshal(encoded, s); err != nil {
+		return nil, fmt.Errorf("settings of webhook %s: %w", id, err)
+	}
+	return s, nil
+}
+
+func (s *settings) into(w *carteiro.Webhook) {
 	w.Name, w.URL, w.Events, w.IncludeCallEvents, w.Secret = s.Name, s.URL, s.Events, s.IncludeCallEvents, s.Secret
 	w.Timeout, w.MaxRetries, w.HTTPMethod = time.Duration(s.TimeoutNanos), s.MaxRetries, s.HTTPMethod
 	w.AuthorizationScheme, w.AuthorizationValue, w.CustomHeaders = s.Scheme, s.Value, s.CustomHeaders
@@ -133,7 +159,6 @@ func Decode(encoded []byte, w *carteiro.Webhook, keys *seal.Keyring) error {
 	for eventType, template := range s.PayloadTemplates {
 		w.PayloadTemplates[eventType] = json.RawMessage(template)
 	}
-	return nil
 }
 
 // open puts what is sealed back to its field.

@@ -101,17 +101,9 @@ func (c *conn) judge(webhook carteiro.ID, h *health) error {
 // DisableFailing implements [store.Circuits].
 func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (disabled []*carteiro.Webhook, err error) {
 	err = s.writer.write(ctx, p.Limit, func(t *tx) error {
-		disabled = nil
-		rows := t.query(inErrorFor).time(p.OpenedBefore).int(int64(p.Limit))
-		for rows.next() {
-			w, err := readWebhook(rows)
-			if err != nil {
-				_ = rows.end() // what was read is at fault, not the reading
-				return err
-			}
-			disabled = append(disabled, w)
-		}
-		if err := rows.end(); err != nil {
+		// One whose secrets cannot be decrypted must not keep the others from it.
+		disabled, err = readWebhooksBy(t.query(inErrorFor).time(p.OpenedBefore).int(int64(p.Limit)), readWithoutSecrets)
+		if err != nil {
 			return err
 		}
 		for _, w := range disabled {

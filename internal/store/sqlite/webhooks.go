@@ -11,8 +11,11 @@ import (
 const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings,
 	failing_since, last_failed_at, last_error, ` + circuitColumns + `, disabled_by, disabled_at`
 
-// webhookWidth is how many columns that are.
-const webhookWidth = 22
+// webhookWidth is how many columns that are, and settingsColumn which of them has the settings.
+const (
+	webhookWidth   = 22
+	settingsColumn = 10
+)
 
 var (
 	getWebhook   = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks WHERE id = ?`)
@@ -30,7 +33,21 @@ var (
 )
 
 func readWebhook(row *stmt) (*carteiro.Webhook, error) {
-	w := &carteiro.Webhook{
+	w := readWebhookRow(row)
+	if err := settings.Decode(row.colBlob(settingsColumn), w, row.keys); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// readWithoutSecrets is readWebhook for what must not fail where secrets cannot be decrypted.
+func readWithoutSecrets(row *stmt) (*carteiro.Webhook, error) {
+	w := readWebhookRow(row)
+	return w, settings.DecodeWithoutSecrets(row.colBlob(settingsColumn), w)
+}
+
+func readWebhookRow(row *stmt) *carteiro.Webhook {
+	return &carteiro.Webhook{
 		ID:             row.colID(0),
 		EnvironmentID:  row.colID(1),
 		OwnerKind:      carteiro.OwnerKind(row.colInt(2)), //nolint:gosec // 1 or 2
@@ -48,10 +65,6 @@ func readWebhook(row *stmt) (*carteiro.Webhook, error) {
 		DisabledBy:     carteiro.DisabledBy(row.colText(20)),
 		DisabledAt:     row.colTime(21),
 	}
-	if err := settings.Decode(row.colBlob(10), w, row.keys); err != nil {
-		return nil, err
-	}
-	return w, nil
 }
 
 func (c *conn) webhook(id carteiro.ID) (*carteiro.Webhook, error) {
@@ -167,9 +180,11 @@ func (c *conn) webhooksOf(ref store.OwnerRef) ([]*carteiro.Webhook, error) {
 }
 
 // readWebhooks gives all that a query of webhookColumns does.
-func readWebhooks(rows *stmt) (webhooks []*carteiro.Webhook, err error) {
+func readWebhooks(rows *stmt) ([]*carteiro.Webhook, error) { return readWebhooksBy(rows, readWebhook) }
+
+func readWebhooksBy(rows *stmt, read func(*stmt) (*carteiro.Webhook, error)) (webhooks []*carteiro.Webhook, err error) {
 	for rows.next() {
-		w, err := readWebhook(rows)
+		w, err := read(rows)
 		if err != nil {
 			_ = rows.end() // what was read is at fault, not the reading
 			return nil, err
@@ -181,7 +196,8 @@ func readWebhooks(rows *stmt) (webhooks []*carteiro.Webhook, err error) {
 
 // deleteWebhooksOf marks the webhooks of an owner as deleted and gives their ids.
 func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (ids []carteiro.ID, err error) {
-	webhooks, err := t.webhooksOf(p.OwnerRef)
+	rows := t.query(listWebhooks).id(p.EnvironmentID).int(int64(p.Kind)).id(p.ID)
+	webhooks, err := readWebhooksBy(rows, readWithoutSecrets)
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"carteiro"
 	"carteiro/internal/seal"
@@ -38,6 +40,7 @@ func Sealing(t *testing.T, database func(t *testing.T) (open func(*seal.Keyring)
 		{"what lay open is encrypted in batches, and reads the same before and after", sealedInBatches},
 		{"a key is left while webhooks change and others work on it too", sealedTogether},
 		{"without the key nothing is given, and with it all is there", notWithoutTheKey},
+		{"what needs no secrets is done without the key", doneWithoutTheKey},
 		{"what has no secrets has no key", noSecretNoKey},
 	} {
 		t.Run(s.name, func(t *testing.T) {
@@ -146,6 +149,42 @@ func notWithoutTheKey(w *world, open func(*seal.Keyring) store.Store) {
 		w.wantKeys(s, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 1})
 	}
 	w.wantWebhook(webhook.ID, func(want *carteiro.Webhook) { *want = *webhook })
+}
+
+// Of two webhooks that fail for too long the secrets of one cannot be decrypted: both are disabled.
+func doneWithoutTheKey(w *world, open func(*seal.Keyring) store.Store) {
+	readable, keyless := w.Store, open(Keys(w.t, "a"))
+	w.Store = keyless
+	session := w.join()
+	sealed := w.broken(session, 0)
+	w.Store = readable
+	lies := w.broken(session, 0)
+	w.pass(time.Hour)
+	var told []string
+	disabled, err := w.DisableFailing(w.t.Context(), store.DisableFailing{
+		Now: w.now, OpenedBefore: w.now, Limit: 10, Audit: func(hook *carteiro.Webhook) *carteiro.AuditEntry {
+			told = append(told, hook.Name)
+			return carteiro.TurnedOff(hook, w.newID(), "failing for too long")
+		},
+	})
+	w.ok(err)
+	var ids []carteiro.ID
+	for _, hook := range disabled {
+		ids = append(ids, hook.ID)
+		equal(w.t, "without secrets", hook, withoutSecrets(hook))
+	}
+	slices.SortFunc(ids, compareIDs)
+	equal(w.t, "disabled", ids, []carteiro.ID{sealed.ID, lies.ID})
+	equal(w.t, "told", told, []string{sealed.Name, lies.Name})
+
+	gone, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now})
+	w.ok(err)
+	equal(w.t, "deleted with their owner", len(gone), 2)
+	w.Store = keyless
+	stored := w.stored(sealed.ID)
+	equal(w.t, "stored", []any{stored.Enabled, stored.DisabledBy, stored.DeletedAt}, []any{false, carteiro.DisabledByError, w.now})
+	equal(w.t, "its secrets", []any{stored.Secret, stored.AuthorizationValue, stored.FormerSecrets},
+		[]any{sealed.Secret, sealed.AuthorizationValue, sealed.FormerSecrets})
 }
 
 func noSecretNoKey(w *world, open func(*seal.Keyring) store.Store) {
