@@ -2,8 +2,8 @@ import { createRootRoute, createRoute, createRouter, notFound } from '@tanstack/
 import { readAuditFilters } from './api/audit'
 import { readEventFilters, readReplayFilters } from './api/events'
 import { readFilters } from './api/filters'
+import { isKind, type Kind } from './api/kinds'
 import type { Period } from './api/overview'
-import type { Kind } from './api/owners'
 import { Gate } from './gate'
 import { AuditPage } from './pages/audit'
 import { BulkPage } from './pages/bulk'
@@ -72,12 +72,12 @@ const audit = createRoute({
   validateSearch: readAuditFilters,
 })
 
-/** `/agents` or `/campaigns`; any other word is no page. */
+/** A kind of owner, as `/agents`; any other word is no page. */
 const kind = createRoute({
   getParentRoute: () => root,
   path: '/$kind',
   beforeLoad: ({ params }) => {
-    if (params.kind !== 'agents' && params.kind !== 'campaigns') throw notFound()
+    if (!isKind(params.kind)) throw notFound()
   },
   params: {
     parse: ({ kind }: { kind: string }): { kind: Kind } => ({ kind: kind as Kind }),

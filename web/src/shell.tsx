@@ -1,5 +1,6 @@
 import { Link, Outlet, useRouterState } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
+import { type Kind, kinds } from './api/kinds'
 import { type Session, useSignOut } from './api/session'
 import { type Key, type Language, useTranslation } from './i18n'
 import { type Theme, useTheme } from './theme'
@@ -8,12 +9,19 @@ import { Dialog } from './ui/dialog'
 import { Icon, type IconName } from './ui/icon'
 import { ShortcutHelp } from './ui/shortcuts'
 
+const ownersPage = (kind: Kind) => new RegExp(`^/${kind}(/[^/]*)?$`)
+
 const places: { to: string; icon: IconName; key: Key; holds: RegExp }[] = [
   { to: '/', icon: 'chart', key: 'nav.overview', holds: /^\/$/ },
-  { to: '/webhooks', icon: 'envelope', key: 'nav.webhooks', holds: /^\/webhooks|^\/(agents|campaigns)\/[^/]+\/[^/]/ },
+  {
+    to: '/webhooks',
+    icon: 'envelope',
+    key: 'nav.webhooks',
+    holds: new RegExp(`^/webhooks|^/(${Object.keys(kinds).join('|')})/[^/]+/[^/]`),
+  },
   { to: '/events', icon: 'bolt', key: 'nav.events', holds: /^\/events/ },
-  { to: '/agents', icon: 'owners', key: 'nav.agents', holds: /^\/agents(\/[^/]*)?$/ },
-  { to: '/campaigns', icon: 'megaphone', key: 'nav.campaigns', holds: /^\/campaigns(\/[^/]*)?$/ },
+  { to: '/agents', icon: 'owners', key: 'nav.agents', holds: ownersPage('agents') },
+  { to: '/campaigns', icon: 'megaphone', key: 'nav.campaigns', holds: ownersPage('campaigns') },
   { to: '/audit', icon: 'list', key: 'nav.audit', holds: /^\/audit$/ },
 ]
 

@@ -2,7 +2,7 @@ import { expect, test } from '@playwright/test'
 import { arrivedSince, merge, remember } from '../src/api/arrivals'
 import { bulkInput } from '../src/api/bulk'
 import type { Delivery, LogPage } from '../src/api/deliveries'
-import { canFollow, meets, query, readFilters } from '../src/api/filters'
+import { canFollow, logQuery, meets, readFilters } from '../src/api/filters'
 import { catalogues, preferredLanguage } from '../src/i18n'
 import { formats } from '../src/i18n/formats'
 import { format } from '../src/i18n/message'
@@ -92,7 +92,7 @@ test('filters come out of the address bar as they went in, and nonsense is left 
   expect(readFilters({ status: 'odd', http_status: '9xx', since: 'eon', from: 'then', cursor: '' })).toEqual({})
   expect(readFilters({ since: 'day', from: '2026-01-01T00:00:00Z' })).toEqual({ since: 'day' })
   const now = Date.parse('2026-01-02T00:00:00Z')
-  expect(query({ since: 'day', search: 'abc' }, now)).toEqual({ from: '2026-01-01T00:00:00.000Z', per_page: 25 })
+  expect(logQuery({ since: 'day', search: 'abc' }, now)).toEqual({ from: '2026-01-01T00:00:00.000Z', per_page: 25 })
   expect(bulkInput({ since: 'hour', status: 'success', search: '01990e54' }, now)).toEqual({
     status: 'failed',
     from: '2026-01-01T23:00:00.000Z',

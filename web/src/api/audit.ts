@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { api, must, type Schemas } from './client'
-import { type Filters, readFilters, spans } from './filters'
+import { type Filters, readFilters, times, wholeId } from './filters'
 
 export type AuditEntry = Schemas['AuditEntry']
 export type AuditAction = Schemas['AuditAction']
@@ -42,10 +42,8 @@ export interface AuditFilters extends Pick<Filters, 'since' | 'from' | 'to' | 'c
   subject_id?: string
 }
 
-const wholeId = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
-
 export function readAuditFilters(search: Record<string, unknown>): AuditFilters {
-  const { since, from, to, cursor } = readFilters(search)
+  const { event: _, status: __, http_status: ___, search: ____, ...filters } = readFilters(search)
   const actor = actors.find((word) => word === search.actor)
   const action = actions.find((word) => word === search.action)
   const subject = subjects.find((word) => word === search.subject)
@@ -55,20 +53,18 @@ export function readAuditFilters(search: Record<string, unknown>): AuditFilters 
     ...(action && { action }),
     ...(subject && { subject }),
     ...(wholeId.test(id) && { subject_id: id }),
-    ...(since && { since }),
-    ...(from && { from }),
-    ...(to && { to }),
-    ...(cursor && { cursor }),
+    ...filters,
   }
 }
 
-export function useAudit({ since, ...filters }: AuditFilters) {
+export function useAudit(filters: AuditFilters) {
   return useQuery({
-    queryKey: ['audit', since, filters],
+    queryKey: ['audit', filters],
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => {
-      const from = since && { from: new Date(Date.now() - spans[since]).toISOString() }
-      return must(api.GET('/audit', { params: { query: { ...filters, ...from, per_page: 25 } }, signal }))
+      const { since, from, to, ...others } = filters
+      const query = { ...others, ...times({ since, from, to }, Date.now()), per_page: 25 }
+      return must(api.GET('/audit', { params: { query }, signal }))
     },
     refetchInterval: filters.cursor ? false : 10_000,
   })

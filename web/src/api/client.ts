@@ -3,8 +3,10 @@ import type { components, paths } from './schema'
 
 export type Schemas = components['schemas']
 
+export const base = '/api/v1'
+
 /** The server's API, typed by its OpenAPI document. The session's cookie goes with every call. */
-export const api = createClient<paths>({ baseUrl: '/api/v1' })
+export const api = createClient<paths>({ baseUrl: base })
 
 /** Field to its faults, as a 422 tells them. */
 export type FieldErrors = Record<string, string[]>

@@ -1,42 +1,19 @@
 import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { arrivedSince, merge } from './arrivals'
-import { api, must, type Schemas } from './client'
-import { type Filters, query } from './filters'
-import type { Owner } from './owners'
+import { must, type Schemas } from './client'
+import { type Filters, logQuery } from './filters'
+import { type Place, webhookAt } from './owned'
 
 export type Delivery = Schemas['DeliveryLog']
 export type DeliveryStatus = Schemas['DeliveryStatus']
 export type Preview = Schemas['RetryPreview']
 export type LogPage = Schemas['DeliveryLogList']
 
-/** Which webhook a log belongs to. */
-export interface Place {
-  owner: Owner
-  webhook: string
-}
-
 export const logsKey = ({ owner, webhook }: Place) => ['logs', owner.kind, owner.id, webhook] as const
 export const pageKey = (place: Place, filters: Filters) => [...logsKey(place), 'page', filters] as const
-export const agentPath = ({ owner, webhook }: Place) => ({ agent_id: owner.id, webhook_id: webhook })
-export const campaignPath = ({ owner, webhook }: Place) => ({ campaign_id: owner.id, webhook_id: webhook })
 
-export const perPage = 25
-
-async function fetchLogs(place: Place, params: ReturnType<typeof query>, signal: AbortSignal): Promise<LogPage> {
-  return place.owner.kind === 'agents'
-    ? must(
-        api.GET('/agents/{agent_id}/webhooks/{webhook_id}/logs', {
-          params: { path: agentPath(place), query: params },
-          signal,
-        }),
-      )
-    : must(
-        api.GET('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs', {
-          params: { path: campaignPath(place), query: params },
-          signal,
-        }),
-      )
-}
+const fetchLogs = (place: Place, query: ReturnType<typeof logQuery>, signal: AbortSignal): Promise<LogPage> =>
+  must(webhookAt(place).GET('/logs', { params: { query }, signal }))
 
 /** A page of the log; `live` says that a stream keeps it up to date. */
 export function useDeliveries(place: Place, filters: Filters, live: boolean) {
@@ -46,7 +23,7 @@ export function useDeliveries(place: Place, filters: Filters, live: boolean) {
     refetchOnWindowFocus: !live,
     queryFn: async ({ signal, queryKey }) => {
       const asked = Date.now()
-      const page = await fetchLogs(place, query(filters, asked), signal)
+      const page = await fetchLogs(place, logQuery(filters, asked), signal)
       return merge(page, arrivedSince(JSON.stringify(queryKey), asked), filters)
     },
   })
@@ -77,23 +54,7 @@ export function useDelivery(place: Place, log_id: string) {
   return useQuery({
     queryKey: [...logsKey(place), 'one', log_id],
     queryFn: async ({ signal }): Promise<Delivery> =>
-      place.owner.kind === 'agents'
-        ? (
-            await must(
-              api.GET('/agents/{agent_id}/webhooks/{webhook_id}/logs/{log_id}', {
-                params: { path: { ...agentPath(place), log_id } },
-                signal,
-              }),
-            )
-          ).data
-        : (
-            await must(
-              api.GET('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs/{log_id}', {
-                params: { path: { ...campaignPath(place), log_id } },
-                signal,
-              }),
-            )
-          ).data,
+      (await must(webhookAt(place).GET('/logs/{log_id}', { params: { path: { log_id } }, signal }))).data,
     refetchInterval: ({ state }) => untilChange(state.data ? [state.data] : []),
   })
 }
@@ -106,23 +67,7 @@ export function usePreview(place: Place, log_id: string) {
     gcTime: 0,
     refetchOnWindowFocus: false,
     queryFn: async ({ signal }): Promise<Preview> =>
-      place.owner.kind === 'agents'
-        ? (
-            await must(
-              api.GET('/agents/{agent_id}/webhooks/{webhook_id}/logs/{log_id}/preview', {
-                params: { path: { ...agentPath(place), log_id } },
-                signal,
-              }),
-            )
-          ).data
-        : (
-            await must(
-              api.GET('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs/{log_id}/preview', {
-                params: { path: { ...campaignPath(place), log_id } },
-                signal,
-              }),
-            )
-          ).data,
+      (await must(webhookAt(place).GET('/logs/{log_id}/preview', { params: { path: { log_id } }, signal }))).data,
   })
 }
 
@@ -131,22 +76,8 @@ export function useRetry(place: Place, log_id: string) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: async (key: string): Promise<string> => {
-      const header = { 'Idempotency-Key': key }
-      return place.owner.kind === 'agents'
-        ? (
-            await must(
-              api.POST('/agents/{agent_id}/webhooks/{webhook_id}/logs/{log_id}/retry', {
-                params: { path: { ...agentPath(place), log_id }, header },
-              }),
-            )
-          ).data.log_id
-        : (
-            await must(
-              api.POST('/campaigns/{campaign_id}/webhooks/{webhook_id}/logs/{log_id}/retry', {
-                params: { path: { ...campaignPath(place), log_id }, header },
-              }),
-            )
-          ).data.log_id
+      const params = { path: { log_id }, header: { 'Idempotency-Key': key } }
+      return (await must(webhookAt(place).POST('/logs/{log_id}/retry', { params }))).data.log_id
     },
     onSuccess: () => refreshLogs(client, place),
   })

@@ -1,9 +1,8 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { retriesKey } from './bulk'
 import { api, must, type Schemas } from './client'
-import { agentPath, campaignPath, type Place } from './deliveries'
-import { type Filters, readFilters, spans } from './filters'
-import type { Owner } from './owners'
+import { type Filters, readFilters, times } from './filters'
+import { type Place, webhookAt } from './owned'
 
 export type StoredEvent = Schemas['StoredEvent']
 export type Reason = Schemas['UndeliveredReason']
@@ -21,23 +20,16 @@ export interface EventFilters extends Pick<Filters, 'event' | 'since' | 'from' |
 }
 
 export function readEventFilters(search: Record<string, unknown>): EventFilters {
-  const { event, since, from, to, cursor } = readFilters(search)
+  const { status: _, http_status: __, search: ___, ...filters } = readFilters(search)
   const went = [...reasons, 'sent', 'undelivered'].find((word) => word === search.went) as Went | undefined
-  return {
-    ...(went && { went }),
-    ...(event && { event }),
-    ...(since && { since }),
-    ...(from && { from }),
-    ...(to && { to }),
-    ...(cursor && { cursor }),
-  }
+  return { ...(went && { went }), ...filters }
 }
 
-function query({ went, since, ...filters }: EventFilters, now: number) {
+function query({ went, since, from, to, ...filters }: EventFilters, now: number) {
   const undelivered = went && (went === 'sent' ? ('false' as const) : ('true' as const))
   return {
     ...filters,
-    ...(since && { from: new Date(now - spans[since]).toISOString() }),
+    ...times({ since, from, to }, now),
     ...(undelivered && { undelivered }),
     ...(went && reasons.includes(went as Reason) && { reason: went as Reason }),
     per_page: 25,
@@ -63,21 +55,8 @@ export function useEvent(event_id: string) {
   })
 }
 
-/** Whose an event is: its agent or campaign. */
-export const ownerOf = ({ agent_id, campaign_id }: StoredEvent): Owner =>
-  agent_id ? { kind: 'agents', id: agent_id } : { kind: 'campaigns', id: campaign_id ?? '' }
-
-function replay(place: Place, body: Schemas['ReplayInput'], signal?: AbortSignal) {
-  const call = { body, ...(signal && { signal }) }
-  return place.owner.kind === 'agents'
-    ? must(api.POST('/agents/{agent_id}/webhooks/{webhook_id}/replay', { params: { path: agentPath(place) }, ...call }))
-    : must(
-        api.POST('/campaigns/{campaign_id}/webhooks/{webhook_id}/replay', {
-          params: { path: campaignPath(place) },
-          ...call,
-        }),
-      )
-}
+const replay = (place: Place, body: Schemas['ReplayInput'], signal?: AbortSignal) =>
+  must(webhookAt(place).POST('/replay', { body, ...(signal && { signal }) }))
 
 /** How many events match, and the newest of them. */
 export function useReplayMatches(place: Place, input: ReplayInput) {
@@ -104,11 +83,10 @@ export function useReplay() {
 }
 
 /** The filters of the page as those of a replay. */
-export function replayInput({ event, since, from, to, all }: ReplayFilters, now: number): ReplayInput {
+export function replayInput({ event, all, ...filters }: ReplayFilters, now: number): ReplayInput {
   return {
     ...(event && { events: [event] }),
-    ...(since ? { from: new Date(now - spans[since]).toISOString() } : from && { from: new Date(from).toISOString() }),
-    ...(to && { to: new Date(to).toISOString() }),
+    ...times(filters, now),
     undelivered: !all,
   }
 }

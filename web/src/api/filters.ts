@@ -21,6 +21,8 @@ const httpStatus = /^([1-5][0-9][0-9]|[1-5]xx|none)$/
 /** What the server takes as the beginning of an id. */
 export const idBeginning = /^[0-9a-f-]{8,36}$/i
 
+export const wholeId = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
 /** Reads filters from the address bar, and leaves out what makes no sense: an old or mistyped link still opens the page. */
 export function readFilters(search: Record<string, unknown>): Filters {
   const text = (name: string) =>
@@ -49,11 +51,20 @@ export function readFilters(search: Record<string, unknown>): Filters {
   return filters
 }
 
+/** The beginning and the end of what filters look at, as the API takes them. */
+export function times({ since, from, to }: Pick<Filters, 'since' | 'from' | 'to'>, now: number) {
+  const begins = since ? now - spans[since] : from
+  return {
+    ...(begins !== undefined && { from: new Date(begins).toISOString() }),
+    ...(to && { to: new Date(to).toISOString() }),
+  }
+}
+
 /** The filters as the call to list the log takes them. */
-export function query({ since, search, ...filters }: Filters, now: number) {
+export function logQuery({ since, from, to, search, ...filters }: Filters, now: number) {
   return {
     ...filters,
-    ...(since && { from: new Date(now - spans[since]).toISOString() }),
+    ...times({ since, from, to }, now),
     ...(search && idBeginning.test(search) && { search }),
     per_page: 25,
   } as {

@@ -1,8 +1,9 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { merge, remember } from './arrivals'
-import { type Delivery, type LogPage, type Place, pageKey } from './deliveries'
+import { type Delivery, type LogPage, pageKey } from './deliveries'
 import type { Filters } from './filters'
+import { type Place, placePath } from './owned'
 
 /** How many rows a page that is followed grows to. */
 const longest = 200
@@ -92,13 +93,13 @@ async function readAgain(client: QueryClient, queryKey: readonly unknown[]) {
   if (first) await client.invalidateQueries({ queryKey })
 }
 
-function streamURL({ owner, webhook }: Place, filters: Filters): string {
+function streamURL(place: Place, filters: Filters): string {
   const params = new URLSearchParams()
   for (const name of ['status', 'event', 'http_status'] as const) {
     const value = filters[name]
     if (value) params.set(name, value)
   }
-  return `/api/v1/${owner.kind}/${owner.id}/webhooks/${webhook}/logs/stream?${params}`
+  return `${placePath(place)}/logs/stream?${params}`
 }
 
 interface Listener {

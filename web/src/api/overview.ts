@@ -1,13 +1,9 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { api, must, type Schemas } from './client'
-import type { Kind } from './owners'
 
 export type Overview = Schemas['Overview']
 export type Period = Schemas['Period']
 export type FoundWebhook = Schemas['FoundWebhook']
-
-/** The word of the API's paths for the kind that its answers name. */
-export const kindOf = (kind: Schemas['OwnerKind']): Kind => (kind === 'agent' ? 'agents' : 'campaigns')
 
 export function useOverview(period: Period) {
   return useQuery({

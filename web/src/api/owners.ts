@@ -1,12 +1,8 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, must, type Schemas } from './client'
+import type { Kind, Owner } from './kinds'
+import { ownerAt } from './owned'
 
-/** Agents and campaigns own webhooks. The kind is the word that stands in the API's paths and in the page's. */
-export type Kind = 'agents' | 'campaigns'
-export interface Owner {
-  kind: Kind
-  id: string
-}
 /** What a list or a heading shows of an owner. */
 export type OwnerShown = Schemas['Agent'] & { agent_id?: string }
 
@@ -18,22 +14,19 @@ export function useOwners(kind: Kind, search: { search?: string | undefined; pag
       const params = { query: { ...search, per_page: 20 } }
       if (kind === 'agents') {
         const { data, meta } = await must(api.GET('/agents', { params, signal }))
-        return { owners: data as OwnerShown[], pagination: meta }
+        return { data: data as OwnerShown[], pagination: meta }
       }
       const { data, pagination } = await must(api.GET('/campaigns', { params, signal }))
-      return { owners: data as OwnerShown[], pagination }
+      return { data: data as OwnerShown[], pagination }
     },
   })
 }
 
-export function useOwner({ kind, id }: Owner) {
+export function useOwner(owner: Owner) {
   return useQuery({
-    queryKey: ['owner', kind, id],
+    queryKey: ['owner', owner.kind, owner.id],
     staleTime: 60_000,
-    queryFn: async ({ signal }): Promise<OwnerShown> =>
-      kind === 'agents'
-        ? (await must(api.GET('/agents/{agent_id}', { params: { path: { agent_id: id } }, signal }))).data
-        : (await must(api.GET('/campaigns/{campaign_id}', { params: { path: { campaign_id: id } }, signal }))).data,
+    queryFn: async ({ signal }): Promise<OwnerShown> => (await must(ownerAt(owner).GET('', { signal }))).data,
   })
 }
 
@@ -63,14 +56,10 @@ export function useSaveOwner(kind: Kind) {
   })
 }
 
-export function useDeleteOwner(kind: Kind) {
+export function useDeleteOwner(owner: Owner) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async (id: string): Promise<void> => {
-      await (kind === 'agents'
-        ? must(api.DELETE('/agents/{agent_id}', { params: { path: { agent_id: id } } }))
-        : must(api.DELETE('/campaigns/{campaign_id}', { params: { path: { campaign_id: id } } })))
-    },
-    onSuccess: () => client.invalidateQueries({ queryKey: ['owners', kind] }),
+    mutationFn: () => must(ownerAt(owner).DELETE('')),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['owners', owner.kind] }),
   })
 }

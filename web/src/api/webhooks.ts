@@ -1,6 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { api, must, type Schemas } from './client'
-import type { Owner } from './owners'
+import { must, type Schemas } from './client'
+import { logsKey } from './deliveries'
+import type { Owner } from './kinds'
+import { type Place, webhookAt, webhooksOf } from './owned'
 
 /** A webhook of either kind of owner; `include_call_events` is there for campaigns. */
 export type Webhook = Schemas['WebhookBase'] & { include_call_events?: boolean }
@@ -11,101 +13,64 @@ export interface AvailableEvent {
   meaning: string | undefined
 }
 
-const agent = ({ id }: Owner) => ({ path: { agent_id: id } })
-const campaign = ({ id }: Owner) => ({ path: { campaign_id: id } })
-const agentWebhook = ({ id }: Owner, webhook_id: string) => ({ path: { agent_id: id, webhook_id } })
-const campaignWebhook = ({ id }: Owner, webhook_id: string) => ({ path: { campaign_id: id, webhook_id } })
+/** The types are told with what they mean, or by their names alone. */
+const readEvents = (told: Record<string, string> | string[]): AvailableEvent[] =>
+  Array.isArray(told)
+    ? told.map((name) => ({ name, meaning: undefined }))
+    : Object.entries(told).map(([name, meaning]) => ({ name, meaning }))
 
 export function useWebhooks(owner: Owner) {
   return useQuery({
     queryKey: ['webhooks', owner.kind, owner.id],
     queryFn: async ({ signal }): Promise<{ webhooks: Webhook[]; events: AvailableEvent[] }> => {
-      if (owner.kind === 'agents') {
-        const { data } = await must(api.GET('/agents/{agent_id}/webhooks', { params: agent(owner), signal }))
-        const events = Object.entries(data.available_events).map(([name, meaning]) => ({ name, meaning }))
-        return { webhooks: data.webhooks, events }
-      }
-      const { data } = await must(api.GET('/campaigns/{campaign_id}/webhooks', { params: campaign(owner), signal }))
-      return { webhooks: data.webhooks, events: data.available_events.map((name) => ({ name, meaning: undefined })) }
+      const { data } = await must(webhooksOf(owner).GET('', { signal }))
+      return { webhooks: data.webhooks, events: readEvents(data.available_events) }
     },
   })
 }
 
-export function useWebhook(owner: Owner, id: string) {
+const webhookKey = ({ owner, webhook }: Place) => ['webhook', owner.kind, owner.id, webhook]
+
+export function useWebhook(place: Place) {
   return useQuery({
-    queryKey: ['webhook', owner.kind, owner.id, id],
-    queryFn: async ({ signal }): Promise<Webhook> =>
-      owner.kind === 'agents'
-        ? (await must(api.GET('/agents/{agent_id}/webhooks/{webhook_id}', { params: agentWebhook(owner, id), signal })))
-            .data
-        : (
-            await must(
-              api.GET('/campaigns/{campaign_id}/webhooks/{webhook_id}', { params: campaignWebhook(owner, id), signal }),
-            )
-          ).data,
+    queryKey: webhookKey(place),
+    queryFn: async ({ signal }): Promise<Webhook> => (await must(webhookAt(place).GET('', { signal }))).data,
   })
 }
 
-/** Makes a webhook, or changes one: then only the fields given. */
-export function useSaveWebhook(owner: Owner, id?: string) {
+export function useCreateWebhook(owner: Owner) {
   const settle = useSettled(owner)
   return useMutation({
-    mutationFn: async (input: WebhookInput): Promise<Webhook> => {
-      if (owner.kind === 'agents') {
-        const body = input as Schemas['WebhookInput']
-        return id
-          ? (await must(api.PUT('/agents/{agent_id}/webhooks/{webhook_id}', { params: agentWebhook(owner, id), body })))
-              .data
-          : (await must(api.POST('/agents/{agent_id}/webhooks', { params: agent(owner), body }))).data
-      }
-      const body = input as Schemas['CampaignWebhookInput']
-      return id
-        ? (
-            await must(
-              api.PUT('/campaigns/{campaign_id}/webhooks/{webhook_id}', { params: campaignWebhook(owner, id), body }),
-            )
-          ).data
-        : (await must(api.POST('/campaigns/{campaign_id}/webhooks', { params: campaign(owner), body }))).data
-    },
+    mutationFn: async (input: WebhookInput): Promise<Webhook> =>
+      (await must(webhooksOf(owner).POST('', { body: input as Schemas['WebhookInput'] }))).data,
+    onSuccess: settle,
+  })
+}
+
+/** Changes a webhook: only the fields given. */
+export function useSaveWebhook(place: Place) {
+  const settle = useSettled(place.owner)
+  return useMutation({
+    mutationFn: async (body: WebhookInput): Promise<Webhook> => (await must(webhookAt(place).PUT('', { body }))).data,
     onSuccess: settle,
   })
 }
 
 /** Gives a webhook another secret; the one before it goes on signing for the overlap. */
-export function useRotateSecret(owner: Owner, id: string) {
-  const settle = useSettled(owner)
+export function useRotateSecret(place: Place) {
+  const settle = useSettled(place.owner)
   return useMutation({
     mutationFn: async (body: Schemas['SecretRotation']): Promise<Webhook> =>
-      owner.kind === 'agents'
-        ? (
-            await must(
-              api.POST('/agents/{agent_id}/webhooks/{webhook_id}/secret/rotate', {
-                params: agentWebhook(owner, id),
-                body,
-              }),
-            )
-          ).data
-        : (
-            await must(
-              api.POST('/campaigns/{campaign_id}/webhooks/{webhook_id}/secret/rotate', {
-                params: campaignWebhook(owner, id),
-                body,
-              }),
-            )
-          ).data,
+      (await must(webhookAt(place).POST('/secret/rotate', { body }))).data,
     onSuccess: settle,
   })
 }
 
-export function useDeleteWebhook(owner: Owner, id: string) {
+export function useDeleteWebhook(place: Place) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: async (): Promise<void> => {
-      await (owner.kind === 'agents'
-        ? must(api.DELETE('/agents/{agent_id}/webhooks/{webhook_id}', { params: agentWebhook(owner, id) }))
-        : must(api.DELETE('/campaigns/{campaign_id}/webhooks/{webhook_id}', { params: campaignWebhook(owner, id) })))
-    },
-    onSuccess: () => client.invalidateQueries({ queryKey: ['webhooks', owner.kind, owner.id] }),
+    mutationFn: () => must(webhookAt(place).DELETE('')),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['webhooks', place.owner.kind, place.owner.id] }),
   })
 }
 
@@ -114,36 +79,27 @@ export function useDeleteWebhook(owner: Owner, id: string) {
  * opposite of what its button says: hence the field of the update.
  */
 export function useEnableWebhook(
-  owner: Owner,
-  id: string,
+  place: Place,
   then: { onSuccess: (webhook: Webhook) => void; onError: (fault: Error) => void },
 ) {
-  const { mutate, isPending } = useSaveWebhook(owner, id)
+  const { mutate, isPending } = useSaveWebhook(place)
   return { enable: (enabled: boolean) => mutate({ enabled }, then), isPending }
 }
 
 export type TestAnswer = { dispatched: true } | { dispatched: false; status: number; ms: number }
 
 /** Sends a test. An agent's is answered by its receiver; a campaign's is queued, and found in its deliveries. */
-export function useTestWebhook(owner: Owner, id: string) {
+export function useTestWebhook(place: Place) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: async (): Promise<TestAnswer> => {
-      if (owner.kind === 'campaigns') {
-        await must(
-          api.POST('/campaigns/{campaign_id}/webhooks/{webhook_id}/test', { params: campaignWebhook(owner, id) }),
-        )
-        return { dispatched: true }
-      }
-      const { data } = await must(
-        api.POST('/agents/{agent_id}/webhooks/{webhook_id}/test', { params: agentWebhook(owner, id) }),
-      )
-      return { dispatched: false, status: data.status_code, ms: data.response_time }
+      const { data }: { data?: Schemas['TestResult'] } = await must(webhookAt(place).POST('/test'))
+      return data ? { dispatched: false, status: data.status_code, ms: data.response_time } : { dispatched: true }
     },
     onSettled: () =>
       Promise.all([
-        client.invalidateQueries({ queryKey: ['logs', owner.kind, owner.id, id] }),
-        client.invalidateQueries({ queryKey: ['webhook', owner.kind, owner.id, id] }),
+        client.invalidateQueries({ queryKey: logsKey(place) }),
+        client.invalidateQueries({ queryKey: webhookKey(place) }),
       ]),
   })
 }
@@ -152,7 +108,7 @@ function useSettled(owner: Owner) {
   const client = useQueryClient()
   // A secret that was made is shown by whoever asked for it, and kept nowhere.
   return ({ webhook_secret: _, ...webhook }: Webhook) => {
-    client.setQueryData(['webhook', owner.kind, owner.id, webhook.id], webhook)
+    client.setQueryData(webhookKey({ owner, webhook: webhook.id }), webhook)
     return client.invalidateQueries({ queryKey: ['webhooks', owner.kind, owner.id] })
   }
 }

@@ -1,11 +1,10 @@
 import { Link } from '@tanstack/react-router'
 import type { AuditEntry } from '../api/audit'
-import type { Schemas } from '../api/client'
+import { kindOf } from '../api/kinds'
 import { useKnownWebhooks } from '../api/overview'
-import type { Kind } from '../api/owners'
 import { useTranslation } from '../i18n'
 import { Clock } from '../ui/time'
-import { Side } from './differences'
+import { Changes, text } from './differences'
 
 /** Entries of the audit log: who did what to what, and behind it what was changed and where the call came from. */
 export function AuditList({ entries, stale }: { entries: AuditEntry[]; stale: boolean }) {
@@ -47,7 +46,16 @@ function Entry({ entry }: { entry: AuditEntry }) {
             ? t('audit.details')
             : `${t('audit.changed')} ${changes.map(({ field }) => field).join(', ')}`}
         </summary>
-        <Changes of={changes} />
+        {changes.length > 0 && (
+          <div className="mt-1">
+            <Changes
+              of={changes.map(({ field, before, after }) => ({ what: field, before: text(before), now: text(after) }))}
+              before={{ label: t('audit.before') }}
+              now={{ label: t('audit.after') }}
+              untold={t('audit.untold')}
+            />
+          </div>
+        )}
         <dl className="mt-2 grid gap-x-4 text-xs sm:grid-cols-[auto_minmax(0,1fr)]">
           {facts.map(
             ([name, value]) =>
@@ -71,31 +79,6 @@ function Entry({ entry }: { entry: AuditEntry }) {
   )
 }
 
-function Changes({ of: changes }: { of: Schemas['FieldChange'][] }) {
-  const { t } = useTranslation()
-  if (changes.length === 0) return null
-  return (
-    <ul className="mt-1 divide-y divide-line rounded-lg border border-line text-[0.8125rem]">
-      {changes.map(({ field, before, after }) => (
-        <li key={field} className="grid gap-x-4 px-3 py-1.5 font-mono sm:grid-cols-[minmax(0,1fr)_minmax(0,3fr)]">
-          <span className="wrap-anywhere text-muted">{field}</span>
-          <span className="grid">
-            {before === undefined && after === undefined && (
-              <span className="font-sans text-muted">{t('audit.untold')}</span>
-            )}
-            {before !== undefined && (
-              <Side value={JSON.stringify(before)} label={t('audit.before')} mark="−" look="text-bad" />
-            )}
-            {after !== undefined && (
-              <Side value={JSON.stringify(after)} label={t('audit.after')} mark="+" look="text-ok" />
-            )}
-          </span>
-        </li>
-      ))}
-    </ul>
-  )
-}
-
 /** What was changed: a link where there is still a page of it. An entry holds no owner, so that it is looked up. */
 function Subject({ entry: { action, subject } }: { entry: AuditEntry }) {
   const known = useKnownWebhooks()
@@ -103,19 +86,14 @@ function Subject({ entry: { action, subject } }: { entry: AuditEntry }) {
   const link = 'text-accent underline underline-offset-2'
   if ((subject.type === 'agent' || subject.type === 'campaign') && action !== 'owner.deleted')
     return (
-      <Link
-        to="/$kind/$owner"
-        params={{ kind: subject.type === 'agent' ? 'agents' : 'campaigns', owner: subject.id }}
-        className={link}
-      >
+      <Link to="/$kind/$owner" params={{ kind: kindOf(subject.type), owner: subject.id }} className={link}>
         {name}
       </Link>
     )
   const id = subject.type === 'webhook' ? subject.id : subject.webhook_id
   const webhook = id && known.data?.find((one) => one.webhook_id === id)
   if (!webhook) return name
-  const kind: Kind = webhook.kind === 'agent' ? 'agents' : 'campaigns'
-  const params = { kind, owner: webhook.owner_id, webhook: webhook.webhook_id }
+  const params = { kind: kindOf(webhook.kind), owner: webhook.owner_id, webhook: webhook.webhook_id }
   if (subject.type === 'log')
     return (
       <Link to="/$kind/$owner/$webhook/logs/$log" params={{ ...params, log: subject.id }} className={link}>

@@ -4,31 +4,27 @@ import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { buttonLook } from '../ui/button'
 import { Icon } from '../ui/icon'
-import { Fault } from '../ui/notice'
-import { Empty, Loading } from '../ui/page'
+import { Loaded } from '../ui/loaded'
+import { Empty } from '../ui/page'
 import { Pager } from '../ui/pager'
 import { Progress } from '../ui/progress'
+import { rowLook } from '../ui/row'
 import { Status } from '../ui/status'
 import { Ago } from '../ui/time'
 import { FilterWords } from './filter-words'
+import { paramsOf, placeOf } from './place'
 
 const route = getRouteApi('/$kind/$owner/$webhook/retries')
 
 /** The bulk retries of one webhook, those that run and those that ran. */
 export function BulkListPage() {
   const { t } = useTranslation()
-  const { kind, owner, webhook } = route.useParams()
-  const params = { kind, owner, webhook }
+  const place = placeOf(route.useParams())
+  const params = paramsOf(place)
   const { page = 1 } = route.useSearch()
   const navigate = useNavigate()
-  const jobs = useBulkRetries({ owner: { kind, id: owner }, webhook }, page)
+  const jobs = useBulkRetries(place, page)
   const may = useMay('retry')
-  const begin = (
-    <Link to="/$kind/$owner/$webhook/retries/new" params={params} className={buttonLook('primary')}>
-      <Icon name="again" />
-      {t('bulk.new')}
-    </Link>
-  )
   return (
     <>
       <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
@@ -39,47 +35,46 @@ export function BulkListPage() {
               <Icon name="envelope" />
               {t('replay.new')}
             </Link>
-            {begin}
+            <Link to="/$kind/$owner/$webhook/retries/new" params={params} className={buttonLook('primary')}>
+              <Icon name="again" />
+              {t('bulk.new')}
+            </Link>
           </div>
         )}
       </div>
       <div className="card">
-        {jobs.error ? (
-          <div className="p-4">
-            <Fault of={jobs.error} retry={() => jobs.refetch()} />
-          </div>
-        ) : !jobs.data ? (
-          <Loading label={t('loading')} rows={3} />
-        ) : jobs.data.data.length === 0 ? (
-          <Empty title={t('bulk.list.none')}>{t('bulk.list.none.next')}</Empty>
-        ) : (
-          <ul className="divide-y divide-line">
-            {jobs.data.data.map((job) => (
-              <li key={job.id}>
-                <Link
-                  to="/$kind/$owner/$webhook/retries/$job"
-                  params={{ ...params, job: job.id }}
-                  className="grid grid-cols-[auto_minmax(0,1fr)] items-center gap-x-4 gap-y-1 px-4 py-3 -outline-offset-2! hover:bg-sunken/60 sm:grid-cols-[7rem_minmax(0,1fr)_10rem_7rem]"
-                >
-                  <Status of={job.status} />
-                  <span className="min-w-0">
-                    {job.kind === 'replay' && <span className="block text-muted text-xs">{t('replay.job')}</span>}
-                    <FilterWords filter={job.filter} />
-                  </span>
-                  <Share job={job} />
-                  <span className="text-right text-muted text-sm max-sm:hidden">
-                    <Ago at={job.created_at} />
-                  </span>
-                </Link>
-              </li>
-            ))}
-          </ul>
-        )}
+        <Loaded of={jobs} rows={3} inset>
+          {({ data }) =>
+            data.length === 0 ? (
+              <Empty title={t('bulk.list.none')}>{t('bulk.list.none.next')}</Empty>
+            ) : (
+              <ul className="divide-y divide-line">
+                {data.map((job) => (
+                  <li key={job.id}>
+                    <Link
+                      to="/$kind/$owner/$webhook/retries/$job"
+                      params={{ ...params, job: job.id }}
+                      className={`${rowLook} grid-cols-[auto_minmax(0,1fr)] gap-y-1 sm:grid-cols-[7rem_minmax(0,1fr)_10rem_7rem]`}
+                    >
+                      <Status of={job.status} />
+                      <span className="min-w-0">
+                        {job.kind === 'replay' && <span className="block text-muted text-xs">{t('replay.job')}</span>}
+                        <FilterWords filter={job.filter} />
+                      </span>
+                      <Share job={job} />
+                      <span className="text-right text-muted text-sm max-sm:hidden">
+                        <Ago at={job.created_at} />
+                      </span>
+                    </Link>
+                  </li>
+                ))}
+              </ul>
+            )
+          }
+        </Loaded>
         {jobs.data && (
           <Pager
-            page={jobs.data.pagination.current_page}
-            last={jobs.data.pagination.last_page}
-            total={jobs.data.pagination.total}
+            of={jobs.data.pagination}
             onPage={(to) =>
               navigate({ to: '/$kind/$owner/$webhook/retries', params, search: to > 1 ? { page: to } : {} })
             }

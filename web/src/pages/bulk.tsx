@@ -1,7 +1,7 @@
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { type BulkRetry, isOpen, useBulkRetry, useSteerBulk } from '../api/bulk'
-import type { Place } from '../api/deliveries'
+import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { Button, buttonLook } from '../ui/button'
@@ -12,16 +12,16 @@ import { Progress } from '../ui/progress'
 import { Status } from '../ui/status'
 import { Ago } from '../ui/time'
 import { FilterWords } from './filter-words'
+import { paramsOf, placeOf } from './place'
 
 const route = getRouteApi('/$kind/$owner/$webhook/retries/$job')
 
 /** One bulk retry: how far it is, and the levers. */
 export function BulkPage() {
   const { t } = useTranslation()
-  const { kind, owner, webhook, job: id } = route.useParams()
-  const params = { kind, owner, webhook }
-  const place: Place = { owner: { kind, id: owner }, webhook }
-  const job = useBulkRetry(place, id)
+  const at = route.useParams()
+  const place = placeOf(at)
+  const job = useBulkRetry(place, at.job)
   const may = useMay('retry')
   if (job.error && !job.data) return <Fault of={job.error} retry={() => job.refetch()} />
   if (!job.data) return <Loading label={t('loading')} rows={2} row="h-20" />
@@ -56,22 +56,17 @@ export function BulkPage() {
         <Progress label={t('bulk.progress')} value={job.data.retried + job.data.skipped.total} max={job.data.matched} />
         <Counts job={job.data} />
         <div className="flex flex-wrap gap-2 border-line border-t pt-4">
-          <Link
-            to="/$kind/$owner/$webhook"
-            params={params}
-            search={{ from: created_at }}
-            className={buttonLook('plain', true)}
-          >
-            {t('bulk.deliveries')}
-          </Link>
-          <Link
-            to="/$kind/$owner/$webhook"
-            params={params}
-            search={{ from: created_at, status: 'failed' }}
-            className={buttonLook('plain', true)}
-          >
-            {t('bulk.stillFailed')}
-          </Link>
+          {([undefined, 'failed'] as const).map((status) => (
+            <Link
+              key={String(status)}
+              to="/$kind/$owner/$webhook"
+              params={paramsOf(place)}
+              search={{ from: created_at, ...(status && { status }) }}
+              className={buttonLook('plain', true)}
+            >
+              {t(status ? 'bulk.stillFailed' : 'bulk.deliveries')}
+            </Link>
+          ))}
         </div>
       </section>
     </div>

@@ -1,17 +1,21 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useRef, useState } from 'react'
-import { type Delivery, type LogPage, type Place, useDeliveries } from '../api/deliveries'
+import { type Delivery, type LogPage, useDeliveries } from '../api/deliveries'
 import { canFollow, type Filters, filterCount } from '../api/filters'
 import { type Live, useLive } from '../api/live'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { Button, buttonLook } from '../ui/button'
 import { Icon } from '../ui/icon'
-import { Fault } from '../ui/notice'
-import { Empty, Loading } from '../ui/page'
+import { Loaded } from '../ui/loaded'
+import { Older } from '../ui/older'
+import { Empty } from '../ui/page'
+import { useSearchKey } from '../ui/search'
 import { useShortcuts } from '../ui/shortcuts'
 import { DeliveryTable } from './delivery-table'
 import { FilterBar } from './filter-bar'
+import { NoneMeets } from './filters'
+import { paramsOf, placeOf } from './place'
 import { RetryDialog } from './retry-dialog'
 
 const route = getRouteApi('/$kind/$owner/$webhook/')
@@ -20,13 +24,13 @@ const route = getRouteApi('/$kind/$owner/$webhook/')
 export function DeliveriesPage() {
   const { t } = useTranslation()
   const { kind, owner, webhook } = route.useParams()
-  const place: Place = { owner: { kind, id: owner }, webhook }
+  const place = placeOf({ kind, owner, webhook })
   const filters = route.useSearch()
   const navigate = useNavigate()
   const follows = canFollow(filters)
   const live = useLive(place, filters, follows)
   const page = useDeliveries(place, filters, follows)
-  const search = useRef<HTMLInputElement>(null)
+  const search = useSearchKey()
   const table = useRef<HTMLTableSectionElement>(null)
   const [retrying, setRetrying] = useState<Delivery>()
   const go = useCallback(
@@ -39,10 +43,6 @@ export function DeliveriesPage() {
     j: () => step(table.current, 1),
     k: () => step(table.current, -1),
     r: () => retry(page.data?.data.find(({ id }) => id === focusedRow(table.current))),
-    '/': (event) => {
-      event.preventDefault()
-      search.current?.focus()
-    },
   })
   return (
     <>
@@ -51,7 +51,7 @@ export function DeliveriesPage() {
         {may && (
           <Link
             to="/$kind/$owner/$webhook/retries/new"
-            params={{ kind, owner, webhook }}
+            params={paramsOf(place)}
             search={forBulk(filters)}
             className={buttonLook('plain')}
           >
@@ -62,24 +62,22 @@ export function DeliveriesPage() {
       </div>
       <div className="card">
         <LogHeader page={page.data} live={live} follows={follows} />
-        {page.error ? (
-          <div className="p-4 pt-0">
-            <Fault of={page.error} retry={() => page.refetch()} />
-          </div>
-        ) : !page.data ? (
-          <Loading label={t('loading')} rows={8} row="h-7" />
-        ) : page.data.data.length === 0 ? (
-          <NoDeliveries filters={filters} onClear={() => go({})} />
-        ) : (
-          <DeliveryTable
-            ref={table}
-            place={place}
-            logs={page.data.data}
-            {...(may && { onRetry: retry })}
-            stale={page.isPlaceholderData}
-          />
-        )}
-        {page.data && <Older page={page.data} filters={filters} onGo={go} />}
+        <Loaded of={page} rows={8} row="h-7" inset>
+          {({ data }) =>
+            data.length === 0 ? (
+              <NoDeliveries filters={filters} onClear={() => go({})} />
+            ) : (
+              <DeliveryTable
+                ref={table}
+                place={place}
+                logs={data}
+                {...(may && { onRetry: retry })}
+                stale={page.isPlaceholderData}
+              />
+            )
+          }
+        </Loaded>
+        <Older next={page.data?.pagination.next_cursor} filters={filters} onGo={go} />
       </div>
       {retrying && (
         <RetryDialog
@@ -156,28 +154,6 @@ function LiveDot({ state }: { state: Live['state'] }) {
 function NoDeliveries({ filters, onClear }: { filters: Filters; onClear: () => void }) {
   const { t } = useTranslation()
   if (filterCount(filters) > 0 || filters.cursor)
-    return (
-      <Empty title={t('deliveries.none.filtered')} action={<Button onClick={onClear}>{t('filters.clear')}</Button>}>
-        {t('deliveries.none.filtered.next')}
-      </Empty>
-    )
+    return <NoneMeets title={t('deliveries.none.filtered')} onClear={onClear} />
   return <Empty title={t('deliveries.none')}>{t('deliveries.none.next')}</Empty>
-}
-
-function Older({ page, filters, onGo }: { page: LogPage; filters: Filters; onGo: (filters: Filters) => void }) {
-  const { t } = useTranslation()
-  const next = page.pagination.next_cursor
-  if (!next && !filters.cursor) return null
-  const { cursor: _, ...newest } = filters
-  return (
-    <nav aria-label={t('pages')} className="flex items-center justify-between gap-2 border-line border-t px-4 py-2.5">
-      <Button small disabled={!filters.cursor} onClick={() => onGo(newest)}>
-        {t('pages.newest')}
-      </Button>
-      <Button small disabled={!next} onClick={() => next && onGo({ ...filters, cursor: next })}>
-        {t('pages.older')}
-        <Icon name="right" />
-      </Button>
-    </nav>
-  )
 }

@@ -1,10 +1,13 @@
 import { Link } from '@tanstack/react-router'
 import { type Ref, useState } from 'react'
-import { type Delivery, isSuperseded, type Place } from '../api/deliveries'
+import { type Delivery, isSuperseded } from '../api/deliveries'
+import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'
 import { Status } from '../ui/status'
+import { type Column, coverLook, Table, tableRowLook } from '../ui/table'
 import { Ago, Clock } from '../ui/time'
+import { paramsOf } from './place'
 
 /** Attempts, a row each. On a narrow screen what is in the hidden columns stands below the event. */
 export function DeliveryTable({
@@ -21,46 +24,27 @@ export function DeliveryTable({
   ref?: Ref<HTMLTableSectionElement>
 }) {
   const { t } = useTranslation()
+  const columns: Column[] = [
+    { title: t('status'), look: 'w-px' },
+    { title: t('event') },
+    { title: t('answer'), look: 'hidden sm:table-cell' },
+    { title: t('attempt'), look: 'hidden text-right md:table-cell' },
+    { title: t('duration'), look: 'hidden text-right md:table-cell' },
+    { title: t('time'), look: 'hidden text-right sm:table-cell' },
+  ]
+  if (onRetry) columns.push({ title: t('actions'), look: 'hidden w-px sm:table-cell', unseen: true })
   return (
-    <table className={`w-full border-line border-t text-left ${stale ? 'opacity-60' : ''}`}>
-      <caption className="sr-only">{t('nav.deliveries')}</caption>
-      <thead className="text-muted text-xs">
-        <tr className="[&>th:first-child]:pl-4 [&>th:last-child]:pr-4 [&>th]:px-2 [&>th]:py-2 [&>th]:font-medium">
-          <th scope="col" className="w-px">
-            {t('status')}
-          </th>
-          <th scope="col">{t('event')}</th>
-          <th scope="col" className="hidden sm:table-cell">
-            {t('answer')}
-          </th>
-          <th scope="col" className="hidden text-right md:table-cell">
-            {t('attempt')}
-          </th>
-          <th scope="col" className="hidden text-right md:table-cell">
-            {t('duration')}
-          </th>
-          <th scope="col" className="hidden text-right sm:table-cell">
-            {t('time')}
-          </th>
-          {onRetry && (
-            <th scope="col" className="hidden w-px sm:table-cell">
-              <span className="sr-only">{t('actions')}</span>
-            </th>
-          )}
-        </tr>
-      </thead>
-      <tbody ref={ref} className="divide-y divide-line border-line border-t">
-        {logs.map((log) => (
-          <Row
-            key={log.id}
-            place={place}
-            log={log}
-            retriable={log.status === 'failed' && !isSuperseded(log, logs)}
-            onRetry={onRetry}
-          />
-        ))}
-      </tbody>
-    </table>
+    <Table caption={t('nav.deliveries')} columns={columns} stale={stale} ref={ref}>
+      {logs.map((log) => (
+        <Row
+          key={log.id}
+          place={place}
+          log={log}
+          retriable={log.status === 'failed' && !isSuperseded(log, logs)}
+          onRetry={onRetry}
+        />
+      ))}
+    </Table>
   )
 }
 
@@ -78,10 +62,7 @@ function Row({
   const { t, duration, eventMeaning } = useTranslation()
   const [fresh] = useState(() => Date.now() - Date.parse(log.created_at) < 3000)
   return (
-    <tr
-      data-log={log.id}
-      className={`group relative h-10 focus-within:bg-accent/6 hover:bg-sunken/60 [&>td:first-child]:pl-4 [&>td:last-child]:pr-4 [&>td]:px-2 [&>td]:py-1 max-sm:[&>td]:py-2 ${fresh ? 'fresh' : ''}`}
-    >
+    <tr data-log={log.id} className={`${tableRowLook} ${fresh ? 'fresh' : ''}`}>
       <td className="align-top sm:align-middle">
         <Status of={log.status} />
       </td>
@@ -89,10 +70,10 @@ function Row({
         {/* The link covers its row. */}
         <Link
           to="/$kind/$owner/$webhook/logs/$log"
-          params={{ kind: place.owner.kind, owner: place.owner.id, webhook: place.webhook, log: log.id }}
+          params={{ ...paramsOf(place), log: log.id }}
           data-log={log.id}
           title={eventMeaning(log.event)}
-          className="wrap-anywhere font-medium outline-none after:absolute after:inset-0 focus-visible:after:outline-2 focus-visible:after:outline-accent focus-visible:after:-outline-offset-2 group-hover:text-accent"
+          className={coverLook}
         >
           {log.event}
         </Link>

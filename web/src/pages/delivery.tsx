@@ -1,17 +1,21 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { type Delivery, isSuperseded, type Place, useAttempts, useDelivery, usePreview } from '../api/deliveries'
+import { type Delivery, isSuperseded, useAttempts, useDelivery, usePreview } from '../api/deliveries'
+import type { Place } from '../api/owned'
 import { useWebhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Code, CopyButton, Headers } from '../ui/code'
-import { Fault, Notice } from '../ui/notice'
-import { Card, Heading, Loading, Trail } from '../ui/page'
+import { Facts } from '../ui/facts'
+import { Loaded } from '../ui/loaded'
+import { Notice } from '../ui/notice'
+import { Card, Heading, Trail } from '../ui/page'
 import { useShortcuts } from '../ui/shortcuts'
 import { Status } from '../ui/status'
 import { Ago, Clock } from '../ui/time'
 import { curl } from './curl'
+import { paramsOf, placeOf } from './place'
 import { RetryDialog } from './retry-dialog'
 import { Timeline } from './timeline'
 
@@ -20,13 +24,13 @@ const route = getRouteApi('/$kind/$owner/$webhook/logs/$log')
 /** One attempt: what was sent, what came back, what came before it and what comes next. */
 export function DeliveryPage() {
   const { t, eventMeaning } = useTranslation()
-  const { kind, owner, webhook, log: id } = route.useParams()
-  const place: Place = { owner: { kind, id: owner }, webhook }
+  const { log: id, ...at } = route.useParams()
+  const place = placeOf(at)
   const navigate = useNavigate()
   const [retrying, setRetrying] = useState(false)
   const delivery = useDelivery(place, id)
   const attempts = useAttempts(place, delivery.data?.event_id)
-  const hook = useWebhook(place.owner, webhook)
+  const hook = useWebhook(place)
   const log = delivery.data
   // A retry would be refused when a later attempt has got through, or may yet.
   const later = log && attempts.data?.find((other) => isSuperseded(log, [other]))
@@ -34,7 +38,7 @@ export function DeliveryPage() {
   const retriable = may && log?.status === 'failed' && !later
   const retry = () => retriable && setRetrying(true)
   useShortcuts({ r: retry })
-  const params = { kind, owner, webhook }
+  const params = paramsOf(place)
   return (
     <>
       <Heading
@@ -77,35 +81,29 @@ export function DeliveryPage() {
           )
         }
       />
-      {delivery.error ? (
-        <Fault of={delivery.error} retry={() => delivery.refetch()} />
-      ) : !log ? (
-        <Loading label={t('loading')} rows={3} row="h-32" />
-      ) : (
-        <>
-          <Outcome log={log} later={later} />
-          <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_19rem]">
-            <div className="grid min-w-0 gap-4">
-              <Request log={log} />
-              <Response log={log} />
+      <Loaded of={delivery} rows={3} row="h-32">
+        {(log) => (
+          <>
+            <Outcome log={log} later={later} />
+            <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_19rem]">
+              <div className="grid min-w-0 gap-4">
+                <Request log={log} />
+                <Response log={log} />
+              </div>
+              <div className="grid min-w-0 gap-4 max-lg:order-first sm:max-lg:grid-cols-2">
+                <Card title={t('attempts')} id="attempts">
+                  <div className="p-4 pt-2">
+                    <Loaded of={attempts} rows={2}>
+                      {(all) => <Timeline place={place} attempts={all} current={id} />}
+                    </Loaded>
+                  </div>
+                </Card>
+                <LogFacts log={log} />
+              </div>
             </div>
-            <div className="grid min-w-0 gap-4 max-lg:order-first sm:max-lg:grid-cols-2">
-              <Card title={t('attempts')} id="attempts">
-                <div className="p-4 pt-2">
-                  {attempts.error ? (
-                    <Fault of={attempts.error} retry={() => attempts.refetch()} />
-                  ) : !attempts.data ? (
-                    <Loading label={t('loading')} rows={2} />
-                  ) : (
-                    <Timeline place={place} attempts={attempts.data} current={id} />
-                  )}
-                </div>
-              </Card>
-              <Facts log={log} />
-            </div>
-          </div>
-        </>
-      )}
+          </>
+        )}
+      </Loaded>
       {retrying && log && (
         <RetryDialog
           place={place}
@@ -200,35 +198,20 @@ function Part({ title, children }: { title: string; children: React.ReactNode })
   )
 }
 
-function Facts({ log }: { log: Delivery }) {
+function LogFacts({ log }: { log: Delivery }) {
   const { t, duration, moment } = useTranslation()
   const facts: [string, React.ReactNode][] = [[t('created'), moment(log.created_at)]]
   if (log.status === 'pending' && log.next_attempt_at) facts.push([t('due'), moment(log.next_attempt_at)])
   if (log.duration_ms !== undefined) facts.push([t('duration'), duration(log.duration_ms)])
   if (log.delivered_at) facts.push([t('delivered'), <Clock key="at" at={log.delivered_at} />])
-  const ids: [string, string][] = [
-    [t('log.id'), log.id],
-    [t('event.id'), log.event_id],
-  ]
   return (
-    <Card title={t('facts')} id="facts">
-      <dl className="grid gap-2.5 p-4 pt-1 text-sm">
-        {facts.map(([name, value]) => (
-          <div key={name} className="flex justify-between gap-3">
-            <dt className="text-muted">{name}</dt>
-            <dd className="text-right">{value}</dd>
-          </div>
-        ))}
-        {ids.map(([name, id]) => (
-          <div key={name}>
-            <dt className="flex items-center justify-between text-muted">
-              {name} <CopyButton text={id} label={t('copy')} />
-            </dt>
-            <dd className="wrap-anywhere font-mono text-xs">{id}</dd>
-          </div>
-        ))}
-      </dl>
-    </Card>
+    <Facts
+      facts={facts}
+      ids={[
+        [t('log.id'), log.id],
+        [t('event.id'), log.event_id],
+      ]}
+    />
   )
 }
 

@@ -42,7 +42,8 @@ export function at(value: unknown, pointer: string): unknown {
   return here
 }
 
-const text = (value: unknown) => (value === undefined ? undefined : JSON.stringify(value))
+/** A value as JSON. */
+export const text = (value: unknown) => (value === undefined ? undefined : JSON.stringify(value))
 
 export function Differences({ preview }: { preview: Preview }) {
   const { t } = useTranslation()
@@ -52,35 +53,45 @@ export function Differences({ preview }: { preview: Preview }) {
   return (
     <section className="grid gap-2" aria-label={t('preview.differences')}>
       <h3 className="font-semibold">{t('preview.differences')}</h3>
-      <ul className="divide-y divide-line rounded-lg border border-line text-[0.8125rem]">
-        {list.map(({ what, before, now }) => (
-          <li key={what} className="grid gap-x-4 px-3 py-1.5 font-mono sm:grid-cols-[minmax(0,1fr)_minmax(0,3fr)]">
-            <span className="wrap-anywhere text-muted">{what}</span>
-            <span className="grid">
-              <Side value={before} label={t('preview.then')} none={t('preview.notSent')} mark="−" look="text-bad" />
-              <Side value={now} label={t('preview.nowShort')} none={t('preview.notSentNow')} mark="+" look="text-ok" />
-            </span>
-          </li>
-        ))}
-      </ul>
+      <Changes
+        of={list}
+        before={{ label: t('preview.then'), none: t('preview.notSent') }}
+        now={{ label: t('preview.nowShort'), none: t('preview.notSentNow') }}
+      />
       {preview.differences?.body_truncated && <p className="text-muted text-sm">{t('preview.more')}</p>}
     </section>
   )
 }
 
-export function Side({
-  value,
-  label,
-  none,
-  mark,
-  look,
-}: {
-  value: string | undefined
+interface Word {
+  /** What a side is called, for those who do not see its mark. */
   label: string
+  /** What stands there in place of nothing; without it the side is left out. */
   none?: string
-  mark: string
-  look: string
-}) {
+}
+
+/** What was and what is, a row each. `untold` is said of a change that shows neither. */
+export function Changes({ of, before, now, untold }: { of: Difference[]; before: Word; now: Word; untold?: string }) {
+  return (
+    <ul className="divide-y divide-line rounded-lg border border-line text-[0.8125rem]">
+      {of.map((change) => (
+        <li key={change.what} className="grid gap-x-4 px-3 py-1.5 font-mono sm:grid-cols-[minmax(0,1fr)_minmax(0,3fr)]">
+          <span className="wrap-anywhere text-muted">{change.what}</span>
+          <span className="grid">
+            {untold && change.before === undefined && change.now === undefined && (
+              <span className="font-sans text-muted">{untold}</span>
+            )}
+            <Side value={change.before} {...before} mark="−" look="text-bad" />
+            <Side value={change.now} {...now} mark="+" look="text-ok" />
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Side({ value, label, none, mark, look }: Word & { value: string | undefined; mark: string; look: string }) {
+  if (value === undefined && none === undefined) return null
   return (
     <span className={`flex gap-2 ${value === undefined ? 'text-muted' : look}`}>
       <span aria-hidden="true">{mark}</span>

@@ -1,13 +1,17 @@
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
-import { ownerOf, type StoredEvent, useEvent } from '../api/events'
+import { type StoredEvent, useEvent } from '../api/events'
+import { kinds, type Owner, ownerOf } from '../api/kinds'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { Button } from '../ui/button'
-import { Code, CopyButton } from '../ui/code'
-import { Fault, Notice } from '../ui/notice'
-import { Card, Heading, Loading, Trail } from '../ui/page'
+import { Code } from '../ui/code'
+import { Facts } from '../ui/facts'
+import { Loaded } from '../ui/loaded'
+import { Notice } from '../ui/notice'
+import { Card, Heading, Trail } from '../ui/page'
 import { Status } from '../ui/status'
+import { paramsOf } from './place'
 import { SendDialog } from './send-dialog'
 
 const route = getRouteApi('/events/$event')
@@ -18,8 +22,8 @@ export function EventPage() {
   const { event: id } = route.useParams()
   const [sending, setSending] = useState(false)
   const may = useMay('retry')
-  const { data: event, error, refetch } = useEvent(id)
-  const reason = event?.undelivered_reason
+  const stored = useEvent(id)
+  const event = stored.data
   return (
     <>
       <Heading
@@ -43,33 +47,31 @@ export function EventPage() {
           )
         }
       />
-      {error ? (
-        <Fault of={error} retry={() => refetch()} />
-      ) : !event ? (
-        <Loading label={t('loading')} rows={3} row="h-32" />
-      ) : (
-        <>
-          {reason && (
-            <div className="mb-4">
-              <Notice tone="warn" title={t('undelivered')}>
-                <p>{t(`undelivered.${reason}.what`)}</p>
-                <p>{t('undelivered.next')}</p>
-              </Notice>
+      <Loaded of={stored} rows={3} row="h-32">
+        {(event) => (
+          <>
+            {event.undelivered_reason && (
+              <div className="mb-4">
+                <Notice tone="warn" title={t('undelivered')}>
+                  <p>{t(`undelivered.${event.undelivered_reason}.what`)}</p>
+                  <p>{t('undelivered.next')}</p>
+                </Notice>
+              </div>
+            )}
+            <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_19rem]">
+              <div className="grid min-w-0 gap-4">
+                <Deliveries event={event} />
+                <Card title={t('event.payload')} id="payload">
+                  <div className="p-4 pt-1">
+                    <Code label={t('event.payload.whole')} text={JSON.stringify(event.payload ?? {})} />
+                  </div>
+                </Card>
+              </div>
+              <EventFacts event={event} />
             </div>
-          )}
-          <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_19rem]">
-            <div className="grid min-w-0 gap-4">
-              <Deliveries event={event} />
-              <Card title={t('event.payload')} id="payload">
-                <div className="p-4 pt-1">
-                  <Code label={t('event.payload.whole')} text={JSON.stringify(event.payload ?? {})} />
-                </div>
-              </Card>
-            </div>
-            <Facts event={event} />
-          </div>
-        </>
-      )}
+          </>
+        )}
+      </Loaded>
       {sending && event && <SendDialog event={event} onClose={() => setSending(false)} />}
     </>
   )
@@ -87,12 +89,7 @@ function Deliveries({ event: { deliveries = [] } }: { event: StoredEvent }) {
             <li key={d.webhook_id}>
               <Link
                 to="/$kind/$owner/$webhook/logs/$log"
-                params={{
-                  kind: d.agent_id ? 'agents' : 'campaigns',
-                  owner: d.agent_id ?? d.campaign_id ?? '',
-                  webhook: d.webhook_id,
-                  log: d.log_id,
-                }}
+                params={{ ...paramsOf({ owner: ownerOf(d), webhook: d.webhook_id }), log: d.log_id }}
                 className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 -outline-offset-2! hover:bg-sunken/60"
               >
                 <Status of={d.status} />
@@ -110,47 +107,19 @@ function Deliveries({ event: { deliveries = [] } }: { event: StoredEvent }) {
   )
 }
 
-function Facts({ event }: { event: StoredEvent }) {
+function EventFacts({ event }: { event: StoredEvent }) {
   const { t, moment } = useTranslation()
   const owner = ownerOf(event)
-  const facts: [string, ReactNode][] = [
-    [
-      t(owner.kind === 'agents' ? 'kind.agent' : 'kind.campaign'),
-      <Link key="owner" to="/$kind/$owner" params={{ kind: owner.kind, owner: owner.id }} className="hover:text-accent">
-        {event.agent_name ?? event.campaign_name ?? owner.id}
-      </Link>,
-    ],
+  const link = ({ kind, id }: Owner, name: string | undefined): [string, ReactNode] => [
+    t(`kind.${kinds[kind].one}`),
+    <Link key={kind} to="/$kind/$owner" params={{ kind, owner: id }} className="hover:text-accent">
+      {name ?? id}
+    </Link>,
   ]
+  const facts = [link(owner, event.agent_id ? event.agent_name : event.campaign_name)]
   if (event.agent_id && event.campaign_id)
-    facts.push([
-      t('kind.campaign'),
-      <Link
-        key="campaign"
-        to="/$kind/$owner"
-        params={{ kind: 'campaigns', owner: event.campaign_id }}
-        className="hover:text-accent"
-      >
-        {event.campaign_name ?? event.campaign_id}
-      </Link>,
-    ])
+    facts.push(link({ kind: 'campaigns', id: event.campaign_id }, event.campaign_name))
   facts.push([t('event.accepted'), moment(event.created_at)])
   if (event.occurred_at) facts.push([t('event.occurred'), moment(event.occurred_at)])
-  return (
-    <Card title={t('facts')} id="facts">
-      <dl className="grid gap-2.5 p-4 pt-1 text-sm">
-        {facts.map(([name, value]) => (
-          <div key={name} className="flex justify-between gap-3">
-            <dt className="text-muted">{name}</dt>
-            <dd className="wrap-anywhere text-right">{value}</dd>
-          </div>
-        ))}
-        <div>
-          <dt className="flex items-center justify-between text-muted">
-            {t('event.id')} <CopyButton text={event.id} label={t('copy')} />
-          </dt>
-          <dd className="wrap-anywhere font-mono text-xs">{event.id}</dd>
-        </div>
-      </dl>
-    </Card>
-  )
+  return <Facts facts={facts} ids={[[t('event.id'), event.id]]} />
 }

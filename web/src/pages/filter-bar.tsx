@@ -1,10 +1,11 @@
 import { type Ref, useCallback, useId, useState } from 'react'
-import type { DeliveryStatus, Place } from '../api/deliveries'
-import { type Filters, filterCount, idBeginning, readFilters, type Since } from '../api/filters'
-import { useWebhooks } from '../api/webhooks'
+import type { DeliveryStatus } from '../api/deliveries'
+import { type Filters, filterCount, idBeginning, readFilters } from '../api/filters'
+import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'
 import { SearchBox } from '../ui/search'
+import { ClearFilters, EventSelect, HttpSelect, Select, TimeSelect } from './filters'
 
 const statuses: DeliveryStatus[] = ['pending', 'success', 'retrying', 'failed']
 
@@ -44,18 +45,15 @@ export function FilterBar({
         <div id={id} className={`${open ? 'grid' : 'hidden'} w-full grid-cols-2 gap-2 sm:flex sm:w-auto sm:flex-wrap`}>
           <Select
             label={t('status')}
-            value={filters.status ?? ''}
+            any={t('filter.status.any')}
+            value={filters.status}
             onChange={(status) => set({ status })}
-            options={[['', t('filter.status.any')], ...statuses.map((s): [string, string] => [s, t(`status.${s}`)])]}
+            options={statuses.map((status) => [status, t(`status.${status}`)])}
           />
           <EventSelect place={place} value={filters.event} onChange={(event) => set({ event })} />
           <HttpSelect value={filters.http_status} onChange={(http_status) => set({ http_status })} />
           <TimeSelect filters={filters} onChange={set} />
-          {count > 0 && (
-            <Button look="quiet" className="max-sm:col-span-2" onClick={() => onChange(text ? { search: text } : {})}>
-              {t('filters.clear')}
-            </Button>
-          )}
+          {count > 0 && <ClearFilters onClear={() => onChange(text ? { search: text } : {})} />}
         </div>
       </div>
       {badId && (
@@ -65,150 +63,4 @@ export function FilterBar({
       )}
     </search>
   )
-}
-
-export function Select({
-  label,
-  value,
-  options,
-  onChange,
-}: {
-  label: string
-  value: string
-  options: [value: string, label: string][]
-  onChange: (value: string) => void
-}) {
-  return (
-    <select
-      aria-label={label}
-      value={value}
-      onChange={(event) => onChange(event.target.value)}
-      className="control min-w-0 max-w-44 max-sm:w-full max-sm:max-w-none"
-    >
-      {options.map(([key, words]) => (
-        <option key={key} value={key}>
-          {words}
-        </option>
-      ))}
-    </select>
-  )
-}
-
-export function EventSelect({
-  place,
-  value,
-  any,
-  noTests,
-  onChange,
-}: {
-  place: Place
-  value: string | undefined
-  /** What choosing none is called. */
-  any?: string
-  /** Leave the events of tests out. */
-  noTests?: boolean
-  onChange: (event: string) => void
-}) {
-  const { t } = useTranslation()
-  const { data } = useWebhooks(place.owner)
-  const names = new Set([
-    ...(data?.events.map(({ name }) => name) ?? []),
-    ...(noTests ? [] : ['webhook.test']),
-    ...(value ? [value] : []),
-  ])
-  return (
-    <Select
-      label={t('event')}
-      value={value ?? ''}
-      onChange={onChange}
-      options={[['', any ?? t('filter.event.any')], ...[...names].map((name): [string, string] => [name, name])]}
-    />
-  )
-}
-
-export function HttpSelect({ value, onChange }: { value: string | undefined; onChange: (status: string) => void }) {
-  const { t } = useTranslation()
-  const usual = ['2xx', '3xx', '4xx', '5xx', '429', '500', '502', '503', '504']
-  return (
-    <Select
-      label={t('filter.http')}
-      value={value ?? ''}
-      onChange={onChange}
-      options={[
-        ['', t('filter.http.any')],
-        ['none', t('filter.http.none')],
-        ...[...new Set([...usual, ...(value && value !== 'none' ? [value] : [])])].map((code): [string, string] => [
-          code,
-          `HTTP ${code}`,
-        ]),
-      ]}
-    />
-  )
-}
-
-/** A span up to now, or two times. What is set is told as changes of `since`, `from` and `to`. */
-export function TimeSelect({
-  filters,
-  onChange,
-}: {
-  filters: Pick<Filters, 'since' | 'from' | 'to'>
-  onChange: (change: { since?: string; from?: string; to?: string }) => void
-}) {
-  const { t } = useTranslation()
-  const [custom, setCustom] = useState(filters.from !== undefined || filters.to !== undefined)
-  const value = custom ? 'custom' : (filters.since ?? '')
-  const choose = (chosen: string) => {
-    setCustom(chosen === 'custom')
-    onChange({ since: chosen === 'custom' ? '' : (chosen as Since | ''), from: '', to: '' })
-  }
-  return (
-    <>
-      <Select
-        label={t('time')}
-        value={value}
-        onChange={choose}
-        options={[
-          ['', t('filter.time.any')],
-          ['hour', t('period.hour')],
-          ['day', t('period.day')],
-          ['week', t('period.week')],
-          ['custom', t('filter.time.custom')],
-        ]}
-      />
-      {custom && (
-        <>
-          <Moment label={t('filter.from')} value={filters.from} onChange={(from) => onChange({ from })} />
-          <Moment label={t('filter.to')} value={filters.to} onChange={(to) => onChange({ to })} />
-        </>
-      )}
-    </>
-  )
-}
-
-function Moment({
-  label,
-  value,
-  onChange,
-}: {
-  label: string
-  value: string | undefined
-  onChange: (at: string) => void
-}) {
-  return (
-    <label className="control flex min-w-0 items-center gap-2 max-sm:col-span-2">
-      <span className="text-muted text-sm">{label}</span>
-      <input
-        type="datetime-local"
-        value={value ? localInput(value) : ''}
-        onChange={(event) => onChange(event.target.value ? new Date(event.target.value).toISOString() : '')}
-        className="min-w-0 flex-1 bg-transparent outline-none"
-      />
-    </label>
-  )
-}
-
-/** A moment as the browser's field for local dates and times has it. */
-export function localInput(at: string): string {
-  const date = new Date(at)
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }

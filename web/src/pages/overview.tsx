@@ -1,11 +1,13 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { kindOf, type Overview, type Period, useOverview } from '../api/overview'
+import { kindOf } from '../api/kinds'
+import { type Overview, type Period, useOverview } from '../api/overview'
 import { useTranslation } from '../i18n'
 import { buttonLook } from '../ui/button'
 import { Choice } from '../ui/choice'
 import { Fault } from '../ui/notice'
 import { Card, Empty, Heading, Loading } from '../ui/page'
+import { RowName, rowLook } from '../ui/row'
 import { Status } from '../ui/status'
 import { Ago, useNow } from '../ui/time'
 import { OutcomeChart } from './outcome-chart'
@@ -134,12 +136,9 @@ function Failing({ data: { failing, failing_from, totals } }: { data: Overview }
               to="/$kind/$owner/$webhook"
               params={{ kind: kindOf(hook.kind), owner: hook.owner_id, webhook: hook.webhook_id }}
               search={{ status: 'failed', from: failing_from }}
-              className="group grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 px-4 py-2.5 -outline-offset-2! hover:bg-sunken/60 sm:grid-cols-[minmax(0,1fr)_11rem_7rem_6.5rem]"
+              className={`${rowLook} grid-cols-[minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,1fr)_11rem_7rem_6.5rem]`}
             >
-              <span className="min-w-0">
-                <span className="block truncate font-medium group-hover:text-accent">{hook.webhook_name}</span>
-                <span className="block truncate text-muted text-sm">{hook.owner_name}</span>
-              </span>
+              <RowName name={hook.webhook_name} below={hook.owner_name} />
               <span className="text-right sm:text-left">
                 <span className="font-medium text-bad">{t('failing.count', { count: hook.failed })}</span>
                 <span className="block text-muted text-sm">{t('failing.success', { count: hook.success })}</span>

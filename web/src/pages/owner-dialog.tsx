@@ -1,9 +1,9 @@
 import { type FormEvent, useState } from 'react'
 import { ApiError } from '../api/client'
-import { type Kind, type OwnerShown, useSaveOwner } from '../api/owners'
+import type { Kind } from '../api/kinds'
+import { type OwnerShown, useSaveOwner } from '../api/owners'
 import { useTranslation } from '../i18n'
-import { Button } from '../ui/button'
-import { Dialog } from '../ui/dialog'
+import { Dialog, DialogButtons } from '../ui/dialog'
 import { TextField } from '../ui/field'
 import { Fault } from '../ui/notice'
 
@@ -65,12 +65,7 @@ export function OwnerDialog({
           />
         )}
         {save.error && !fault && !badId && <Fault of={save.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button type="submit" look="primary" busy={save.isPending}>
-            {t('save')}
-          </Button>
-        </div>
+        <DialogButtons action={t('save')} busy={save.isPending} onCancel={onClose} />
       </form>
     </Dialog>
   )

@@ -6,13 +6,15 @@ import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { Button, buttonLook } from '../ui/button'
 import { CopyButton } from '../ui/code'
-import { Confirm } from '../ui/confirm'
 import { Icon } from '../ui/icon'
+import { Loaded } from '../ui/loaded'
 import { Fault } from '../ui/notice'
-import { Empty, Heading, Loading, Trail } from '../ui/page'
+import { Empty, Heading } from '../ui/page'
+import { RowName, rowLook } from '../ui/row'
 import { Status } from '../ui/status'
-import { useToast } from '../ui/toast'
+import { DeleteDialog } from './delete-dialog'
 import { OwnerDialog } from './owner-dialog'
+import { KindTrail } from './owner-trail'
 
 const route = getRouteApi('/$kind/$owner')
 
@@ -21,20 +23,11 @@ export function OwnerPage() {
   const { t } = useTranslation()
   const { kind, owner: id } = route.useParams()
   const navigate = useNavigate()
-  const say = useToast()
   const [dialog, setDialog] = useState<'rename' | 'delete'>()
   const owner = useOwner({ kind, id })
-  const remove = useDeleteOwner(kind)
+  const remove = useDeleteOwner({ kind, id })
   const may = useMay('webhooks')
-  const trail = (
-    <Trail label={t('trail')}>
-      {[
-        <Link key="kind" to="/$kind" params={{ kind }}>
-          {t(`${kind}`)}
-        </Link>,
-      ]}
-    </Trail>
-  )
+  const trail = <KindTrail of={kind} />
   if (owner.error)
     return (
       <>
@@ -78,24 +71,14 @@ export function OwnerPage() {
         />
       )}
       {dialog === 'delete' && owner.data && (
-        <Confirm
+        <DeleteDialog
           title={t(`${kind}.delete`)}
+          what={t('owner.delete.what')}
           name={name}
-          action={t('delete')}
-          busy={remove.isPending}
-          fault={remove.error}
+          remove={remove}
           onClose={() => setDialog(undefined)}
-          onConfirm={() =>
-            remove.mutate(id, {
-              onSuccess: () => {
-                say(t('deleted', { name }))
-                navigate({ to: '/$kind', params: { kind } })
-              },
-            })
-          }
-        >
-          {t('owner.delete.what')}
-        </Confirm>
+          onDeleted={() => navigate({ to: '/$kind', params: { kind } })}
+        />
       )}
     </>
   )
@@ -116,28 +99,25 @@ function NewWebhook() {
 function OwnersWebhooks() {
   const { t } = useTranslation()
   const { kind, owner: id } = route.useParams()
-  const webhooks = useWebhooks({ kind, id })
   return (
     <section className="card" aria-label={t('nav.webhooks')}>
-      {webhooks.error ? (
-        <div className="p-4">
-          <Fault of={webhooks.error} retry={() => webhooks.refetch()} />
-        </div>
-      ) : !webhooks.data ? (
-        <Loading label={t('loading')} rows={3} />
-      ) : webhooks.data.webhooks.length === 0 ? (
-        <Empty title={t('webhooks.none')} action={<NewWebhook />}>
-          {t('webhooks.none.next')}
-        </Empty>
-      ) : (
-        <ul className="divide-y divide-line">
-          {webhooks.data.webhooks.map((webhook) => (
-            <li key={webhook.id}>
-              <WebhookRow webhook={webhook} />
-            </li>
-          ))}
-        </ul>
-      )}
+      <Loaded of={useWebhooks({ kind, id })} rows={3} inset>
+        {({ webhooks }) =>
+          webhooks.length === 0 ? (
+            <Empty title={t('webhooks.none')} action={<NewWebhook />}>
+              {t('webhooks.none.next')}
+            </Empty>
+          ) : (
+            <ul className="divide-y divide-line">
+              {webhooks.map((webhook) => (
+                <li key={webhook.id}>
+                  <WebhookRow webhook={webhook} />
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
     </section>
   )
 }
@@ -149,12 +129,9 @@ function WebhookRow({ webhook }: { webhook: Webhook }) {
     <Link
       to="/$kind/$owner/$webhook"
       params={{ kind, owner, webhook: webhook.id }}
-      className="group grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 px-4 py-2.5 -outline-offset-2! hover:bg-sunken/60"
+      className={`${rowLook} grid-cols-[minmax(0,1fr)_auto]`}
     >
-      <span className="min-w-0">
-        <span className="block truncate font-medium group-hover:text-accent">{webhook.name}</span>
-        <span className="block truncate text-muted text-sm">{webhook.webhook_url}</span>
-      </span>
+      <RowName name={webhook.name} below={webhook.webhook_url} />
       <span className="flex items-center gap-4">
         <span className="hidden text-muted text-sm sm:inline">
           {t('webhook.events.count', { count: webhook.events_count })}

@@ -1,8 +1,9 @@
 import { useState } from 'react'
-import { type Delivery, type Place, type Preview, usePreview, useRetry } from '../api/deliveries'
+import { type Delivery, type Preview, usePreview, useRetry } from '../api/deliveries'
+import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'
-import { Code } from '../ui/code'
+import { Code, Headers } from '../ui/code'
 import { Dialog } from '../ui/dialog'
 import { Fault, Notice } from '../ui/notice'
 import { Loading } from '../ui/page'
@@ -104,26 +105,18 @@ function Outgoing({ preview: { now, attempt, differences } }: { preview: Preview
       <p className="wrap-anywhere font-mono text-sm">
         <span className="font-semibold">{now.method}</span> {now.url}
       </p>
-      <dl className="grid gap-x-4 gap-y-1 font-mono text-[0.8125rem] sm:grid-cols-[minmax(0,14rem)_minmax(0,1fr)]">
-        {Object.entries(now.headers)
-          .sort(([a], [b]) => a.localeCompare(b))
-          .map(([name, value]) => (
-            <div key={name} className="contents">
-              <dt className="wrap-anywhere text-muted">{name}</dt>
-              <dd className="wrap-anywhere mb-1 sm:mb-0">
-                {value}
-                {fresh.has(name) && (
-                  <span className="ml-2 font-sans text-muted text-xs">{t('preview.everyAttempt')}</span>
-                )}
-                {changed.has(name) && (
-                  <span className="ml-2 rounded bg-warn/12 px-1.5 font-sans text-warn text-xs">
-                    {t('preview.differs')}
-                  </span>
-                )}
-              </dd>
-            </div>
-          ))}
-      </dl>
+      <Headers
+        of={now.headers}
+        empty={t('headers.none')}
+        note={(name) => (
+          <>
+            {fresh.has(name) && <span className="ml-2 font-sans text-muted text-xs">{t('preview.everyAttempt')}</span>}
+            {changed.has(name) && (
+              <span className="ml-2 rounded bg-warn/12 px-1.5 font-sans text-warn text-xs">{t('preview.differs')}</span>
+            )}
+          </>
+        )}
+      />
       <Code label={t('body')} text={bodyText(now.body)} empty={t('body.empty')} />
     </section>
   )

@@ -1,15 +1,15 @@
 import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useId, useState } from 'react'
-import type { Place } from '../api/deliveries'
-import { ownerOf, type StoredEvent, useReplay } from '../api/events'
-import type { Owner } from '../api/owners'
+import { type StoredEvent, useReplay } from '../api/events'
+import { type Owner, ownerOf } from '../api/kinds'
+import type { Place } from '../api/owned'
 import { useWebhooks, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
-import { Button } from '../ui/button'
-import { Dialog } from '../ui/dialog'
+import { Dialog, DialogButtons } from '../ui/dialog'
+import { Loaded } from '../ui/loaded'
 import { Fault } from '../ui/notice'
-import { Loading } from '../ui/page'
 import { Status } from '../ui/status'
+import { paramsOf } from './place'
 
 interface Target {
   owner: Owner
@@ -42,7 +42,7 @@ export function SendDialog({ event, onClose }: { event: StoredEvent; onClose: ()
         onSuccess: (job) =>
           navigate({
             to: '/$kind/$owner/$webhook/retries/$job',
-            params: { kind: place.owner.kind, owner: place.owner.id, webhook: place.webhook, job: job.id },
+            params: { ...paramsOf(place), job: job.id },
           }),
       },
     )
@@ -50,46 +50,47 @@ export function SendDialog({ event, onClose }: { event: StoredEvent; onClose: ()
   return (
     <Dialog title={t('event.send')} onClose={onClose}>
       <form onSubmit={submit} className="grid gap-4">
-        {owned.error ? (
-          <Fault of={owned.error} retry={() => owned.refetch()} />
-        ) : !owned.data ? (
-          <Loading label={t('loading')} rows={2} />
-        ) : targets.length === 0 ? (
-          <p className="text-muted">{t('event.send.none')}</p>
-        ) : (
-          <fieldset className="grid gap-1">
-            <legend className="mb-2 text-muted">{t('event.send.which')}</legend>
-            {targets.map(({ webhook }) => (
-              <label
-                key={webhook.id}
-                className="flex items-center gap-2.5 rounded-lg border border-line px-3 py-2 has-checked:border-accent has-disabled:opacity-70"
-              >
-                <input
-                  type="radio"
-                  name={name}
-                  value={webhook.id}
-                  checked={webhook.id === chosen}
-                  disabled={!webhook.enabled}
-                  onChange={() => setChosen(webhook.id)}
-                  className="size-4 shrink-0 accent-accent"
-                />
-                <span className="wrap-anywhere min-w-0 flex-1">
-                  {webhook.name}
-                  <span className="block text-muted text-xs">{webhook.webhook_url}</span>
-                </span>
-                <Status of={webhook.status} />
-              </label>
-            ))}
-          </fieldset>
-        )}
+        <Loaded of={owned} rows={2}>
+          {() =>
+            targets.length === 0 ? (
+              <p className="text-muted">{t('event.send.none')}</p>
+            ) : (
+              <fieldset className="grid gap-1">
+                <legend className="mb-2 text-muted">{t('event.send.which')}</legend>
+                {targets.map(({ webhook }) => (
+                  <label
+                    key={webhook.id}
+                    className="flex items-center gap-2.5 rounded-lg border border-line px-3 py-2 has-checked:border-accent has-disabled:opacity-70"
+                  >
+                    <input
+                      type="radio"
+                      name={name}
+                      value={webhook.id}
+                      checked={webhook.id === chosen}
+                      disabled={!webhook.enabled}
+                      onChange={() => setChosen(webhook.id)}
+                      className="size-4 shrink-0 accent-accent"
+                    />
+                    <span className="wrap-anywhere min-w-0 flex-1">
+                      {webhook.name}
+                      <span className="block text-muted text-xs">{webhook.webhook_url}</span>
+                    </span>
+                    <Status of={webhook.status} />
+                  </label>
+                ))}
+              </fieldset>
+            )
+          }
+        </Loaded>
         <p className="text-muted text-sm">{t('event.send.what')}</p>
         {send.error && <Fault of={send.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button type="submit" look="primary" icon="envelope" busy={send.isPending} disabled={!target}>
-            {t('event.send.now')}
-          </Button>
-        </div>
+        <DialogButtons
+          action={t('event.send.now')}
+          icon="envelope"
+          busy={send.isPending}
+          disabled={!target}
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   )

@@ -1,9 +1,11 @@
 import { Link } from '@tanstack/react-router'
-import type { Delivery, Place } from '../api/deliveries'
+import type { Delivery } from '../api/deliveries'
+import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Icon, type IconName } from '../ui/icon'
 import { Clock } from '../ui/time'
 import { Answer } from './delivery-table'
+import { paramsOf } from './place'
 
 const marks: Record<Delivery['status'], [IconName, string]> = {
   success: ['check', 'bg-ok/12 text-ok'],
@@ -29,7 +31,7 @@ export function Timeline({ place, attempts, current }: { place: Place; attempts:
               <p className="flex flex-wrap justify-between gap-x-2">
                 <Link
                   to="/$kind/$owner/$webhook/logs/$log"
-                  params={{ kind: place.owner.kind, owner: place.owner.id, webhook: place.webhook, log: log.id }}
+                  params={{ ...paramsOf(place), log: log.id }}
                   aria-current={log.id === current ? 'true' : undefined}
                   className="font-medium underline decoration-line underline-offset-4 hover:text-accent aria-[current]:no-underline"
                 >

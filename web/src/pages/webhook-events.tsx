@@ -1,5 +1,5 @@
 import { useId, useState } from 'react'
-import type { Kind } from '../api/owners'
+import type { Kind } from '../api/kinds'
 import type { AvailableEvent } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'

@@ -1,6 +1,6 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { ApiError, type FieldErrors } from '../api/client'
-import type { Kind } from '../api/owners'
+import type { Kind } from '../api/kinds'
 import type { AvailableEvent, WebhookInput } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'

@@ -1,11 +1,12 @@
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { useOwner } from '../api/owners'
-import { useSaveWebhook, useWebhooks, type Webhook } from '../api/webhooks'
+import { useCreateWebhook, useWebhooks, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
-import { Fault } from '../ui/notice'
-import { Heading, Loading, Trail } from '../ui/page'
+import { Loaded } from '../ui/loaded'
+import { Heading } from '../ui/page'
 import { useToast } from '../ui/toast'
+import { OwnerTrail } from './owner-trail'
+import { paramsOf } from './place'
 import { blank } from './webhook-draft'
 import { WebhookForm } from './webhook-form'
 import { MadeSecret } from './webhook-secret'
@@ -15,57 +16,41 @@ const route = getRouteApi('/$kind/$owner/new')
 export function WebhookNewPage() {
   const { t } = useTranslation()
   const { kind, owner: id } = route.useParams()
+  const owner = { kind, id }
   const navigate = useNavigate()
   const say = useToast()
-  const owner = useOwner({ kind, id })
-  const webhooks = useWebhooks({ kind, id })
-  const save = useSaveWebhook({ kind, id })
+  const webhooks = useWebhooks(owner)
+  const save = useCreateWebhook(owner)
   const [draft] = useState(blank)
   const [made, setMade] = useState<Webhook>()
   const show = (webhook: Webhook) =>
-    navigate({ to: '/$kind/$owner/$webhook', params: { kind, owner: id, webhook: webhook.id } })
+    navigate({ to: '/$kind/$owner/$webhook', params: paramsOf({ owner, webhook: webhook.id }) })
   return (
     <>
-      <Heading
-        title={t('webhook.new')}
-        above={
-          <Trail label={t('trail')}>
-            {[
-              <Link key="kind" to="/$kind" params={{ kind }}>
-                {t(`${kind}`)}
-              </Link>,
-              <Link key="owner" to="/$kind/$owner" params={{ kind, owner: id }}>
-                {owner.data?.name ?? '…'}
-              </Link>,
-            ]}
-          </Trail>
-        }
-      />
+      <Heading title={t('webhook.new')} above={<OwnerTrail of={owner} />} />
       {made && <MadeSecret secret={made.webhook_secret ?? ''} onClose={() => show(made)} />}
-      {webhooks.error ? (
-        <Fault of={webhooks.error} retry={() => webhooks.refetch()} />
-      ) : !webhooks.data ? (
-        <Loading label={t('loading')} />
-      ) : (
-        <WebhookForm
-          kind={kind}
-          draft={draft}
-          events={webhooks.data.events}
-          hasSecret={false}
-          isNew
-          busy={save.isPending}
-          fault={save.error}
-          onSave={(input) =>
-            save.mutate(input, {
-              onSuccess: (webhook) => {
-                say(t('webhook.created', { name: webhook.name }))
-                if (webhook.webhook_secret) setMade(webhook)
-                else show(webhook)
-              },
-            })
-          }
-        />
-      )}
+      <Loaded of={webhooks}>
+        {({ events }) => (
+          <WebhookForm
+            kind={kind}
+            draft={draft}
+            events={events}
+            hasSecret={false}
+            isNew
+            busy={save.isPending}
+            fault={save.error}
+            onSave={(input) =>
+              save.mutate(input, {
+                onSuccess: (webhook) => {
+                  say(t('webhook.created', { name: webhook.name }))
+                  if (webhook.webhook_secret) setMade(webhook)
+                  else show(webhook)
+                },
+              })
+            }
+          />
+        )}
+      </Loaded>
     </>
   )
 }

@@ -1,18 +1,18 @@
 import { type FormEvent, useState } from 'react'
 import { ApiError } from '../api/client'
-import type { Owner } from '../api/owners'
+import type { Place } from '../api/owned'
 import { useRotateSecret, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'
 import { Code } from '../ui/code'
-import { Dialog } from '../ui/dialog'
+import { Dialog, DialogButtons } from '../ui/dialog'
 import { SelectField, TextField } from '../ui/field'
 import { Fault } from '../ui/notice'
 import { Card } from '../ui/page'
 import { Clock } from '../ui/time'
 
 /** What signs a webhook's deliveries now, and the way to another secret without a failed delivery. */
-export function SecretCard({ owner, webhook }: { owner: Owner; webhook: Webhook }) {
+export function SecretCard({ place, webhook }: { place: Place; webhook: Webhook }) {
   const { t } = useTranslation()
   const [asking, setAsking] = useState(false)
   const [made, setMade] = useState('')
@@ -43,7 +43,7 @@ export function SecretCard({ owner, webhook }: { owner: Owner; webhook: Webhook 
       </div>
       {asking && (
         <Rotation
-          owner={owner}
+          place={place}
           webhook={webhook}
           onClose={() => setAsking(false)}
           onDone={(secret) => {
@@ -58,18 +58,18 @@ export function SecretCard({ owner, webhook }: { owner: Owner; webhook: Webhook 
 }
 
 function Rotation({
-  owner,
+  place,
   webhook,
   onClose,
   onDone,
 }: {
-  owner: Owner
+  place: Place
   webhook: Webhook
   onClose: () => void
   onDone: (secret: string) => void
 }) {
   const { t } = useTranslation()
-  const rotate = useRotateSecret(owner, webhook.id)
+  const rotate = useRotateSecret(place)
   const [secret, setSecret] = useState('')
   const [scheme, setScheme] = useState(webhook.signature_scheme)
   const [overlap, setOverlap] = useState('86400')
@@ -109,12 +109,7 @@ function Rotation({
           errors={refused ? fault.errors.webhook_secret : undefined}
         />
         {fault !== null && !refused && <Fault of={fault} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button type="submit" look="primary" busy={rotate.isPending}>
-            {t('secret.rotate')}
-          </Button>
-        </div>
+        <DialogButtons action={t('secret.rotate')} busy={rotate.isPending} onCancel={onClose} />
       </form>
     </Dialog>
   )

@@ -1,13 +1,15 @@
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
+import type { Place } from '../api/owned'
 import { useDeleteWebhook, useSaveWebhook, useWebhook, useWebhooks } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { Missing, useMay } from '../scope'
 import { Button } from '../ui/button'
-import { Confirm } from '../ui/confirm'
 import { Fault } from '../ui/notice'
 import { Card, Loading } from '../ui/page'
 import { useToast } from '../ui/toast'
+import { DeleteDialog } from './delete-dialog'
+import { placeOf } from './place'
 import { draftOf } from './webhook-draft'
 import { WebhookForm } from './webhook-form'
 import { MadeSecret, SecretCard } from './webhook-secret'
@@ -16,12 +18,11 @@ const route = getRouteApi('/$kind/$owner/$webhook/settings')
 
 export function WebhookSettingsPage() {
   const { t } = useTranslation()
-  const { kind, owner: ownerId, webhook: id } = route.useParams()
-  const owner = { kind, id: ownerId }
+  const place = placeOf(route.useParams())
   const say = useToast()
-  const webhook = useWebhook(owner, id)
-  const webhooks = useWebhooks(owner)
-  const save = useSaveWebhook(owner, id)
+  const webhook = useWebhook(place)
+  const webhooks = useWebhooks(place.owner)
+  const save = useSaveWebhook(place)
   // What was saved is what the next change is compared with: hence a new form after each save, and only then, so that
   // nothing that is being typed gets lost to a change from elsewhere.
   const [saves, setSaves] = useState(0)
@@ -36,7 +37,7 @@ export function WebhookSettingsPage() {
       {!may && <Missing scope="webhooks" />}
       <WebhookForm
         key={saves}
-        kind={kind}
+        kind={place.owner.kind}
         draft={draftOf(webhook.data)}
         events={webhooks.data.events}
         hasSecret={webhook.data.has_secret}
@@ -54,19 +55,18 @@ export function WebhookSettingsPage() {
         }
       />
       {made !== '' && <MadeSecret secret={made} onClose={() => setMade('')} />}
-      {webhook.data.has_secret && <SecretCard owner={owner} webhook={webhook.data} />}
-      {may && <Deletion name={webhook.data.name} />}
+      {webhook.data.has_secret && <SecretCard place={place} webhook={webhook.data} />}
+      {may && <Deletion place={place} name={webhook.data.name} />}
     </fieldset>
   )
 }
 
-function Deletion({ name }: { name: string }) {
+function Deletion({ place, name }: { place: Place; name: string }) {
   const { t } = useTranslation()
-  const { kind, owner, webhook } = route.useParams()
   const navigate = useNavigate()
-  const say = useToast()
-  const remove = useDeleteWebhook({ kind, id: owner }, webhook)
+  const remove = useDeleteWebhook(place)
   const [asking, setAsking] = useState(false)
+  const { kind, id } = place.owner
   return (
     <Card title={t('webhook.delete')} id="delete" className="max-w-3xl">
       <div className="flex flex-wrap items-center justify-between gap-3 p-4 pt-1">
@@ -76,24 +76,14 @@ function Deletion({ name }: { name: string }) {
         </Button>
       </div>
       {asking && (
-        <Confirm
+        <DeleteDialog
           title={t('webhook.delete')}
+          what={t('webhook.delete.what')}
           name={name}
-          action={t('delete')}
-          busy={remove.isPending}
-          fault={remove.error}
+          remove={remove}
           onClose={() => setAsking(false)}
-          onConfirm={() =>
-            remove.mutate(undefined, {
-              onSuccess: () => {
-                say(t('deleted', { name }))
-                navigate({ to: '/$kind/$owner', params: { kind, owner } })
-              },
-            })
-          }
-        >
-          {t('webhook.delete.what')}
-        </Confirm>
+          onDeleted={() => navigate({ to: '/$kind/$owner', params: { kind, owner: id } })}
+        />
       )}
     </Card>
   )

@@ -1,45 +1,33 @@
 import { getRouteApi, Link, Outlet } from '@tanstack/react-router'
 import { ApiError } from '../api/client'
-import { useOwner } from '../api/owners'
 import { type TestAnswer, useEnableWebhook, useTestWebhook, useWebhook, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Fault, Notice } from '../ui/notice'
-import { Heading, Trail } from '../ui/page'
+import { Heading } from '../ui/page'
 import { Status } from '../ui/status'
 import { Ago } from '../ui/time'
 import { useToast } from '../ui/toast'
+import { OwnerTrail } from './owner-trail'
+import { paramsOf, placeOf } from './place'
 
 const route = getRouteApi('/$kind/$owner/$webhook')
 
 /** What stands above every page of one webhook: which it is, how it is, what can be done with it. */
 export function WebhookLayout() {
   const { t } = useTranslation()
-  const { kind, owner: ownerId, webhook: id } = route.useParams()
-  const owner = useOwner({ kind, id: ownerId })
-  const webhook = useWebhook({ kind, id: ownerId }, id)
+  const place = placeOf(route.useParams())
+  const webhook = useWebhook(place)
   const may = useMay('webhooks')
-  const test = useTestWebhook({ kind, id: ownerId }, id)
-  const trail = (
-    <Trail label={t('trail')}>
-      {[
-        <Link key="kind" to="/$kind" params={{ kind }}>
-          {t(`${kind}`)}
-        </Link>,
-        <Link key="owner" to="/$kind/$owner" params={{ kind, owner: ownerId }}>
-          {owner.data?.name ?? '…'}
-        </Link>,
-      ]}
-    </Trail>
-  )
+  const test = useTestWebhook(place)
   // A webhook that was deleted still has its log, so that a page below may have something to show.
   const gone = webhook.error instanceof ApiError && webhook.error.status === 404
   return (
     <>
       <Heading
         title={webhook.data?.name ?? (gone ? t('webhook.gone') : '…')}
-        above={trail}
+        above={<OwnerTrail of={place.owner} />}
         below={
           webhook.data ? (
             <span className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
@@ -69,9 +57,8 @@ type Test = ReturnType<typeof useTestWebhook>
 
 function Actions({ webhook, test }: { webhook: Webhook; test: Test }) {
   const { t, server } = useTranslation()
-  const { kind, owner } = route.useParams()
   const say = useToast()
-  const { enable, isPending } = useEnableWebhook({ kind, id: owner }, webhook.id, {
+  const { enable, isPending } = useEnableWebhook(placeOf(route.useParams()), {
     onSuccess: ({ enabled }) => say(t(enabled ? 'webhook.nowEnabled' : 'webhook.nowDisabled')),
     onError: (fault) => say(server(fault.message)),
   })
@@ -165,8 +152,7 @@ function TestResult({ test }: { test: Test }) {
 
 function Tabs() {
   const { t } = useTranslation()
-  const { kind, owner, webhook } = route.useParams()
-  const params = { kind, owner, webhook }
+  const params = paramsOf(placeOf(route.useParams()))
   const look =
     'whitespace-nowrap border-b-2 border-transparent px-0.5 py-2 text-muted hover:text-ink aria-[current]:border-accent aria-[current]:font-medium aria-[current]:text-ink'
   return (

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { useTranslation } from '../i18n'
 import { Button } from './button'
 import { Scroll } from './scroll'
@@ -57,7 +57,16 @@ async function copyText(text: string) {
   area.remove()
 }
 
-export function Headers({ of, empty }: { of: Record<string, string> | undefined; empty: string }) {
+export function Headers({
+  of,
+  empty,
+  note,
+}: {
+  of: Record<string, string> | undefined
+  empty: string
+  /** What is to be said of a header beside its value. */
+  note?: (name: string) => ReactNode
+}) {
   const entries = Object.entries(of ?? {}).sort(([a], [b]) => a.localeCompare(b))
   if (entries.length === 0) return <p className="text-muted">{empty}</p>
   return (
@@ -65,7 +74,10 @@ export function Headers({ of, empty }: { of: Record<string, string> | undefined;
       {entries.map(([name, value]) => (
         <div key={name} className="contents">
           <dt className="wrap-anywhere text-muted">{name}</dt>
-          <dd className="wrap-anywhere mb-1 sm:mb-0">{value}</dd>
+          <dd className="wrap-anywhere mb-1 sm:mb-0">
+            {value}
+            {note?.(name)}
+          </dd>
         </div>
       ))}
     </dl>

@@ -1,7 +1,6 @@
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { useTranslation } from '../i18n'
-import { Button } from './button'
-import { Dialog } from './dialog'
+import { Dialog, DialogButtons } from './dialog'
 import { TextField } from './field'
 import { Fault } from './notice'
 
@@ -50,12 +49,7 @@ export function Confirm({
           />
         )}
         {fault !== null && fault !== undefined && <Fault of={fault} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button type="submit" look="danger" busy={busy}>
-            {action}
-          </Button>
-        </div>
+        <DialogButtons look="danger" action={action} busy={busy} onCancel={onClose} />
       </form>
     </Dialog>
   )

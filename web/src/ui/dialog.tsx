@@ -1,6 +1,7 @@
 import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
 import { useTranslation } from '../i18n'
-import { Icon } from './icon'
+import { Button, type Look } from './button'
+import { Icon, type IconName } from './icon'
 
 /**
  * A modal dialog: the browser keeps the focus inside, gives it back, and closes it on Escape. Mount it to open it. What is
@@ -52,5 +53,29 @@ export function Dialog({
       </div>
       <div className="px-5 pb-5">{children}</div>
     </dialog>
+  )
+}
+
+/** What a dialog's form ends with: the way back, and what it is for. */
+export function DialogButtons({
+  action,
+  onCancel,
+  ...submit
+}: {
+  action: string
+  busy: boolean
+  look?: Look
+  icon?: IconName
+  disabled?: boolean
+  onCancel: () => void
+}) {
+  const { t } = useTranslation()
+  return (
+    <div className="flex justify-end gap-2">
+      <Button onClick={onCancel}>{t('cancel')}</Button>
+      <Button type="submit" look="primary" {...submit}>
+        {action}
+      </Button>
+    </div>
   )
 }

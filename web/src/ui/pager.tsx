@@ -1,15 +1,13 @@
+import type { Schemas } from '../api/client'
 import { useTranslation } from '../i18n'
 import { Button } from './button'
 
+/** Leads through a list that is read by the number of the page. */
 export function Pager({
-  page,
-  last,
-  total,
+  of: { current_page: page, last_page: last, total },
   onPage,
 }: {
-  page: number
-  last: number
-  total: number
+  of: Schemas['Pagination']
   onPage: (page: number) => void
 }) {
   const { t } = useTranslation()

@@ -1,5 +1,18 @@
-import { type Ref, useEffect, useState } from 'react'
+import { type Ref, useEffect, useRef, useState } from 'react'
 import { Icon } from './icon'
+import { useShortcuts } from './shortcuts'
+
+/** For the search field that `/` leads to. */
+export function useSearchKey() {
+  const field = useRef<HTMLInputElement>(null)
+  useShortcuts({
+    '/': (event) => {
+      event.preventDefault()
+      field.current?.focus()
+    },
+  })
+  return field
+}
 
 /** A search field that asks once the typing rests. */
 export function SearchBox({
