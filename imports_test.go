@@ -164,6 +164,7 @@ var house = map[string]room{
 	"docs": {},
 	"internal/dashboard": {
 		imports: edges{"internal/static": "serves its files"},
+		tests:   edges{"api": "the paths that are not the page's"},
 	},
 	"internal/docs": {
 		imports: edges{"internal/static": "serves its pages"},

@@ -77,7 +77,7 @@ func (h *handler) find(r *http.Request) *static.File {
 	if f := h.files[name]; f != nil {
 		return f
 	}
-	if name == "api" || strings.HasPrefix(name, "api/") || name == "readyz" || strings.HasPrefix(name, assets) ||
+	if first, _, _ := strings.Cut(name, "/"); first == "api" || first == "admin" || name == "readyz" || strings.HasPrefix(name, assets) ||
 		strings.Contains(path.Base(asked), ".") {
 		return nil
 	}

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"carteiro/api"
 	"carteiro/internal/dashboard"
 )
 
@@ -51,9 +54,9 @@ func ask(h http.Handler, method, path string, headers ...string) *httptest.Respo
 func TestThePageIsServedForEveryPathOfItsOwnAndTheRestIsLeftToTheAPI(t *testing.T) {
 	h := serve(t, page)
 	for path, want := range map[string]string{
-		"/": index, "/webhooks": index, "/agents/01990e54-9d6b-7f00-8f63-3c1f0a5d7b21/webhooks/x?status=failed": index, "/sign-in/": index, "/apiary": index,
+		"/": index, "/webhooks": index, "/agents/01990e54-9d6b-7f00-8f63-3c1f0a5d7b21/webhooks/x?status=failed": index, "/sign-in/": index, "/apiary": index, "/administration": index,
 		"/index.html": index, "/assets/index-abc.js": script, "/favicon.svg": "<svg/>",
-		"/api": "rest: GET /api", "/api/v1/agents": "rest: GET /api/v1/agents", "/readyz": "rest: GET /readyz", "/openapi.yaml": "rest: GET /openapi.yaml",
+		"/api": "rest: GET /api", "/admin": "rest: GET /admin", "/api/v1/agents": "rest: GET /api/v1/agents", "/readyz": "rest: GET /readyz", "/openapi.yaml": "rest: GET /openapi.yaml",
 		"/assets/gone.js": "rest: GET /assets/gone.js", "/assets/": "rest: GET /assets/", "/robots.txt": "rest: GET /robots.txt",
 		"/.placeholder": "rest: GET /.placeholder", "/a/../b": "rest: GET /a/../b", "/../secret": "rest: GET /../secret",
 	} {
@@ -66,6 +69,23 @@ func TestThePageIsServedForEveryPathOfItsOwnAndTheRestIsLeftToTheAPI(t *testing.
 	}
 	if got := ask(h, "HEAD", "/"); got.Code != 200 || got.Body.Len() > 0 {
 		t.Errorf("HEAD gives %d %q", got.Code, got.Body)
+	}
+}
+
+// What the API answers, the page must not: whoever asks for it gets HTML that no program reads.
+func TestNoPathOfTheAPIIsThePages(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := serve(t, page)
+	for path, item := range doc.Paths.Map() {
+		if len(item.Servers) == 0 {
+			path = "/api/v1" + path
+		}
+		if got := ask(h, "GET", path).Body.String(); got != "rest: GET "+path {
+			t.Errorf("%s is answered by the page", path)
+		}
 	}
 }
 
