@@ -52,7 +52,7 @@ var house = map[string]room{
 		imports: edges{"api": "the OpenAPI document that answers are held against"},
 	},
 	"client": {
-		tests: edges{"api/apitest": contract},
+		tests: edges{"api/apitest": contract, "api": "every operation of the document has a method"},
 	},
 	"cmd/carteiro": {
 		imports: edges{

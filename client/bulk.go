@@ -51,6 +51,7 @@ type BulkRetry struct {
 // JobFilter is what a [BulkRetry] was asked for: the fields of [BulkFilter], or those of [ReplayFilter].
 type JobFilter struct {
 	BulkFilter
+	Status      string   `json:"status,omitzero"` // of a retry: failed
 	Events      []string `json:"events,omitzero"`
 	EventIDs    []string `json:"event_ids,omitzero"`
 	Undelivered *bool    `json:"undelivered,omitzero"`

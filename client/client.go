@@ -119,11 +119,7 @@ func (c *Client) call(ctx context.Context, r request, answer any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	target := c.base + r.path
-	if len(r.query) > 0 {
-		target += "?" + r.query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+withQuery(r.path, r.query), body)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -150,6 +146,13 @@ func (c *Client) call(ctx context.Context, r request, answer any) error {
 		return fmt.Errorf("%s: decode the answer: %w", doing, err)
 	}
 	return nil
+}
+
+func withQuery(path string, q url.Values) string {
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
 }
 
 func encode(body any) (io.Reader, error) {

@@ -61,6 +61,12 @@ type fake struct {
 
 func (f *fake) serve(t *testing.T, options ...client.Option) *client.Client {
 	t.Helper()
+	return client.New(f.url(t)+"/", token, options...)
+}
+
+// url is where it answers.
+func (f *fake) url(t *testing.T) string {
+	t.Helper()
 	validator := apitest.New(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -88,7 +94,7 @@ func (f *fake) serve(t *testing.T, options ...client.Option) *client.Client {
 		_, _ = io.WriteString(w, f.body)
 	}))
 	t.Cleanup(server.Close)
-	return client.New(server.URL+"/", token, options...)
+	return server.URL
 }
 
 // results is what a call gave, but for its error.
@@ -116,7 +122,7 @@ func TestCallsAreAsDocumented(t *testing.T) {
 		CreatedAt: time.Date(2025, 9, 3, 23, 19, 51, 731002000, time.UTC),
 	}
 	bulk := client.BulkRetry{
-		ID: newLogID, WebhookID: webhook, Kind: client.KindRetry, Status: client.BulkRunning, Filter: client.JobFilter{BulkFilter: client.BulkFilter{HTTPStatus: "5xx"}}, Matched: 9, Retried: 4,
+		ID: newLogID, WebhookID: webhook, Kind: client.KindRetry, Status: client.BulkRunning, Filter: client.JobFilter{BulkFilter: client.BulkFilter{HTTPStatus: "5xx"}, Status: client.StatusFailed}, Matched: 9, Retried: 4,
 		Skipped: client.BulkSkips{Total: 1, InProgress: 1}, Remaining: 4, CreatedAt: instant, UpdatedAt: instant,
 	}
 	page := client.Pagination{CurrentPage: 2, PerPage: 1, Total: 2, LastPage: 2}
@@ -172,6 +178,25 @@ func TestCallsAreAsDocumented(t *testing.T) {
 			asks:   "PUT /api/v1/campaigns/" + campaign,
 			sends:  `{"name":"Autumn","agent_id":null}`,
 			status: 200, body: `{"success":true,"message":"Campaign updated successfully","data":` + autum + `}`,
+		},
+		"get an agent": {
+			call: func(c *client.Client) (results, error) {
+				a, err := c.GetAgent(ctx, agentID)
+				return results{a}, err
+			},
+			asks:   "GET /api/v1/agents/" + agentID,
+			status: 200, body: `{"success":true,"data":` + agent + `}`,
+			want: results{ana},
+		},
+		"create a campaign": {
+			call: func(c *client.Client) (results, error) {
+				a, err := c.CreateCampaign(ctx, "Autumn", agentID)
+				return results{a}, err
+			},
+			asks:   "POST /api/v1/campaigns",
+			sends:  `{"name":"Autumn","agent_id":"` + agentID + `"}`,
+			status: 201, body: `{"success":true,"message":"Campaign created successfully","data":` + autum + `}`,
+			want: results{autumn},
 		},
 		"list campaigns": {
 			call: func(c *client.Client) (results, error) {

@@ -1,15 +1,9 @@
 package client
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net/http"
 	"time"
 )
 
@@ -40,13 +34,6 @@ type Listener struct {
 	Missed func()
 }
 
-// Waits between two tries to open a stream anew. An open stream gives a sign of life every 15 s.
-const (
-	firstWait   = 500 * time.Millisecond
-	longestWait = 15 * time.Second
-	silence     = 45 * time.Second
-)
-
 // rememberedDeliveries is how many deliveries a listener can tell apart from new ones: what a stream tells anew after a cut are
 // some ten seconds.
 const rememberedDeliveries = 20_000
@@ -55,183 +42,40 @@ const rememberedDeliveries = 20_000
 // and goes on where it was cut: nothing is left out, and nothing comes twice. It fails when the first stream cannot be
 // opened, or a later one is refused for good, as when the webhook is gone; and with ctx's error.
 func (c *Client) Listen(ctx context.Context, o Owner, webhookID string, l Listener) error {
-	s := &listening{client: c, path: o.path("webhooks", webhookID, "deliveries", "stream"), Listener: l, told: make(map[string]bool)}
-	wait := firstWait
-	for {
-		opened, err := s.stream(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if s.lastID == "" || final(err) {
-			return err
-		}
-		if opened {
-			wait = firstWait
-		}
-		pause := wait/2 + rand.N(wait/2) //nolint:gosec // so that not all listeners come back at once
-		if refused, ok := errors.AsType[*Error](err); ok {
-			pause = max(pause, refused.RetryAfter)
-		}
-		if l.Cut != nil {
-			l.Cut(err, pause)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		wait = min(2*wait, longestWait)
+	heard := heard{told: make(map[string]bool)}
+	s := stream{
+		client: c, path: o.path("webhooks", webhookID, "deliveries", "stream"), event: "delivery",
+		open: l.Open, missed: l.Missed, cut: l.Cut,
+		tell: func(data []byte) error {
+			var d Delivery
+			if err := json.Unmarshal(data, &d); err != nil {
+				return fmt.Errorf("decode a delivery: %w", err)
+			}
+			if heard.first(d.LogID) {
+				l.Delivery(d)
+			}
+			return nil
+		},
 	}
+	return s.follow(ctx)
 }
 
-// final says whether a refusal will stay: what is wrong is the caller's.
-func final(err error) bool {
-	refused, ok := errors.AsType[*Error](err)
-	return ok && refused.StatusCode < 500 && refused.StatusCode != http.StatusTooManyRequests && refused.StatusCode != http.StatusRequestTimeout
-}
-
-// listening is a call of [Client.Listen].
-type listening struct {
-	Listener
-	client *Client
-	path   string
-	lastID string // of the last event
-
+// heard is the deliveries that were told.
+type heard struct {
 	told  map[string]bool
 	order []string // of what was told, the oldest first
 }
 
-// stream opens one stream and reads it to its end.
-func (s *listening) stream(ctx context.Context) (opened bool, err error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.client.base+s.path, http.NoBody)
-	if err != nil {
-		return false, err
+// first says whether a delivery was not told yet, and takes it for told. It forgets the oldest when there are too many.
+func (h *heard) first(id string) bool {
+	if h.told[id] {
+		return false
 	}
-	s.client.setHeaders(req, request{})
-	req.Header.Set("Accept", "text/event-stream")
-	if s.lastID != "" {
-		req.Header.Set("Last-Event-ID", s.lastID)
+	h.told[id] = true
+	h.order = append(h.order, id)
+	if len(h.order) > rememberedDeliveries {
+		delete(h.told, h.order[0])
+		h.order = h.order[1:]
 	}
-	// A stream has no end: what bounds it is that it must not fall silent.
-	untimed := *s.client.http
-	untimed.Timeout = 0
-	watch := time.AfterFunc(silence, func() { stop(errors.New("the stream has fallen silent")) })
-	defer watch.Stop()
-	resp, err := untimed.Do(req)
-	if err != nil {
-		return false, because(ctx, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what is not there is not said
-		return false, newError(resp, text)
-	}
-	lines := bufio.NewReader(resp.Body)
-	for {
-		e, err := s.next(lines, watch)
-		if err != nil {
-			return true, because(ctx, err)
-		}
-		if err := s.take(e); err != nil {
-			return true, err
-		}
-	}
-}
-
-// because prefers the reason for which a call was given up to what it failed with.
-func because(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the server has ended the stream")
-	}
-	return err
-}
-
-// serverEvent is one server-sent event.
-type serverEvent struct {
-	name, id string
-	data     []byte
-}
-
-// next reads an event. Each line, those of comments too, is a sign of life.
-func (s *listening) next(lines *bufio.Reader, watch *time.Timer) (e serverEvent, err error) {
-	for {
-		line, err := readLine(lines, s.client.maxAnswer)
-		if err != nil {
-			return e, err
-		}
-		watch.Reset(silence)
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		value = bytes.TrimPrefix(value, []byte(" "))
-		switch string(name) {
-		case "event":
-			e.name = string(value)
-		case "id":
-			e.id = string(value)
-		case "data":
-			e.data = value
-		case "":
-			if len(line) == 0 && e.name != "" {
-				return e, nil
-			}
-		}
-	}
-}
-
-// readLine reads one line of at most this many bytes, without its end.
-func readLine(r *bufio.Reader, most int64) (line []byte, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case int64(len(line)) > most:
-			return nil, ErrAnswerTooLarge
-		case err == nil:
-			return bytes.TrimRight(line, "\r\n"), nil
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
-		}
-	}
-}
-
-// take tells what an event says.
-func (s *listening) take(e serverEvent) error {
-	switch e.name {
-	case "open":
-		if s.lastID == "" {
-			s.lastID = e.id
-		}
-		if s.Open != nil {
-			s.Open()
-		}
-	case "reset":
-		if s.Missed != nil {
-			s.Missed()
-		}
-	case "delivery":
-		var d Delivery
-		if err := json.Unmarshal(e.data, &d); err != nil {
-			return fmt.Errorf("decode a delivery: %w", err)
-		}
-		if !s.told[d.LogID] {
-			s.remember(d.LogID)
-			s.Delivery(d)
-		}
-		s.lastID = e.id
-	}
-	return nil
-}
-
-// remember keeps that a delivery was told, and forgets the oldest when there are too many.
-func (s *listening) remember(id string) {
-	s.told[id] = true
-	s.order = append(s.order, id)
-	if len(s.order) > rememberedDeliveries {
-		delete(s.told, s.order[0])
-		s.order = s.order[1:]
-	}
+	return true
 }

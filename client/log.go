@@ -35,6 +35,7 @@ type Log struct {
 	ResponseBody      string            `json:"response_body"`
 	ResponseTruncated bool              `json:"response_truncated"`
 	Error             string            `json:"error"`
+	ErrorDetail       string            `json:"error_detail"` // what the cause was, for whoever has to find it
 	DurationMS        int               `json:"duration_ms"`
 	NextAttemptAt     time.Time         `json:"next_attempt_at"`
 	DeliveredAt       time.Time         `json:"delivered_at"`

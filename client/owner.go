@@ -62,7 +62,7 @@ type Pagination struct {
 	PerPage     int `json:"per_page"`
 	Total       int `json:"total"`     // entries on all pages together
 	LastPage    int `json:"last_page"` // 1 when the list is empty
-	// NextCursor gives the next page of a log when it is sent as [LogFilter.Cursor]; empty on the last page, and in
+	// NextCursor gives the next page of a list whose filter has a Cursor, as [LogFilter] has; empty on the last page, and in
 	// other lists.
 	NextCursor string `json:"next_cursor"`
 }
@@ -82,12 +82,24 @@ func (f ListFilter) query() url.Values {
 	return q
 }
 
+// named is the body of what has a name alone.
+type named struct {
+	Name string `json:"name"`
+}
+
+// CreateAgent creates an agent under an id that the server makes.
+func (c *Client) CreateAgent(ctx context.Context, name string) (Agent, error) {
+	return get[Agent](ctx, c, request{method: http.MethodPost, path: basePath + "/agents", body: named{name}})
+}
+
+// GetAgent gives one.
+func (c *Client) GetAgent(ctx context.Context, id string) (Agent, error) {
+	return get[Agent](ctx, c, request{method: http.MethodGet, path: AgentOwner(id).path()})
+}
+
 // PutAgent creates an agent under the caller's own id, a UUID, or renames the one that has it.
 func (c *Client) PutAgent(ctx context.Context, id, name string) (Agent, error) {
-	body := struct {
-		Name string `json:"name"`
-	}{name}
-	return get[Agent](ctx, c, request{method: http.MethodPut, path: AgentOwner(id).path(), body: body})
+	return get[Agent](ctx, c, request{method: http.MethodPut, path: AgentOwner(id).path(), body: named{name}})
 }
 
 // ListAgents gives a page of the environment's agents, newest first.
@@ -100,17 +112,36 @@ func (c *Client) ListAgents(ctx context.Context, f ListFilter) ([]Agent, Paginat
 	return answer.Data, answer.Meta, err
 }
 
+// campaignBody is a campaign as it is sent.
+type campaignBody struct {
+	Name    string  `json:"name"`
+	AgentID *string `json:"agent_id"` // null: none
+}
+
+func newCampaignBody(name, agentID string) campaignBody {
+	b := campaignBody{Name: name}
+	if agentID != "" {
+		b.AgentID = &agentID
+	}
+	return b
+}
+
+// CreateCampaign creates a campaign under an id that the server makes. agentID is the agent that runs it; empty for none.
+func (c *Client) CreateCampaign(ctx context.Context, name, agentID string) (Campaign, error) {
+	r := request{method: http.MethodPost, path: basePath + "/campaigns", body: newCampaignBody(name, agentID)}
+	return get[Campaign](ctx, c, r)
+}
+
+// GetCampaign gives one.
+func (c *Client) GetCampaign(ctx context.Context, id string) (Campaign, error) {
+	return get[Campaign](ctx, c, request{method: http.MethodGet, path: CampaignOwner(id).path()})
+}
+
 // PutCampaign creates a campaign under the caller's own id, a UUID, or changes the one that has it. agentID is the
 // agent that runs it; empty for none.
 func (c *Client) PutCampaign(ctx context.Context, id, name, agentID string) (Campaign, error) {
-	body := struct {
-		Name    string  `json:"name"`
-		AgentID *string `json:"agent_id"` // null clears it
-	}{Name: name}
-	if agentID != "" {
-		body.AgentID = &agentID
-	}
-	return get[Campaign](ctx, c, request{method: http.MethodPut, path: CampaignOwner(id).path(), body: body})
+	r := request{method: http.MethodPut, path: CampaignOwner(id).path(), body: newCampaignBody(name, agentID)}
+	return get[Campaign](ctx, c, r)
 }
 
 // ListCampaigns gives a page of the environment's campaigns, newest first.
