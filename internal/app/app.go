@@ -229,10 +229,11 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 
 // newFront stands before the server, with the same bounds.
 func newFront(listener net.Listener, handler http.Handler, logger *slog.Logger) *front.Listener {
+	ids := new(carteiro.IDSource)
 	return front.New(listener, front.Config{
 		Handler: handler, Takes: api.Publishes,
 		IdleTimeout: idleTimeout, HeadTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		MaxConnections: maxConnections(), Logger: logger,
+		MaxConnections: maxConnections(), Logger: logger, Name: func() string { return ids.New(ids.Now()).String() },
 	})
 }
 

@@ -25,7 +25,7 @@ const (
 	maxBody = 64 << 10
 )
 
-// Config is what a front is made of; all of it but MaxConnections must be set.
+// Config is what a front is made of; all of it but MaxConnections and Name must be set.
 type Config struct {
 	Handler http.Handler
 	// Takes says by method and path, as they stand in the first line, which requests are the front's. Their handler must
@@ -35,6 +35,8 @@ type Config struct {
 	// head may take to arrive once begun, or the first one to begin; ReadTimeout its body, WriteTimeout its answer to leave.
 	IdleTimeout, HeadTimeout, ReadTimeout, WriteTimeout time.Duration
 	Logger                                              *slog.Logger
+	// Name makes a name for an answer that no handler gives: its X-Request-Id. It is asked only with MaxConnections.
+	Name func() string
 	// MaxConnections is how many connections may be open at once, those of net/http among them; 0: any number. One more is
 	// answered 503.
 	MaxConnections int
@@ -62,7 +64,7 @@ func New(inner net.Listener, c Config) *Listener {
 	l := &Listener{
 		config: c, inner: inner,
 		handed: make(chan net.Conn), faults: make(chan error), closed: make(chan struct{}), conns: make(map[*conn]struct{}),
-		places: places{most: c.MaxConnections},
+		places: places{most: c.MaxConnections, name: c.Name, logger: c.Logger},
 	}
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"log/slog"
 	"net"
 	"strconv"
 	"sync"
@@ -13,8 +14,11 @@ import (
 // tooMany is the answer to a connection that finds no place.
 const tooMany = `{"success":false,"message":"Too many connections are open. Please try again later.","code":"TOO_MANY_CONNECTIONS"}`
 
-var refusal = []byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: " +
-	strconv.Itoa(len(tooMany)) + "\r\n\r\n" + tooMany)
+// refusal is that answer, under a name that is in the log.
+func refusal(id string) []byte {
+	return []byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nX-Request-Id: " + id +
+		"\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: " + strconv.Itoa(len(tooMany)) + "\r\n\r\n" + tooMany)
+}
 
 // lingering is how long a client that was refused may take to read that: a connection that is closed while something of the
 // client's is unread takes the answer with it.
@@ -22,7 +26,9 @@ const lingering = 2 * time.Second
 
 // places bounds how many connections there are.
 type places struct {
-	most int // 0: any number
+	most   int // 0: any number
+	name   func() string
+	logger *slog.Logger
 
 	mu      sync.Mutex
 	taken   int
@@ -66,7 +72,9 @@ func (p *places) refuse(c net.Conn) {
 			p.refused--
 		}()
 		_ = c.SetDeadline(time.Now().Add(lingering)) // fails for connections that are closed, which writing tells
-		if _, err := c.Write(refusal); err != nil {
+		id := p.name()
+		p.logger.Debug("too many connections: one is refused", "request_id", id, "address", c.RemoteAddr().String())
+		if _, err := c.Write(refusal(id)); err != nil {
 			return
 		}
 		if half, ok := c.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {

@@ -18,7 +18,7 @@ func TestWhoFindsNoPlaceIsTold(t *testing.T) {
 	l := listen(t)
 	f := front.New(l, front.Config{
 		Handler: http.HandlerFunc(echo), Takes: takes, IdleTimeout: time.Minute, HeadTimeout: time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
-		Logger: slog.New(slog.DiscardHandler), MaxConnections: 2,
+		Logger: slog.New(slog.DiscardHandler), MaxConnections: 2, Name: func() string { return "refused-1" },
 	})
 	server := &http.Server{Handler: http.HandlerFunc(echo), ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
@@ -53,7 +53,7 @@ func TestWhoFindsNoPlaceIsTold(t *testing.T) {
 	body, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || !response.Close ||
-		err != nil || !strings.Contains(string(body), "Too many connections") {
+		response.Header.Get("X-Request-Id") != "refused-1" || err != nil || !strings.Contains(string(body), "Too many connections") {
 		t.Errorf("it is told %s %v %s, %v", response.Status, response.Header, body, err)
 	}
 	for _, leaves := range []net.Conn{ours, others} {
