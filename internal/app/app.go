@@ -85,11 +85,11 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	sender, err := newSender(c, version)
+	logger = slog.New(outage.Handler(logger.Handler()))
+	sender, err := newSender(c, version, logger)
 	if err != nil {
 		return nil, err
 	}
-	logger = slog.New(outage.Handler(logger.Handler()))
 	counts := metrics.New(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
@@ -159,13 +159,17 @@ func read(c *config.Server) (g given, err error) {
 }
 
 // newSender makes the sender, with the way out that the configuration names.
-func newSender(c *config.Server, version string) (*send.Sender, error) {
+func newSender(c *config.Server, version string, logger *slog.Logger) (*send.Sender, error) {
 	proxy, err := c.Proxy()
 	if err != nil {
 		return nil, err
 	}
 	roots, err := c.Roots()
-	if err != nil {
+	switch {
+	case errors.Is(err, config.ErrNoAuthorities): // deliveries over plain HTTP do without
+		logger.Warn("deliveries over https will fail until there are some: install ca-certificates, or name a file with --egress-ca-file, and start again",
+			"error", err)
+	case err != nil:
 		return nil, err
 	}
 	guard := egress.New(c.AllowPrivateNetworks).Trusting(roots)

@@ -31,18 +31,28 @@ func (e Egress) Proxy() (*url.URL, error) {
 	return u, nil
 }
 
-// Roots are the certificate authorities that receivers' certificates may be of; nil: the system's.
+// ErrNoAuthorities is what [Egress.Roots] fails with where the system has no certificate authorities.
+var ErrNoAuthorities = errors.New("this machine has no certificate authorities")
+
+// Roots are the certificate authorities that receivers' certificates may be of; nil: the system's. It fails with
+// [ErrNoAuthorities] when no file adds any to those that the system does not have: then no receiver can be trusted.
 func (e Egress) Roots() (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
 	if e.EgressCAFile == "" {
-		return nil, nil //nolint:nilnil // there need not be any
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", ErrNoAuthorities, err)
+		case roots.Equal(x509.NewCertPool()):
+			return nil, ErrNoAuthorities
+		}
+		return nil, nil //nolint:nilnil // nil means the system's
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the system's certificate authorities: %w", err)
 	}
 	text, err := os.ReadFile(e.EgressCAFile)
 	if err != nil {
 		return nil, fmt.Errorf("--egress-ca-file: %w", err)
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, fmt.Errorf("the system's certificate authorities: %w", err)
 	}
 	if !roots.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("--egress-ca-file: %s holds no certificate in PEM", e.EgressCAFile)

@@ -85,7 +85,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: serve FLAGS…, once until stop")
 	}
 	var environ []string
-	for _, name := range append([]string{"PATH", "HOME", "TMPDIR", raceSetting}, settings...) {
+	for _, name := range append([]string{"PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", raceSetting}, settings...) {
 		if value := ts.Getenv(name); value != "" {
 			environ = append(environ, name+"="+value)
 		}
