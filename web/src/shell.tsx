@@ -11,7 +11,17 @@ import { ShortcutHelp } from './ui/shortcuts'
 
 const ownersPage = (kind: Kind) => new RegExp(`^/${kind}(/[^/]*)?$`)
 
-const places: { to: string; icon: IconName; key: Key; holds: RegExp }[] = [
+interface Place {
+  to: string
+  icon: IconName
+  key: Key
+  /** The pages it is the place of. */
+  holds: RegExp
+  /** Seldom gone to: on a narrow screen it stands in the menu. */
+  rare?: true
+}
+
+const places: Place[] = [
   { to: '/', icon: 'chart', key: 'nav.overview', holds: /^\/$/ },
   {
     to: '/webhooks',
@@ -22,7 +32,7 @@ const places: { to: string; icon: IconName; key: Key; holds: RegExp }[] = [
   { to: '/events', icon: 'bolt', key: 'nav.events', holds: /^\/events/ },
   { to: '/agents', icon: 'owners', key: 'nav.agents', holds: ownersPage('agents') },
   { to: '/campaigns', icon: 'megaphone', key: 'nav.campaigns', holds: ownersPage('campaigns') },
-  { to: '/audit', icon: 'list', key: 'nav.audit', holds: /^\/audit$/ },
+  { to: '/audit', icon: 'list', key: 'nav.audit', holds: /^\/audit$/, rare: true },
 ]
 
 /** What stands around every page once somebody is signed in. */
@@ -39,7 +49,7 @@ export function Shell({ session }: { session: Session }) {
       <aside className="sticky top-0 hidden h-dvh flex-col gap-6 border-line border-r px-3 py-5 md:flex">
         <Brand />
         <nav aria-label={t('nav')} className="grid gap-0.5">
-          <Places look="flex items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-muted hover:bg-sunken hover:text-ink aria-[current]:bg-sunken aria-[current]:font-medium aria-[current]:text-ink aria-[current]:[&>svg]:text-accent" />
+          <Places of={places} look={lineLook} />
         </nav>
         <div className="mt-auto grid gap-3 px-2.5">
           <Settings session={session} />
@@ -47,30 +57,37 @@ export function Shell({ session }: { session: Session }) {
       </aside>
       <header className="flex items-center justify-between border-line border-b px-4 py-2.5 md:hidden">
         <Brand />
-        <SettingsButton session={session} />
+        <Menu session={session} />
       </header>
       <main id="main" className="mx-auto w-full max-w-6xl px-4 pt-5 pb-24 md:px-8 md:pt-8 md:pb-16">
         <Outlet />
       </main>
       <nav
         aria-label={t('nav')}
-        className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-6 border-line border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
+        className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-5 border-line border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
       >
-        <Places look="grid justify-items-center content-center gap-0.5 min-h-14 px-0.5 text-center text-[0.6875rem] text-muted leading-tight aria-[current]:text-accent aria-[current]:font-medium" />
+        <Places
+          of={places.filter(({ rare }) => !rare)}
+          look="grid justify-items-center content-center gap-0.5 min-h-14 px-0.5 text-center text-[0.6875rem] text-muted leading-tight aria-[current]:text-accent aria-[current]:font-medium"
+        />
       </nav>
       <ShortcutHelp />
     </div>
   )
 }
 
-function Places({ look }: { look: string }) {
+const lineLook =
+  'flex items-center gap-2.5 rounded-lg px-2.5 py-1.5 text-muted hover:bg-sunken hover:text-ink aria-[current]:bg-sunken aria-[current]:font-medium aria-[current]:text-ink aria-[current]:[&>svg]:text-accent'
+
+function Places({ of, look, onGo }: { of: Place[]; look: string; onGo?: () => void }) {
   const { t } = useTranslation()
   const at = useRouterState({ select: (state) => state.location.pathname })
-  return places.map(({ to, icon, key, holds }) => (
+  return of.map(({ to, icon, key, holds }) => (
     <Link
       key={to}
       to={to}
       className={look}
+      onClick={onGo}
       activeOptions={{ exact: true, includeSearch: false }}
       aria-current={holds.test(at) ? 'page' : undefined}
     >
@@ -121,17 +138,21 @@ function Settings({ session: { environment, version } }: { session: Session }) {
   )
 }
 
-function SettingsButton({ session }: { session: Session }) {
+/** What is not in reach of the thumb on a narrow screen. */
+function Menu({ session }: { session: Session }) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (
     <>
       <Button small look="quiet" onClick={() => setOpen(true)}>
         <Icon name="menu" />
-        <span className="sr-only">{t('settings')}</span>
+        <span className="sr-only">{t('menu')}</span>
       </Button>
       {open && (
-        <Dialog title={t('settings')} onClose={() => setOpen(false)}>
+        <Dialog title={t('menu')} onClose={() => setOpen(false)}>
+          <nav aria-label={t('menu')} className="-mx-2.5 mb-3 grid gap-0.5 border-line border-b pb-3">
+            <Places of={places.filter(({ rare }) => rare)} look={lineLook} onGo={() => setOpen(false)} />
+          </nav>
           <div className="grid gap-3">
             <Settings session={session} />
           </div>

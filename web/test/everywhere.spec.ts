@@ -13,6 +13,8 @@ async function furnish(world: World, receiver: Receiver): Promise<Record<string,
     custom_headers: [{ key: 'X-Team', value: 'sales' }],
     payload_templates: { [event]: { id: '{{call.id}}' } },
   })
+  // A name that breaks nowhere: what holds it must.
+  await world.call('PUT', `/agents/${agent}`, { name: 'the_agent_of_the_northern_'.repeat(4) })
   receiver.answer('/everywhere', 200)
   await world.publish(agent)
   await logged(world, agent, id, 'success', 1)
@@ -108,11 +110,23 @@ for (const theme of ['light', 'dark'] as const) {
       await expect(page.getByRole('dialog').getByRole('radio')).toHaveCount(1)
       expect.soft(await faults(page), 'sending an event').toEqual([])
     })
-    await test.step('settings', async () => {
+    await test.step('deleting what has a long name', async () => {
+      await page.goto(pages['an agent'] ?? '')
+      await page.getByRole('button', { name: 'Delete' }).click()
+      const dialog = page.getByRole('dialog', { name: 'Delete this agent' })
+      await expect(dialog.getByRole('textbox')).toBeFocused()
+      expect.soft(await dialog.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0)
+      expect.soft(await faults(page), 'deleting').toEqual([])
+    })
+    await test.step('the menu of a small screen', async () => {
       await page.goto('/')
-      await page.getByRole('button', { name: 'Settings' }).click()
-      await expect(page.getByRole('dialog', { name: 'Settings' })).toBeVisible()
-      expect.soft(await faults(page), 'settings on a small screen').toEqual([])
+      await page.getByRole('button', { name: 'Menu' }).click()
+      const menu = page.getByRole('dialog', { name: 'Menu' })
+      await expect(menu).toBeVisible()
+      expect.soft(await faults(page), 'the menu').toEqual([])
+      await menu.getByRole('link', { name: 'Audit log' }).click()
+      await expect(page.getByRole('heading', { level: 1, name: 'Audit log' })).toBeVisible()
+      await expect(menu).toBeHidden()
     })
     await test.step('sign-in', async () => {
       await page.context().clearCookies()

@@ -78,7 +78,8 @@ test('numbers and times are written as the language does', () => {
   expect(pt.duration(1500)).toBe('1,5 s')
   const now = Date.parse('2026-01-02T12:00:00Z')
   expect(en.relative(now - 59_000, now)).toBe('59 sec. ago')
-  expect(en.relative(now + 3_600_000, now)).toBe('in 1 hr.')
+  expect(en.relative(now + 3_600_000, now)).toBe('in 1 hr')
+  expect(pt.relative(now - 59_000, now)).toBe('há 59 seg')
 })
 
 test('filters come out of the address bar as they went in, and nonsense is left out', () => {

@@ -8,7 +8,7 @@ export interface Formats {
   moment: (at: string | number | Date) => string
   /** Time of day to the second, with the day where it is not today's. */
   clock: (at: string | number | Date) => string
-  /** "3 min ago", "in 5 s". */
+  /** "3 min. ago", "in 5 sec", to stand within a sentence or at its end. */
   relative: (at: string | number | Date, now: number) => string
   /** A mark on a time axis whose whole is `span` ms long. */
   tick: (at: number, span: number) => string
@@ -60,10 +60,16 @@ export function formats(language: string): Formats {
     relative: (at, now) => {
       const ahead = new Date(at).getTime() - now
       const far = Math.abs(ahead)
-      if (far < minute) return relative.format(Math.trunc(ahead / second), 'second')
-      if (far < hour) return relative.format(Math.trunc(ahead / minute), 'minute')
-      if (far < 2 * day) return relative.format(Math.trunc(ahead / hour), 'hour')
-      return relative.format(Math.trunc(ahead / day), 'day')
+      const [size, unit] =
+        far < minute
+          ? ([second, 'second'] as const)
+          : far < hour
+            ? ([minute, 'minute'] as const)
+            : far < 2 * day
+              ? ([hour, 'hour'] as const)
+              : ([day, 'day'] as const)
+      // An abbreviation's own full stop would be a second one at the end of a sentence.
+      return relative.format(Math.trunc(ahead / size), unit).replace(/\.$/, '')
     },
     tick: (at, span) => (span <= 2 * day ? hourMinute : monthDay).format(at),
   }

@@ -1,5 +1,6 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useRef, useState } from 'react'
+import { ApiError } from '../api/client'
 import { type Delivery, type LogPage, useDeliveries } from '../api/deliveries'
 import { canFollow, type Filters, filterCount } from '../api/filters'
 import { type Live, useLive } from '../api/live'
@@ -28,8 +29,9 @@ export function DeliveriesPage() {
   const filters = route.useSearch()
   const navigate = useNavigate()
   const follows = canFollow(filters)
-  const live = useLive(place, filters, follows)
   const page = useDeliveries(place, filters, follows)
+  const missing = page.error instanceof ApiError && page.error.status === 404
+  const live = useLive(place, filters, follows && !missing)
   const search = useSearchKey()
   const table = useRef<HTMLTableSectionElement>(null)
   const [retrying, setRetrying] = useState<Delivery>()
@@ -61,7 +63,7 @@ export function DeliveriesPage() {
         )}
       </div>
       <div className="card">
-        <LogHeader page={page.data} live={live} follows={follows} />
+        {!missing && <LogHeader page={page.data} live={live} follows={follows} />}
         <Loaded of={page} rows={8} row="h-7" inset>
           {({ data }) =>
             data.length === 0 ? (

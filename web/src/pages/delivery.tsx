@@ -42,7 +42,7 @@ export function DeliveryPage() {
   return (
     <>
       <Heading
-        title={log?.event ?? '…'}
+        title={log?.event ?? (delivery.error ? t('audit.subject.log') : '…')}
         above={
           <Trail label={t('trail')}>
             {[
@@ -126,9 +126,16 @@ function Outcome({ log, later }: { log: Delivery; later: Delivery | undefined })
     <div className="mb-4">
       <Notice tone={log.status === 'retrying' ? 'warn' : 'bad'} title={server(log.error)}>
         {log.error_detail && <p>{log.error_detail}</p>}
-        {log.status === 'retrying' && log.next_attempt_at && (
+        {log.status === 'retrying' && (
           <p>
-            {t('failed.retrying')} <Ago at={log.next_attempt_at} />
+            {t('failed.retrying')}
+            {log.next_attempt_at && (
+              <>
+                {' '}
+                <Ago at={log.next_attempt_at} />
+              </>
+            )}
+            .
           </p>
         )}
         {log.status === 'failed' && (

@@ -27,14 +27,14 @@ export function EventTable({ events, stale }: { events: StoredEvent[]; stale?: b
             >
               {event.event}
             </Link>
-            <span className="block text-muted text-xs sm:hidden">
+            <span className="wrap-anywhere block text-muted text-xs sm:hidden">
               <Went event={event} /> · {nameOf(event)} · <Clock at={event.created_at} />
             </span>
           </td>
-          <td className="hidden min-w-0 text-sm sm:table-cell">
-            <span className="wrap-anywhere">{nameOf(event)}</span>
+          <td title={nameOf(event)} className="hidden max-w-56 truncate text-sm sm:table-cell">
+            {nameOf(event)}
           </td>
-          <td className="hidden text-sm sm:table-cell">
+          <td className="hidden whitespace-nowrap text-sm sm:table-cell">
             <Went event={event} />
           </td>
           <td className="hidden text-right text-muted sm:table-cell">

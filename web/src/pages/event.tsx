@@ -27,7 +27,7 @@ export function EventPage() {
   return (
     <>
       <Heading
-        title={event?.event ?? '…'}
+        title={event?.event ?? (stored.error ? t('event') : '…')}
         above={
           <Trail label={t('trail')}>
             {[

@@ -44,7 +44,9 @@ export function Timeline({ place, attempts, current }: { place: Place; attempts:
               <p className="wrap-anywhere text-muted">
                 <span className="sr-only">{t(`status.${log.status}`)}: </span>
                 <Answer log={log} />
-                {log.duration_ms !== undefined && ` · ${duration(log.duration_ms)}`}
+                {log.duration_ms !== undefined && (
+                  <span className="whitespace-nowrap"> · {duration(log.duration_ms)}</span>
+                )}
                 {log.trigger !== 'automatic' && ` · ${t(`trigger.${log.trigger}`)}`}
               </p>
             </div>

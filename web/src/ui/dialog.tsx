@@ -39,7 +39,7 @@ export function Dialog({
       className={`m-auto max-h-[min(90dvh,60rem)] w-[calc(100%-1.5rem)] overflow-y-auto rounded-xl border border-line bg-card text-ink shadow-xl ${wide ? 'max-w-4xl' : 'max-w-lg'}`}
     >
       <div className="sticky top-0 z-10 flex items-start justify-between gap-4 bg-card px-5 pt-4 pb-3">
-        <h2 id={id} className="font-semibold text-base">
+        <h2 id={id} className="wrap-anywhere font-semibold text-base">
           {title}
         </h2>
         <button
@@ -51,7 +51,7 @@ export function Dialog({
           <Icon name="cross" />
         </button>
       </div>
-      <div className="px-5 pb-5">{children}</div>
+      <div className="wrap-anywhere px-5 pb-5">{children}</div>
     </dialog>
   )
 }

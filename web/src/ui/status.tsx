@@ -32,7 +32,7 @@ export function Status({ of }: { of: string }) {
   const [tone, icon, key] = looks[of] ?? ['wait', 'dash', undefined]
   return (
     <span
-      className={`inline-flex items-center gap-1 whitespace-nowrap align-middle rounded-full py-px pr-2.5 pl-1.5 font-medium text-xs ${tones[tone]}`}
+      className={`inline-flex w-fit items-center gap-1 whitespace-nowrap align-middle rounded-full py-px pr-2.5 pl-1.5 font-medium text-xs ${tones[tone]}`}
     >
       <Icon name={icon} className="size-3.5!" />
       {key ? t(key) : of}
