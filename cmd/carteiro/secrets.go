@@ -19,6 +19,8 @@ type secretsCommand struct {
 	Key    secretsKey    `cmd:"" help:"Print a new key that encrypts secrets in the database."`
 	Status secretsStatus `cmd:"" help:"Say which keys the webhooks' secrets are encrypted with."`
 	Rotate secretsRotate `cmd:"" help:"Encrypt all secrets with the first key, while servers run."`
+
+	Decrypt secretsDecrypt `cmd:"" help:"Decrypt all secrets, to do without a key, while servers run."`
 }
 
 type secretsKey struct{}
@@ -86,7 +88,7 @@ func (c *secretsStatus) Run(ctx context.Context) error {
 // usesOf lists the first key and every one that is in use.
 func usesOf(used []store.SecretKey, keys *seal.Keyring) []keyUse {
 	lines := []keyUse{}
-	if keys != nil {
+	if keys.First() != "" {
 		lines = append(lines, keyUse{Key: keys.First(), Use: "encrypts"})
 	}
 	for _, k := range used {
@@ -127,8 +129,8 @@ func (c *secretsRotate) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if keys == nil {
-		return errors.New("there is no key: set CARTEIRO_ENCRYPTION_KEY or --encryption-key-file (carteiro secrets key makes one)")
+	if keys.First() == "" {
+		return errors.New("there is no key that encrypts: set CARTEIRO_ENCRYPTION_KEY or --encryption-key-file (carteiro secrets key makes one)")
 	}
 	return withKeys(ctx, c.Database, keys, func(s store.Store) error {
 		if err := app.CheckKeys(ctx, s, keys); err != nil {
@@ -139,6 +141,50 @@ func (c *secretsRotate) Run(ctx context.Context) error {
 			return err
 		}
 		_, err = fmt.Printf("secrets of %d webhooks encrypted with the key %s\n", n, keys.First())
+		return err
+	})
+}
+
+type secretsDecrypt struct {
+	config.Database
+	config.Encryption
+	Yes bool `help:"Decrypt them: whoever has the database, or a backup of it, has the secrets then." env:"-"`
+}
+
+// Help says more than fits a line.
+func (*secretsDecrypt) Help() string {
+	return `Turns encryption off again. A server that has a key encrypts with it whatever is stored, so servers go first:
+
+	1. put the word "none" before the keys, and restart every server: they encrypt nothing more, and can read it all
+	2. carteiro secrets decrypt --yes
+	3. carteiro secrets status: when "none" alone has webhooks, take the keys away and restart every server
+
+Backups that were made before need the key: keep it with them.`
+}
+
+// Run decrypts everything.
+func (c *secretsDecrypt) Run(ctx context.Context) error {
+	keys, err := c.Keys()
+	switch {
+	case err != nil:
+		return err
+	case keys == nil:
+		return errors.New("there is no key: what is encrypted needs the one that it is encrypted with (CARTEIRO_ENCRYPTION_KEY or --encryption-key-file)")
+	case !c.Yes:
+		return errors.New("this leaves all secrets open in the database, for whoever has it or a backup of it: say --yes if that is meant")
+	}
+	return withKeys(ctx, c.Database, keys.Opening(), func(s store.Store) error {
+		if err := app.CheckKeys(ctx, s, keys); err != nil {
+			return err
+		}
+		n, err := maintenance.Unseal(ctx, s)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Printf("secrets of %d webhooks decrypted\n", n)
+		if err == nil && keys.First() != "" {
+			_, err = fmt.Fprintf(os.Stderr, "servers with the key %s in the first place go on encrypting what is stored: put the word none before it, and restart them\n", keys.First())
+		}
 		return err
 	})
 }

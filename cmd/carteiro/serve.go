@@ -47,8 +47,8 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if c.AllowPrivateNetworks {
 		logger.Warn("deliveries may reach private networks (--allow-private-networks): for development only")
 	}
-	if c.EncryptionKey == "" && c.EncryptionKeyFile == "" {
-		logger.Warn("webhooks' secrets are stored as they are: no encryption key is set (carteiro secrets key makes one for CARTEIRO_ENCRYPTION_KEY)")
+	if a.EncryptsWith() == "" {
+		logger.Warn("webhooks' secrets are stored as they are: no encryption key is set (carteiro secrets key makes one for CARTEIRO_ENCRYPTION_KEY), or the word none stands first")
 	}
 	return c.serve(ctx, a, logger, func(ctx context.Context) error {
 		<-ctx.Done()

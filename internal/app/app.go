@@ -120,6 +120,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	})
 	a.directory.Changed = a.dispatcher.LookAgain
 	counts.WatchState(depth(a.dispatcher), s)
+	counts.WatchSecrets(given.keys.First(), s)
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, AuditRetention: c.AuditRetention, Logger: logger}
 	a.disabler = &maintenance.Disabler{Webhooks: a.directory, IDs: ids, After: c.DisableAfter, Logger: logger}
 	a.bulk = bulk.New(bulk.Config{

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func CheckKeys(ctx context.Context, s store.Secrets, keys *seal.Keyring) error {
 		if key.Name != "" && !keys.Has(key.Name) {
 			given := "no key is set"
 			if keys != nil {
-				given = "the first that is set is " + keys.First()
+				given = "the first that is set is " + cmp.Or(keys.First(), "none")
 			}
 			return fmt.Errorf("the secrets of %d webhooks are encrypted with the key %s, which is not among the keys: %s "+
 				"(CARTEIRO_ENCRYPTION_KEY or --encryption-key-file; add the missing one behind the others)", key.Webhooks, key.Name, given)
@@ -44,9 +45,12 @@ func CheckKeys(ctx context.Context, s store.Secrets, keys *seal.Keyring) error {
 	return nil
 }
 
+// EncryptsWith names the key that encrypts secrets; "" when they are stored as they are.
+func (a *App) EncryptsWith() string { return a.keys.First() }
+
 // reseal has what lies open, or is encrypted with a former key, encrypted with the present one.
 func (a *App) reseal(ctx context.Context) {
-	if a.keys == nil {
+	if a.keys.First() == "" {
 		return
 	}
 	switch n, err := maintenance.Reseal(ctx, a.store, a.keys.First()); {

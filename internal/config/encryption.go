@@ -11,7 +11,7 @@ import (
 // Encryption is the keys that encrypt the webhooks' secrets in the database. It is text here, not keys: the parser of the
 // command line quotes what it cannot understand.
 type Encryption struct {
-	EncryptionKey     string `help:"Keys that encrypt the webhooks' secrets in the database, separated by commas: the first encrypts, all decrypt. \"carteiro secrets key\" makes one. Others see it in the list of processes: set the variable, or the file." placeholder:"KEY"`
+	EncryptionKey     string `help:"Keys that encrypt the webhooks' secrets in the database, separated by commas: the first encrypts, all decrypt; after the word none, none encrypts. \"carteiro secrets key\" makes one. Others see it in the list of processes: set the variable, or the file." placeholder:"KEY"`
 	EncryptionKeyFile string `help:"File with the keys instead, one a line." type:"path" placeholder:"FILE"`
 }
 

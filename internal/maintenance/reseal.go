@@ -24,17 +24,27 @@ func Reseal(ctx context.Context, s store.Secrets, first string) (webhooks int, e
 	if first == "" {
 		return 0, nil
 	}
+	return reseal(ctx, s, first)
+}
+
+// Unseal decrypts all secrets, with the keys of a store that encrypts with none, and likewise gives the number of webhooks.
+func Unseal(ctx context.Context, s store.Secrets) (webhooks int, err error) {
+	return reseal(ctx, s, "")
+}
+
+// reseal has all secrets under the key of this name, or under none.
+func reseal(ctx context.Context, s store.Secrets, name string) (webhooks int, err error) {
 	keys, err := s.SecretKeys(ctx)
 	if err != nil {
 		return 0, err
 	}
 	for _, key := range keys {
-		if key.Name == first {
+		if key.Name == name {
 			continue
 		}
 		for n := 1; n > 0; webhooks += n {
 			if n, err = s.Reseal(ctx, store.Reseal{Key: key.Name, Limit: resealLimit}); err != nil {
-				return webhooks, fmt.Errorf("encrypt secrets anew: %w", err)
+				return webhooks, fmt.Errorf("rewrite secrets: %w", err)
 			}
 			select {
 			case <-time.After(resealPause):

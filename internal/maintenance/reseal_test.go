@@ -57,6 +57,15 @@ func TestWithoutAKeyNothingIsSealed(t *testing.T) {
 	}
 }
 
+func TestEveryKeyIsLeftWhenNoneIsToSeal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sealed{keys: []store.SecretKey{{Name: "", Webhooks: 3}, {Name: "first", Webhooks: 170}, {Name: "old", Webhooks: 1}}, fails: ""}
+		if n, err := maintenance.Unseal(t.Context(), s); err != nil || n != 171 || s.keys[1].Webhooks+s.keys[2].Webhooks > 0 {
+			t.Errorf("%d webhooks, %v, left %v", n, err, s.keys)
+		}
+	})
+}
+
 func TestWhatCannotBeReadEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sealed{keys: []store.SecretKey{{Name: "", Webhooks: 5}, {Name: "old", Webhooks: 5}}, fails: "old"}

@@ -28,17 +28,24 @@ var (
 	ErrKey = fmt.Errorf("an encryption key is %d bytes in base64, as 'carteiro secrets key' prints one", KeyBytes)
 	// ErrKeyTwice: a key stands in the list twice.
 	ErrKeyTwice = errors.New("an encryption key is named twice")
+	// ErrNone: the word that has nothing sealed stands behind a key.
+	ErrNone = fmt.Errorf("the word %q among encryption keys must stand before them all", none)
 	// ErrNoKey: what is sealed was sealed with a key that is not in the ring.
 	ErrNoKey = errors.New("it is encrypted with a key that this process was not given")
 	// ErrDamaged: what is sealed was changed, or belongs elsewhere.
 	ErrDamaged = errors.New("it cannot be decrypted: it was changed, or belongs elsewhere")
 )
 
+// none is the word that stands in the place of the key that seals, where nothing is to be sealed any more.
+const none = "none"
+
 // Keyring holds the keys. A nil one has none: it opens nothing, and nothing is to be sealed with it. It is safe for
 // concurrent use, and neither prints nor logs a key.
 type Keyring struct {
 	// The keys' bytes are within the ciphers, where no verb of fmt finds them in one piece, and in no field.
 	keys []key
+	// leavesOpen has them all only open what is sealed.
+	leavesOpen bool
 }
 
 type key struct {
@@ -47,8 +54,8 @@ type key struct {
 }
 
 // Parse reads keys, each 32 bytes in padded standard base64, separated by commas, spaces or line ends; what stands
-// behind a # is a comment up to the end of its line. Without any key it gives nil.
-// It fails with [ErrKey] and [ErrKeyTwice].
+// behind a # is a comment up to the end of its line. The word none before them has them open only. Without any key it gives nil.
+// It fails with [ErrKey], [ErrKeyTwice] and [ErrNone].
 func Parse(text string) (*Keyring, error) {
 	ring := new(Keyring)
 	lines := bufio.NewScanner(strings.NewReader(text))
@@ -70,6 +77,13 @@ func Parse(text string) (*Keyring, error) {
 }
 
 func (r *Keyring) add(word string) error {
+	if word == none {
+		if len(r.keys) > 0 {
+			return ErrNone
+		}
+		r.leavesOpen = true
+		return nil
+	}
 	// The decoder's own error quotes the byte it stumbled on, which would be a part of the key.
 	secret, err := base64.StdEncoding.DecodeString(word)
 	if err != nil || len(secret) != KeyBytes {
@@ -106,12 +120,20 @@ func NewKey() string {
 	return base64.StdEncoding.EncodeToString(secret)
 }
 
-// First names the key that seals, in 16 hexadecimal digits; "" when there is none.
+// First names the key that seals, in 16 hexadecimal digits; "" when none does.
 func (r *Keyring) First() string {
-	if r == nil {
+	if r == nil || r.leavesOpen {
 		return ""
 	}
 	return r.keys[0].id
+}
+
+// Opening gives a ring of the same keys that seals nothing.
+func (r *Keyring) Opening() *Keyring {
+	if r == nil {
+		return nil
+	}
+	return &Keyring{keys: r.keys, leavesOpen: true}
 }
 
 // Has says whether what was sealed with a key of this name can be opened.
@@ -128,7 +150,7 @@ func (r *Keyring) find(id string) *key {
 	return &r.keys[i]
 }
 
-// Seal encrypts a text with the first key. place says what it is of: it opens in the same place alone.
+// Seal encrypts a text with the first key, which there must be. place says what it is of: it opens in the same place alone.
 func (r *Keyring) Seal(plain, place string) string {
 	raw := r.keys[0].aead.Seal(nil, nil, []byte(plain), []byte(place)) //nolint:gosec // the cipher makes the nonce itself
 	return base64.StdEncoding.EncodeToString(raw)

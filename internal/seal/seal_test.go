@@ -56,6 +56,20 @@ func TestTheFirstKeySealsAndAllOpen(t *testing.T) {
 	}
 }
 
+func TestNoneBeforeTheKeysHasThemOpenOnly(t *testing.T) {
+	key := seal.NewKey()
+	sealed, reads := ring(t, key), ring(t, "none", key)
+	for _, r := range []*seal.Keyring{reads, sealed.Opening()} {
+		got, err := r.Open(sealed.First(), sealed.Seal("hunter2", "here"), "here")
+		if r.First() != "" || !r.Has(sealed.First()) || got != "hunter2" || err != nil {
+			t.Errorf("the first is %q; opened %q, %v", r.First(), got, err)
+		}
+	}
+	if ring(t, "none") != nil || (*seal.Keyring)(nil).Opening() != nil {
+		t.Error("keys out of nothing")
+	}
+}
+
 func TestEveryChangedByteIsNoticed(t *testing.T) {
 	r := ring(t, seal.NewKey())
 	sealed := []byte(r.Seal("hunter2", "here"))
@@ -89,6 +103,8 @@ func TestKeysAreReadAsTheyAreWritten(t *testing.T) {
 		"the same twice":         {one + "," + one, seal.ErrKeyTwice},
 		"a line without an end":  {strings.Repeat("x", 1<<20), seal.ErrKey},
 		"one good and one wrong": {one + "," + two[1:], seal.ErrKey},
+		"none before them":       {"none," + one, nil},
+		"none behind one":        {one + "\nnone", seal.ErrNone},
 	} {
 		r, err := seal.Parse(test.text)
 		if !errors.Is(err, test.want) {

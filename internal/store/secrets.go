@@ -8,7 +8,7 @@ type Secrets interface {
 	// SecretKeys says which keys the secrets of webhooks are encrypted with, and how many webhooks each has, deleted ones
 	// included, in the order of the keys' names.
 	SecretKeys(ctx context.Context) ([]SecretKey, error)
-	// Reseal encrypts secrets anew with the database's first key, or leaves them open when it has none: those of at most
+	// Reseal encrypts secrets anew with the database's first key, or leaves them open when none of its keys encrypts: those of at most
 	// p.Limit webhooks, and says how many it were. Nothing else of a webhook changes, its version included. Any number of
 	// calls at once share the work; one that gets nothing has left it to the others, or there is none.
 	Reseal(ctx context.Context, p Reseal) (int, error)

@@ -78,7 +78,7 @@ func (s *settings) seal(id carteiro.ID, keys *seal.Keyring) (by *string) {
 		if *secret == "" {
 			continue
 		}
-		if keys == nil {
+		if keys.First() == "" {
 			return new(string)
 		}
 		values[field] = keys.Seal(*secret, place(id, field))

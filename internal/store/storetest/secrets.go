@@ -39,6 +39,7 @@ func Sealing(t *testing.T, database func(t *testing.T) (open func(*seal.Keyring)
 	}{
 		{"what lay open is encrypted in batches, and reads the same before and after", sealedInBatches},
 		{"a key is left while webhooks change and others work on it too", sealedTogether},
+		{"what was sealed is opened in batches, reads the same, and needs no key then", unsealedInBatches},
 		{"without the key nothing is given, and with it all is there", notWithoutTheKey},
 		{"what needs no secrets is done without the key", doneWithoutTheKey},
 		{"what has no secrets has no key", noSecretNoKey},
@@ -128,6 +129,30 @@ func sealedTogether(w *world, open func(*seal.Keyring) store.Store) {
 		got, err := alone.GetWebhook(w.t.Context(), want.ID)
 		w.ok(err)
 		equal(w.t, "webhook", got, want)
+	}
+}
+
+func unsealedInBatches(w *world, open func(*seal.Keyring) store.Store) {
+	w.Store = open(Keys(w.t, "ba"))
+	var all []*carteiro.Webhook
+	for range 5 {
+		all = append(all, w.webhook())
+	}
+	w.Store = open(Keys(w.t, "ba").Opening())
+	all = append(all, w.webhook())
+	sealed := Keys(w.t, "b").First()
+	w.wantKeys(w.Store, store.SecretKey{Webhooks: 1}, store.SecretKey{Name: sealed, Webhooks: 5})
+	var batches []int
+	for n := 1; n > 0; batches = append(batches, n) {
+		var err error
+		n, err = w.Reseal(w.t.Context(), store.Reseal{Key: sealed, Limit: 2})
+		w.ok(err)
+	}
+	equal(w.t, "batches", batches, []int{2, 2, 1, 0})
+	w.Store = open(nil)
+	w.wantKeys(w.Store, store.SecretKey{Webhooks: 6})
+	for _, webhook := range all {
+		w.wantWebhook(webhook.ID, func(want *carteiro.Webhook) { *want = *webhook })
 	}
 }
 
