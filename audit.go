@@ -88,6 +88,20 @@ type Subject struct {
 	ID        ID
 	Name      string // as it was then; empty for what has none
 	WebhookID ID     // of a log entry or bulk retry: whose it is
+	// OwnerKind and OwnerID say whose the webhook is, of itself, a log entry or a bulk retry; zero of all others, and of
+	// entries from before this was kept.
+	OwnerKind OwnerKind
+	OwnerID   ID
+}
+
+// WebhookSubject is a webhook as the subject of an entry.
+func WebhookSubject(w *Webhook) Subject {
+	return Subject{Kind: SubjectWebhook, ID: w.ID, Name: w.Name, OwnerKind: w.OwnerKind, OwnerID: w.OwnerID}
+}
+
+// SubjectOf is what belongs to a webhook, a log entry or a bulk retry, as the subject of an entry.
+func SubjectOf(w *Webhook, kind SubjectKind, id ID) Subject {
+	return Subject{Kind: kind, ID: id, Name: w.Name, WebhookID: w.ID, OwnerKind: w.OwnerKind, OwnerID: w.OwnerID}
 }
 
 // SubjectKind is what kind of thing was changed.
@@ -147,7 +161,7 @@ func TurnedOff(w *Webhook, id ID, why string) *AuditEntry {
 	return &AuditEntry{
 		ID: id, EnvironmentID: w.EnvironmentID, Actor: Actor{Kind: ActorSystem, Name: why},
 		Action:  WebhookTurnedOff,
-		Subject: Subject{Kind: SubjectWebhook, ID: w.ID, Name: w.Name},
+		Subject: WebhookSubject(w),
 		Changes: []FieldChange{NewFieldChange("enabled", true, false)},
 	}
 }

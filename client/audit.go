@@ -35,6 +35,10 @@ type AuditSubject struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`       // as it was then; of a log entry or bulk retry, that of its webhook
 	WebhookID string `json:"webhook_id"` // of a log entry or bulk retry: whose it is
+	// AgentID or CampaignID says whose the webhook is, of itself, a log entry or a bulk retry; both are empty of other
+	// things, and in entries of servers that did not keep it.
+	AgentID    string `json:"agent_id"`
+	CampaignID string `json:"campaign_id"`
 }
 
 // FieldChange is a field that was changed. Both values are nil when it is secret, or too long to be kept.

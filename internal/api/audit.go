@@ -43,7 +43,7 @@ func (k *kind) subjectOf(id carteiro.ID) carteiro.Subject {
 
 // auditWebhook makes the entry of a change of a webhook; before is nil for a new one.
 func (r *request) auditWebhook(before, after *carteiro.Webhook) *carteiro.AuditEntry {
-	e := r.auditEntry(carteiro.WebhookUpdated, carteiro.Subject{Kind: carteiro.SubjectWebhook, ID: after.ID, Name: after.Name})
+	e := r.auditEntry(carteiro.WebhookUpdated, carteiro.WebhookSubject(after))
 	if after.Deleted() {
 		e.Action = carteiro.WebhookDeleted
 		return e
@@ -139,13 +139,30 @@ type subjectShown struct {
 	ID        carteiro.ID          `json:"id"`
 	Name      string               `json:"name,omitempty"`
 	WebhookID carteiro.ID          `json:"webhook_id,omitzero"`
+	ownerIDs
+}
+
+// ownerIDs say whose a webhook is, under the name that its owner's id has everywhere.
+type ownerIDs struct {
+	AgentID    carteiro.ID `json:"agent_id,omitzero"`
+	CampaignID carteiro.ID `json:"campaign_id,omitzero"`
+}
+
+func ownerIDsOf(kind carteiro.OwnerKind, id carteiro.ID) (shown ownerIDs) {
+	switch kind {
+	case carteiro.OwnerAgent:
+		shown.AgentID = id
+	case carteiro.OwnerCampaign:
+		shown.CampaignID = id
+	}
+	return shown
 }
 
 func showAudit(e *carteiro.AuditEntry) auditShown {
 	shown := auditShown{
 		ID: e.ID, At: timestamp(e.At()), EnvironmentID: e.EnvironmentID,
 		Actor: actorShown{e.Actor.Kind, e.Actor.TokenID, e.Actor.Name}, Action: e.Action,
-		Subject: subjectShown{e.Subject.Kind, e.Subject.ID, e.Subject.Name, e.Subject.WebhookID},
+		Subject: subjectShown{e.Subject.Kind, e.Subject.ID, e.Subject.Name, e.Subject.WebhookID, ownerIDsOf(e.Subject.OwnerKind, e.Subject.OwnerID)},
 		Changes: e.Changes, RequestID: e.RequestID, RemoteAddress: e.RemoteAddress,
 	}
 	if shown.Changes == nil {

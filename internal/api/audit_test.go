@@ -85,6 +85,16 @@ func TestWhoChangesSomethingIsWrittenDown(t *testing.T) {
 				"token owner.deleted "+kind+" Back office",
 			)
 			all := w.call("GET", "/audit?per_page=100", nil).has(200, `"remote_address":"127.0.0.1"`, `"request_id":"`)
+			for i := range all.at("data").([]any) {
+				subject := all.at(fmt.Sprintf("data.%d.subject", i)).(map[string]any)
+				var owner any // that of a webhook and of what belongs to one
+				if slices.Contains([]any{"webhook", "log", "bulk_retry"}, subject["type"]) {
+					owner = o.id
+				}
+				if subject[kind+"_id"] != owner || subject["agent_id"] != nil && subject["campaign_id"] != nil {
+					t.Errorf("a subject is %v, want the owner %v", subject, owner)
+				}
+			}
 			if strings.Contains(all.body, "planted") || strings.Contains(all.body, w.home.token) {
 				t.Errorf("the audit log holds a secret: %s", all.body)
 			}

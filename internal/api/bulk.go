@@ -114,9 +114,9 @@ func (s *server) retryLogs(r *request, k *kind) error {
 	if !at.webhook.Enabled {
 		return errWebhookDisabled
 	}
-	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.BulkRetryBegun, carteiro.Subject{
-		Kind: carteiro.SubjectBulkRetry, WebhookID: at.webhook.ID, Name: at.webhook.Name,
-	}))
+	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.BulkRetryBegun, carteiro.SubjectOf(
+		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
+	)))
 	if errors.Is(err, store.ErrConflict) {
 		return errBulkOpen
 	}
@@ -243,9 +243,7 @@ func (s *server) cancelBulk(r *request, k *kind) error {
 }
 
 func (s *server) changeBulk(r *request, w *carteiro.Webhook, ref store.BulkRef, to carteiro.BulkStatus, action carteiro.AuditAction) error {
-	job, err := s.Bulk.Change(r.Context(), ref, to, r.auditEntry(action, carteiro.Subject{
-		Kind: carteiro.SubjectBulkRetry, ID: ref.ID, WebhookID: ref.WebhookID, Name: w.Name,
-	}))
+	job, err := s.Bulk.Change(r.Context(), ref, to, r.auditEntry(action, carteiro.SubjectOf(w, carteiro.SubjectBulkRetry, ref.ID)))
 	if errors.Is(err, store.ErrConflict) {
 		return errBulkEnded
 	}

@@ -38,9 +38,9 @@ func (s *server) replayEvents(r *request, k *kind) error {
 	if !at.webhook.Enabled {
 		return errWebhookDisabled
 	}
-	job, err := s.Bulk.Replay(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.ReplayBegun, carteiro.Subject{
-		Kind: carteiro.SubjectBulkRetry, WebhookID: at.webhook.ID, Name: at.webhook.Name,
-	}))
+	job, err := s.Bulk.Replay(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.ReplayBegun, carteiro.SubjectOf(
+		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
+	)))
 	if errors.Is(err, store.ErrConflict) {
 		return errBulkOpen
 	}

@@ -34,9 +34,7 @@ func (s *server) retryLog(r *request, k *kind) error {
 		}
 		return err
 	}
-	retried, err := s.Publisher.Retry(r.Context(), log, key, r.auditEntry(carteiro.LogRetried, carteiro.Subject{
-		Kind: carteiro.SubjectLog, ID: log.LogID, WebhookID: log.WebhookID, Name: at.webhook.Name,
-	}))
+	retried, err := s.Publisher.Retry(r.Context(), log, key, r.auditEntry(carteiro.LogRetried, carteiro.SubjectOf(at.webhook, carteiro.SubjectLog, log.LogID)))
 	var refused publish.RefusedError
 	if errors.As(err, &refused) {
 		return notRetriable(refused.Reason)

@@ -23,6 +23,38 @@ test('the audit log says who changed a webhook, from what into what, and leads t
   await expect(page.getByRole('heading', { level: 1, name: 'CRM' })).toBeVisible()
 })
 
+test('an entry leads to the webhook, attempt or job that it is about, whoever it belongs to', async ({
+  page,
+  world,
+  receiver,
+}) => {
+  const { agent, id, page: at } = await world.webhook('/led-to')
+  receiver.answer('/led-to', 500)
+  await world.publish(agent)
+  await logged(world, agent, id, 'failed', 1)
+  const hook = `/agents/${agent}/webhooks/${id}`
+  const log = (await world.call('GET', `${hook}/logs`)).data[0]
+  await world.call('POST', `${hook}/logs/${log?.id}/retry`)
+  await logged(world, agent, id, 'failed', 2)
+  const job = (await world.call('POST', `${hook}/logs/retry`, {})).data
+  const campaign = crypto.randomUUID()
+  await world.call('PUT', `/campaigns/${campaign}`, { name: 'Autumn' })
+  const theirs = await world.call('POST', `/campaigns/${campaign}/webhooks`, {
+    name: 'Reports',
+    webhook_url: receiver.url,
+    events: ['campaign.started'],
+  })
+  // The list of webhooks is not asked: an entry says itself whose its webhook is.
+  await page.route(/\/api\/v1\/webhooks/, (route) => route.abort())
+  await page.goto('/audit')
+  const leads = (what: string, name: string) =>
+    expect(page.getByRole('listitem').filter({ hasText: what }).getByRole('link', { name, exact: true }).first())
+  await leads('Webhook created', 'CRM').toHaveAttribute('href', at)
+  await leads('Delivery retried', 'CRM').toHaveAttribute('href', `${at}/logs/${log?.id}`)
+  await leads('Bulk retry begun', 'CRM').toHaveAttribute('href', `${at}/retries/${job.id}`)
+  await leads('Webhook created', 'Reports').toHaveAttribute('href', `/campaigns/${campaign}/${theirs.data.id}`)
+})
+
 test('the audit log is filtered by action, by who, and by one thing, and goes on to older entries', async ({
   page,
   world,

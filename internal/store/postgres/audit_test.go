@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -27,5 +28,44 @@ func TestTheAuditLogIsAppendOnly(t *testing.T) {
 	_, err = s.pool.Exec(t.Context(), `UPDATE audit SET action = 'x'`)
 	if err == nil || !strings.Contains(err.Error(), "append-only") {
 		t.Errorf("an entry was changed: %v", err)
+	}
+}
+
+// What was written before the audit log said whose a webhook is reads as that, and not as nobody's.
+func TestEntriesOfAnEarlierLayoutHaveNoOwner(t *testing.T) {
+	const withoutOwners = 8
+	url := postgrestest.Database(t, "")
+	write := func(s *Store, id byte) {
+		t.Helper()
+		err := s.CreateEnvironment(t.Context(), store.CreateEnvironment{
+			Environment: carteiro.Environment{ID: carteiro.ID{id}, Name: "one", CreatedAt: start},
+			Token:       carteiro.Token{ID: carteiro.ID{id + 1}, EnvironmentID: carteiro.ID{id}, Hash: carteiro.TokenHash{id}, CreatedAt: start},
+			Audit: &carteiro.AuditEntry{
+				ID: carteiro.ID{id}, EnvironmentID: carteiro.ID{id}, RequestID: "request", RemoteAddress: "::1",
+				Subject: carteiro.SubjectOf(&carteiro.Webhook{OwnerKind: carteiro.OwnerCampaign, OwnerID: carteiro.ID{9}}, carteiro.SubjectLog, carteiro.ID{8}),
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openURL(t, url)
+	write(s, 1)
+	for _, sql := range []string{
+		`ALTER TABLE audit DROP COLUMN owner_kind, DROP COLUMN owner_id`, fmt.Sprintf(`UPDATE layout SET version = %d`, withoutOwners),
+	} {
+		if _, err := s.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	upgraded := openURL(t, url)
+	write(upgraded, 3)
+	entries, _, err := upgraded.ListAudit(t.Context(), store.ListAudit{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 2 || entries[1].Subject.OwnerKind != 0 || !entries[1].Subject.OwnerID.IsZero() || entries[1].RequestID != "request" ||
+		entries[0].Subject.OwnerKind != carteiro.OwnerCampaign || entries[0].Subject.OwnerID != (carteiro.ID{9}) {
+		t.Errorf("entries are %+v", entries)
 	}
 }

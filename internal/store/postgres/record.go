@@ -25,8 +25,8 @@ const (
 	findFailed = `SELECT a.id, a.http_status FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
 		JOIN attempts a ON a.webhook_id = u.webhook_id AND a.id = u.id WHERE a.status = 2`
 	// Before the webhook is switched off: of two that do it at once the second finds it off.
-	auditSwitchOff = `INSERT INTO audit (` + auditColumns + `) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
-		FROM (SELECT FROM webhooks WHERE id = $14 AND enabled FOR UPDATE) w`
+	auditSwitchOff = `INSERT INTO audit (` + auditColumns + `) SELECT ` + auditParameters + `
+		FROM (SELECT FROM webhooks WHERE id = $16 AND enabled FOR UPDATE) w`
 	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now, disabled_by = 'gone', disabled_at = u.now
 		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, now) WHERE w.id = u.id AND w.enabled
 		RETURNING w.environment_id, w.owner_kind, w.owner_id, w.id`

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,5 +25,36 @@ func TestTheAuditLogIsAppendOnly(t *testing.T) {
 	err := s.writer.write(t.Context(), 1, func(tx *tx) error { return tx.exec(`UPDATE audit SET action = 'x'`) })
 	if err == nil || !strings.Contains(err.Error(), "append-only") {
 		t.Errorf("an entry was changed: %v", err)
+	}
+}
+
+// What was written before the audit log said whose a webhook is reads as that, and not as nobody's.
+func TestEntriesOfAnEarlierLayoutHaveNoOwner(t *testing.T) {
+	const withoutOwners = 9
+	path := filepath.Join(t.TempDir(), "carteiro.db")
+	write := func(s *Store, id byte) {
+		t.Helper()
+		must(t, s.CreateEnvironment(t.Context(), store.CreateEnvironment{
+			Environment: carteiro.Environment{ID: carteiro.ID{id}, Name: "one", CreatedAt: start},
+			Token:       carteiro.Token{ID: carteiro.ID{id + 1}, EnvironmentID: carteiro.ID{id}, Hash: carteiro.TokenHash{id}, CreatedAt: start},
+			Audit: &carteiro.AuditEntry{
+				ID: carteiro.ID{id}, EnvironmentID: carteiro.ID{id}, RequestID: "request", RemoteAddress: "::1",
+				Subject: carteiro.SubjectOf(&carteiro.Webhook{OwnerKind: carteiro.OwnerCampaign, OwnerID: carteiro.ID{9}}, carteiro.SubjectLog, carteiro.ID{8}),
+			},
+		}))
+	}
+	s := reopen(t, path, Options{})
+	write(s, 1)
+	must(t, s.writer.write(t.Context(), 1, func(tx *tx) error {
+		return tx.script(fmt.Sprintf(`ALTER TABLE audit DROP COLUMN owner_kind; ALTER TABLE audit DROP COLUMN owner_id; PRAGMA user_version = %d`, withoutOwners))
+	}))
+	closeStore(t, s)
+	upgraded := reopen(t, path, Options{})
+	write(upgraded, 3)
+	entries, _, err := upgraded.ListAudit(t.Context(), store.ListAudit{Limit: 10})
+	must(t, err)
+	if len(entries) != 2 || entries[1].Subject.OwnerKind != 0 || !entries[1].Subject.OwnerID.IsZero() || entries[1].RequestID != "request" ||
+		entries[0].Subject.OwnerKind != carteiro.OwnerCampaign || entries[0].Subject.OwnerID != (carteiro.ID{9}) {
+		t.Errorf("entries are %+v", entries)
 	}
 }

@@ -117,6 +117,7 @@ var audits = []story{
 			entry.Changes = []carteiro.FieldChange{carteiro.NewFieldChange("timeout", 1, 2), {Field: "webhook_secret"}}
 			if i == 5 {
 				entry.EnvironmentID, entry.Actor.Kind = other, carteiro.ActorSystem
+				entry.Subject.OwnerKind, entry.Subject.OwnerID = 0, carteiro.ID{} // as before this was kept
 			}
 			hook := w.webhook()
 			w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: hook, Audit: entry}))
@@ -166,7 +167,7 @@ func (w *world) RotateTokens(environment carteiro.ID, audit *carteiro.AuditEntry
 func (w *world) entry(action carteiro.AuditAction, kind carteiro.SubjectKind, id carteiro.ID) *carteiro.AuditEntry {
 	return &carteiro.AuditEntry{
 		ID: w.newID(), EnvironmentID: w.owner.EnvironmentID, Actor: carteiro.Actor{Kind: carteiro.ActorToken, Name: "\x00\xff é"},
-		Action: action, Subject: carteiro.Subject{Kind: kind, ID: id},
+		Action: action, Subject: carteiro.Subject{Kind: kind, ID: id, OwnerKind: w.owner.Kind, OwnerID: w.owner.ID},
 	}
 }
 

@@ -23,13 +23,3 @@ export function useFoundWebhooks(search: { search?: string | undefined; page?: n
       must(api.GET('/webhooks', { params: { query: { ...search, per_page: 20 } }, signal })),
   })
 }
-
-/** Where the environment's webhooks are, the first hundred of them: enough for most to lead from an id to a page. */
-export function useKnownWebhooks() {
-  return useQuery({
-    queryKey: ['webhooks', 'known'],
-    staleTime: 60_000,
-    queryFn: async ({ signal }) =>
-      (await must(api.GET('/webhooks', { params: { query: { per_page: 100 } }, signal }))).data,
-  })
-}

@@ -1,7 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import type { AuditEntry } from '../api/audit'
-import { kindOf } from '../api/kinds'
-import { useKnownWebhooks } from '../api/overview'
+import { kindOf, ownerOf } from '../api/kinds'
 import { useTranslation } from '../i18n'
 import { Clock } from '../ui/time'
 import { Changes, text } from './differences'
@@ -79,9 +78,8 @@ function Entry({ entry }: { entry: AuditEntry }) {
   )
 }
 
-/** What was changed: a link where there is still a page of it. An entry holds no owner, so that it is looked up. */
+/** What was changed: a link to its page, where the entry says whose it is. Those of earlier versions do not. */
 function Subject({ entry: { action, subject } }: { entry: AuditEntry }) {
-  const known = useKnownWebhooks()
   const name = subject.name || (subject.type === 'environment' ? '' : subject.id)
   const link = 'text-accent underline underline-offset-2'
   if ((subject.type === 'agent' || subject.type === 'campaign') && action !== 'owner.deleted')
@@ -90,10 +88,10 @@ function Subject({ entry: { action, subject } }: { entry: AuditEntry }) {
         {name}
       </Link>
     )
-  const id = subject.type === 'webhook' ? subject.id : subject.webhook_id
-  const webhook = id && known.data?.find((one) => one.webhook_id === id)
-  if (!webhook) return name
-  const params = { kind: kindOf(webhook.kind), owner: webhook.owner_id, webhook: webhook.webhook_id }
+  const webhook = subject.type === 'webhook' ? subject.id : subject.webhook_id
+  const { kind, id: owner } = ownerOf(subject)
+  if (!webhook || !owner || action === 'webhook.deleted') return name
+  const params = { kind, owner, webhook }
   if (subject.type === 'log')
     return (
       <Link to="/$kind/$owner/$webhook/logs/$log" params={{ ...params, log: subject.id }} className={link}>

@@ -1,0 +1,5 @@
+-- Whose the webhook is that an entry of the audit log is about. Those that are there already do not say.
+
+ALTER TABLE audit
+	ADD COLUMN owner_kind smallint NOT NULL DEFAULT 0,
+	ADD COLUMN owner_id   uuid;
