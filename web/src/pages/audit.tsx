@@ -2,11 +2,10 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useCallback } from 'react'
 import { type AuditFilters, actions, actors, readAuditFilters, subjects, useAudit } from '../api/audit'
 import { useTranslation } from '../i18n'
-import { Loaded } from '../ui/loaded'
-import { Older } from '../ui/older'
 import { Empty, Heading } from '../ui/page'
 import { AuditList } from './audit-list'
-import { ClearFilters, NoneMeets, Select, TimeSelect } from './filters'
+import { CursorList } from './cursor-list'
+import { ClearFilters, Select, TimeSelect } from './filters'
 
 const route = getRouteApi('/audit')
 
@@ -22,18 +21,15 @@ export function AuditPage() {
       <Heading title={t('nav.audit')} below={t('audit.what')} />
       <Bar filters={filters} onChange={go} />
       <div className="card">
-        <Loaded of={page} rows={8} row="h-7" inset>
-          {({ data }) =>
-            data.length > 0 ? (
-              <AuditList entries={data} stale={page.isPlaceholderData} />
-            ) : Object.keys(filters).length === 0 ? (
-              <Empty title={t('audit.none')} />
-            ) : (
-              <NoneMeets title={t('audit.none.filtered')} onClear={() => go({})} />
-            )
-          }
-        </Loaded>
-        <Older next={page.data?.pagination.next_cursor} filters={filters} onGo={go} />
+        <CursorList
+          of={page}
+          filters={filters}
+          onGo={go}
+          none={<Empty title={t('audit.none')} />}
+          noneMeets={t('audit.none.filtered')}
+        >
+          {(entries) => <AuditList entries={entries} stale={page.isPlaceholderData} />}
+        </CursorList>
       </div>
     </>
   )

@@ -2,20 +2,18 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useRef, useState } from 'react'
 import { ApiError } from '../api/client'
 import { type Delivery, type LogPage, useDeliveries } from '../api/deliveries'
-import { canFollow, type Filters, filterCount } from '../api/filters'
+import { canFollow, type Filters } from '../api/filters'
 import { type Live, useLive } from '../api/live'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { Button, buttonLook } from '../ui/button'
 import { Icon } from '../ui/icon'
-import { Loaded } from '../ui/loaded'
-import { Older } from '../ui/older'
 import { Empty } from '../ui/page'
 import { useSearchKey } from '../ui/search'
 import { useShortcuts } from '../ui/shortcuts'
+import { CursorList } from './cursor-list'
 import { DeliveryTable } from './delivery-table'
 import { FilterBar } from './filter-bar'
-import { NoneMeets } from './filters'
 import { paramsOf, placeOf } from './place'
 import { RetryDialog } from './retry-dialog'
 
@@ -64,22 +62,23 @@ export function DeliveriesPage() {
       </div>
       <div className="card">
         {!missing && <LogHeader page={page.data} live={live} follows={follows} />}
-        <Loaded of={page} rows={8} row="h-7" inset>
-          {({ data }) =>
-            data.length === 0 ? (
-              <NoDeliveries filters={filters} onClear={() => go({})} />
-            ) : (
-              <DeliveryTable
-                ref={table}
-                place={place}
-                logs={data}
-                {...(may && { onRetry: retry })}
-                stale={page.isPlaceholderData}
-              />
-            )
-          }
-        </Loaded>
-        <Older next={page.data?.pagination.next_cursor} filters={filters} onGo={go} />
+        <CursorList
+          of={page}
+          filters={filters}
+          onGo={go}
+          none={<Empty title={t('deliveries.none')}>{t('deliveries.none.next')}</Empty>}
+          noneMeets={t('deliveries.none.filtered')}
+        >
+          {(logs) => (
+            <DeliveryTable
+              ref={table}
+              place={place}
+              logs={logs}
+              {...(may && { onRetry: retry })}
+              stale={page.isPlaceholderData}
+            />
+          )}
+        </CursorList>
       </div>
       {retrying && (
         <RetryDialog
@@ -151,11 +150,4 @@ function LogHeader({ page, live, follows }: { page: LogPage | undefined; live: L
 function LiveDot({ state }: { state: Live['state'] }) {
   const look = state === 'open' ? 'bg-ok' : state === 'lost' ? 'bg-bad' : 'bg-wait'
   return <span className={`size-2 rounded-full ${look}`} />
-}
-
-function NoDeliveries({ filters, onClear }: { filters: Filters; onClear: () => void }) {
-  const { t } = useTranslation()
-  if (filterCount(filters) > 0 || filters.cursor)
-    return <NoneMeets title={t('deliveries.none.filtered')} onClear={onClear} />
-  return <Empty title={t('deliveries.none')}>{t('deliveries.none.next')}</Empty>
 }

@@ -3,12 +3,11 @@ import { useCallback, useState } from 'react'
 import { type EventFilters, readEventFilters, reasons, useEvents } from '../api/events'
 import { wholeId } from '../api/filters'
 import { eventTypes, useTranslation } from '../i18n'
-import { Loaded } from '../ui/loaded'
-import { Older } from '../ui/older'
 import { Empty, Heading } from '../ui/page'
 import { SearchBox, useSearchKey } from '../ui/search'
+import { CursorList } from './cursor-list'
 import { EventTable } from './event-table'
-import { ClearFilters, NoneMeets, Select, TimeSelect } from './filters'
+import { ClearFilters, Select, TimeSelect } from './filters'
 
 const route = getRouteApi('/events')
 
@@ -28,16 +27,15 @@ export function EventsPage() {
           {page.data && t('events.total', { count: page.data.pagination.total })}
           {page.data?.pagination.total_is_lower_bound && ` ${t('deliveries.more')}`}
         </p>
-        <Loaded of={page} rows={8} row="h-7" inset>
-          {({ data }) =>
-            data.length === 0 ? (
-              <None filters={filters} onClear={() => go({})} />
-            ) : (
-              <EventTable events={data} stale={page.isPlaceholderData} />
-            )
-          }
-        </Loaded>
-        <Older next={page.data?.pagination.next_cursor} filters={filters} onGo={go} />
+        <CursorList
+          of={page}
+          filters={filters}
+          onGo={go}
+          none={<Empty title={t('events.none')}>{t('events.none.next')}</Empty>}
+          noneMeets={t('events.none.filtered')}
+        >
+          {(events) => <EventTable events={events} stale={page.isPlaceholderData} />}
+        </CursorList>
       </div>
     </>
   )
@@ -93,10 +91,4 @@ function Bar({ filters, onChange }: { filters: EventFilters; onChange: (filters:
       )}
     </search>
   )
-}
-
-function None({ filters, onClear }: { filters: EventFilters; onClear: () => void }) {
-  const { t } = useTranslation()
-  if (Object.keys(filters).length > 0) return <NoneMeets title={t('events.none.filtered')} onClear={onClear} />
-  return <Empty title={t('events.none')}>{t('events.none.next')}</Empty>
 }
