@@ -58,6 +58,7 @@ test.describe('catalogues', () => {
       ],
       ['The selected events.0 is invalid.', 'O valor escolhido para eventos.0 é inválido.'],
       ['Webhook test failed: Connection refused', 'O teste falhou: Conexão recusada'],
+      ['A campaign may have at most 3 webhooks.', 'Uma campanha pode ter no máximo 3 webhooks.'],
       ['HTTP 503 Service Unavailable', 'HTTP 503 Service Unavailable'],
     ]
     for (const [english, portuguese] of said) expect(translateServerText(english)).toBe(portuguese)
