@@ -342,6 +342,7 @@ var house = map[string]room{
 	},
 	"test/e2e": {
 		tests: edges{
+			"/":                                    "the rule of a circuit, by which the binary is timed",
 			"client":                               "drives the real binary as its users do; the inside is none of its business",
 			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
 		},

@@ -89,7 +89,11 @@ func (c *serveCommand) serve(ctx context.Context, a *app.App, logger *slog.Logge
 	err := a.Start(ctx)
 	switch {
 	case err == nil:
-		logger.Info("carteiro serves", "address", "http://"+a.Addr(), "database", app.DatabaseName(c.Database), "version", version)
+		says := []any{"address", "http://" + a.Addr(), "database", app.DatabaseName(c.Database), "version", version}
+		if metrics := a.MetricsAddr(); metrics != nil {
+			says = append(says, "metrics", "http://"+metrics.String()+"/metrics")
+		}
+		logger.Info("carteiro serves", says...)
 		err = untilOneEnds(ctx, a.Failed(), beside)
 	case errors.Is(err, syscall.EADDRINUSE):
 		err = fmt.Errorf("%w (--listen chooses another port)", err)
