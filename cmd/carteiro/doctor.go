@@ -18,13 +18,15 @@ import (
 
 type doctorCommand struct {
 	config.Database
+	config.Encryption
 	JSON bool `help:"Print the report as JSON." env:"-"`
 }
 
 // Help says more than fits a line.
 func (*doctorCommand) Help() string {
 	return `Looks through the whole database for what must not be: an event that is neither delivered, nor waiting, nor done with;
-an attempt that is held by nobody who exists; a count that is not what counting gives. It changes nothing, works beside
+an attempt that is held by nobody who exists; a count that is not what counting gives; with the encryption keys, a secret
+that cannot be decrypted. It changes nothing, works beside
 running servers, and looks twice before it reports. The exit code is 0 when everything holds, 1 when something does
 not, and 2 when it could not look.
 
@@ -51,7 +53,11 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 }
 
 func (c *doctorCommand) examine(ctx context.Context) (_ *doctor.Report, err error) {
-	opened, err := app.OpenStore(ctx, c.Database, app.Examine, nil)
+	keys, err := c.Keys()
+	if err != nil {
+		return nil, err
+	}
+	opened, err := app.OpenStore(ctx, c.Database, app.Examine, keys)
 	if err != nil {
 		return nil, err
 	}

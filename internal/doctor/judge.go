@@ -15,6 +15,7 @@ type Check string
 const (
 	NoWebhook        Check = "webhook_missing"           // attempts or counts of a webhook that there is not
 	NoOwner          Check = "owner_missing"             // a webhook that is not deleted, whose agent or campaign is gone
+	Unreadable       Check = "webhook_unreadable"        // a webhook whose settings or secrets cannot be read, to which nothing can be sent
 	OpenNoEvent      Check = "open_without_event"        // an open attempt of an event that is gone
 	OpenNoSession    Check = "open_held_by_nobody"       // an open attempt held by a session that does not exist
 	OpenMisfiled     Check = "open_in_other_environment" // an open attempt filed under another environment than its event
@@ -49,6 +50,9 @@ func judgeWebhook(w *store.ExaminedWebhook) (findings []Finding) {
 		find(NoWebhook, carteiro.ID{}, "", "attempts or counts are kept of a webhook that there is not")
 	case !w.Deleted && !w.HasOwner:
 		find(NoOwner, carteiro.ID{}, "", "the webhook is there, and its agent or campaign is not")
+	}
+	if w.Unreadable != "" {
+		find(Unreadable, carteiro.ID{}, "", "the webhook cannot be read: nothing is sent to it, and events of its agent or campaign are refused: %s", w.Unreadable)
 	}
 	for _, o := range w.Open {
 		switch {

@@ -67,6 +67,9 @@ type ExaminedWebhook struct {
 
 	Exists, Deleted, HasOwner bool
 	EnvironmentID             carteiro.ID
+	// Unreadable says why its settings cannot be read; "" when they can. Without any key nothing is tried of secrets that are
+	// encrypted.
+	Unreadable string
 
 	Open   []ExaminedOpen                 // those that have a fault; at most [MaxExamined]
 	Totals map[string]*ExaminedPair       // the sums of counts and the open attempts, by event type

@@ -10,6 +10,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/settings"
 )
 
 var _ store.Examinable = (*Store)(nil)
@@ -84,7 +85,7 @@ const (
 			UNION ALL (SELECT webhook_id FROM totals WHERE webhook_id > $1 ORDER BY webhook_id LIMIT 1)) ids
 		ORDER BY id LIMIT 1`
 	examineWebhook = `SELECT environment_id, deleted_at IS NOT NULL, EXISTS (SELECT FROM owners o
-		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id) FROM webhooks w WHERE id = $1`
+		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id), settings FROM webhooks w WHERE id = $1`
 	examineTotals = `SELECT event_type, sum(open)::bigint, sum(success)::bigint, sum(failed)::bigint, sum(retrying)::bigint FROM totals
 		WHERE webhook_id = $1 GROUP BY event_type`
 	examineSums = `SELECT event_type, 0::bigint, sum(success)::bigint, sum(failed)::bigint, sum(retrying)::bigint FROM counts
@@ -132,7 +133,11 @@ func (e *examination) webhook(p *store.ExamineWebhook) error {
 		return err
 	}
 	e.First = true
-	e.Exists, err = e.found(examineWebhook, id(e.WebhookID))(toID(&e.EnvironmentID), &e.Deleted, &e.HasOwner)
+	var encoded []byte
+	e.Exists, err = e.found(examineWebhook, id(e.WebhookID))(toID(&e.EnvironmentID), &e.Deleted, &e.HasOwner, &encoded)
+	if e.Exists && err == nil {
+		e.Unreadable = settings.Unreadable(encoded, e.WebhookID, e.keys)
+	}
 	return errors.Join(err, e.totals(), e.queue())
 }
 

@@ -135,6 +135,18 @@ func DecodeWithoutSecrets(encoded []byte, w *carteiro.Webhook) error {
 	return nil
 }
 
+// Unreadable says why settings cannot be read; "" when they can. With no key at all it leaves secrets that are encrypted alone.
+func Unreadable(encoded []byte, id carteiro.ID, keys *seal.Keyring) string {
+	s, err := parse(encoded, id)
+	if err == nil && keys != nil {
+		err = s.open(id, keys)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
 func parse(encoded []byte, id carteiro.ID) (*settings, error) {
 	s := new(settings)
 	if err := json.Unmarshal(encoded, s); err != nil {

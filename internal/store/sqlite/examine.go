@@ -7,6 +7,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/settings"
 )
 
 var _ store.Examinable = (*Store)(nil)
@@ -70,7 +71,7 @@ var (
 		UNION ALL SELECT min(webhook_id) FROM attempts WHERE webhook_id > ?1 UNION ALL SELECT min(webhook_id) FROM open WHERE webhook_id > ?1
 		UNION ALL SELECT min(webhook_id) FROM counts WHERE webhook_id > ?1 UNION ALL SELECT min(webhook_id) FROM totals WHERE webhook_id > ?1)`)
 	examineWebhook = newQuery(`SELECT environment_id, deleted_at IS NOT NULL, EXISTS (SELECT 1 FROM owners o
-		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id) FROM webhooks w WHERE id = ?`)
+		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id), settings FROM webhooks w WHERE id = ?`)
 	examineTotals = newQuery(`SELECT event_type, open, success, failed, retrying FROM totals WHERE webhook_id = ?`)
 	examineSums   = newQuery(`SELECT event_type, 0, sum(success), sum(failed), sum(retrying) FROM counts WHERE webhook_id = ? GROUP BY event_type`)
 	examineQueue  = newQuery(`SELECT o.id, o.event_type, o.due_at, e.number IS NULL, e.environment_id IS NOT o.environment_id,
@@ -126,6 +127,7 @@ func (e *examination) webhook(p *store.ExamineWebhook) error {
 	}
 	if found {
 		e.Exists, e.EnvironmentID, e.Deleted, e.HasOwner = true, row.colID(0), row.colBool(1), row.colBool(2)
+		e.Unreadable = settings.Unreadable(row.colBlob(3), e.WebhookID, e.keys)
 	}
 	return errors.Join(row.end(), e.totals(), e.queue())
 }

@@ -19,6 +19,7 @@ func TestDamageIsFound(t *testing.T) {
 			storetest.LoseSession:        `UPDATE open SET lease = 999 WHERE number = 1 AND lease IS NULL`,
 			storetest.LoseWebhook:        `DELETE FROM webhooks`,
 			storetest.LoseOwner:          `DELETE FROM owners`,
+			storetest.CutSettings:        `UPDATE webhooks SET settings = substr(settings, 1, 10)`,
 			storetest.LoseRetry:          `DELETE FROM open WHERE number = 3`,
 			storetest.LoseMiddle:         `DELETE FROM attempts WHERE number = 2`,
 			storetest.Misfile:            `UPDATE open SET environment_id = randomblob(16)`,

@@ -22,6 +22,7 @@ const (
 	LoseSession        Damage = "the waiting first attempt is held by a session that never was"
 	LoseWebhook        Damage = "all webhooks are gone"
 	LoseOwner          Damage = "the agent is gone"
+	CutSettings        Damage = "a webhook's settings are cut short"
 	LoseRetry          Damage = "the open retry is gone"
 	LoseMiddle         Damage = "the second attempt is gone"
 	Misfile            Damage = "open attempts are filed under another environment"
@@ -45,6 +46,7 @@ var findings = map[Damage][]doctor.Check{
 	LoseSession:        {doctor.OpenNoSession},
 	LoseWebhook:        {doctor.NoWebhook},
 	LoseOwner:          {doctor.NoOwner},
+	CutSettings:        {doctor.Unreadable},
 	LoseRetry:          {doctor.Abandoned, doctor.Counts, doctor.Totals, doctor.Queue},
 	LoseMiddle:         {doctor.Gap, doctor.Counts},
 	Misfile:            {doctor.OpenMisfiled, doctor.Queue},

@@ -172,6 +172,12 @@ func notWithoutTheKey(w *world, open func(*seal.Keyring) store.Store) {
 		_, err = s.Reseal(w.t.Context(), store.Reseal{Key: Keys(w.t, "a").First(), Limit: 10})
 		w.wantErr(err, seal.ErrNoKey)
 		w.wantKeys(s, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 1})
+		examined, err := s.(store.Examinable).ExamineWebhook(w.t.Context(), store.ExamineWebhook{Limit: 10}) //nolint:forcetypeassert // both databases are
+		w.ok(err)
+		// Whoever has no key at all has not set out to decrypt anything.
+		if found := examined.Unreadable != ""; found != (keys != "") || found && !strings.Contains(examined.Unreadable, webhook.ID.String()) {
+			w.t.Errorf("examined with the keys %q: %q", keys, examined.Unreadable)
+		}
 	}
 	w.wantWebhook(webhook.ID, func(want *carteiro.Webhook) { *want = *webhook })
 }
