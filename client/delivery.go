@@ -40,7 +40,8 @@ const rememberedDeliveries = 20_000
 
 // Listen streams the deliveries of a webhook until ctx ends. A stream that is cut is opened again, with growing waits,
 // and goes on where it was cut: nothing is left out, and nothing comes twice. It fails when the first stream cannot be
-// opened, or a later one is refused for good, as when the webhook is gone; and with ctx's error.
+// opened, or a later one is refused for good, as when the webhook is gone; and with ctx's error. It needs the scopes read
+// and webhooks.
 func (c *Client) Listen(ctx context.Context, o Owner, webhookID string, l Listener) error {
 	heard := heard{told: make(map[string]bool)}
 	s := stream{

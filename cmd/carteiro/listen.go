@@ -31,7 +31,7 @@ type listenCommand struct {
 func (*listenCommand) Help() string {
 	return `Each delivery of the webhook is forwarded as its receiver gets it, newly signed, whatever the receiver answers; the log
 does not change. Automatic retries are not forwarded; those that somebody asks for are. When the connection is cut it goes
-on where it was. Ctrl-C sums up.
+on where it was. The token needs the scopes read and webhooks. Ctrl-C sums up.
 
 	export CARTEIRO_TOKEN=talq_…
 	carteiro listen --forward http://localhost:3000/hook --webhook 01990e60-0c2b-7d11-9c7e-5a4b3c2d1e0f`

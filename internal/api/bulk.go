@@ -109,7 +109,7 @@ func (s *server) retryLogs(r *request, k *kind) error {
 		if err != nil {
 			return err
 		}
-		return r.answer(http.StatusOK, answer{Data: matchedShown{page.Total, showLogs(page.Attempts)}})
+		return r.answer(http.StatusOK, answer{Data: matchedShown{page.Total, r.showLogs(page.Attempts)}})
 	}
 	if !at.webhook.Enabled {
 		return errWebhookDisabled

@@ -35,7 +35,7 @@ type logShown struct {
 	CreatedAt         timestamp         `json:"created_at"`
 }
 
-func showLog(a *carteiro.Attempt) logShown {
+func (r *request) showLog(a *carteiro.Attempt) logShown {
 	shown := logShown{
 		ID: a.ID, WebhookID: a.WebhookID, Event: a.EventType, EventID: a.EventID,
 		Attempt: a.Number, Trigger: a.Trigger, OriginalLogID: a.PreviousID, Status: a.Status,
@@ -50,7 +50,7 @@ func showLog(a *carteiro.Attempt) logShown {
 	}
 	shown.HTTPStatus = o.HTTPStatus
 	shown.RequestURL = o.RequestURL
-	shown.RequestHeaders = showHeader(o.RequestHeaders)
+	shown.RequestHeaders = r.veil(showHeader(o.RequestHeaders))
 	shown.RequestPayload = showBody(o.RequestBody)
 	shown.ResponseHeaders = showHeader(o.ResponseHeaders)
 	shown.ResponseBody = string(o.ResponseBody) // encoding/json replaces what is no UTF-8
@@ -66,10 +66,10 @@ func showLog(a *carteiro.Attempt) logShown {
 	return shown
 }
 
-func showLogs(attempts []*carteiro.Attempt) []logShown {
+func (r *request) showLogs(attempts []*carteiro.Attempt) []logShown {
 	shown := make([]logShown, len(attempts))
 	for i, a := range attempts {
-		shown[i] = showLog(a)
+		shown[i] = r.showLog(a)
 	}
 	return shown
 }
@@ -117,7 +117,7 @@ func (s *server) listLogs(r *request, k *kind) error {
 	if logs.More && len(logs.Attempts) > 0 {
 		p.NextCursor = encodeCursor(logs.Attempts[len(logs.Attempts)-1].ID)
 	}
-	return r.answer(http.StatusOK, answer{Data: showLogs(logs.Attempts), Pagination: p})
+	return r.answer(http.StatusOK, answer{Data: r.showLogs(logs.Attempts), Pagination: p})
 }
 
 func (s *server) getLog(r *request, k *kind) error {
@@ -133,7 +133,7 @@ func (s *server) getLog(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, errLogNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Data: showLog(log)})
+	return r.answer(http.StatusOK, answer{Data: r.showLog(log)})
 }
 
 // cursor reads where the page before ended.

@@ -80,6 +80,11 @@ func (s *server) previewRetry(r *request, k *kind) error {
 	if shown.Now != nil && shown.Then != nil {
 		shown.Differences = compare(shown.Then, shown.Now)
 	}
+	for _, request := range []*requestShown{shown.Now, shown.Then} {
+		if request != nil {
+			r.veil(request.Headers) // only now, so that they are told to differ all the same
+		}
+	}
 	return r.answer(http.StatusOK, answer{Data: shown})
 }
 
@@ -120,9 +125,8 @@ func compare(then, now *requestShown) *differences {
 // ofEveryAttempt says whether a header is another at every attempt by its nature.
 func ofEveryAttempt(name string) bool {
 	switch strings.ToLower(name) {
-	case "webhook-timestamp", "webhook-signature", "x-webhook-signature", "x-webhook-attempt", "x-webhook-log-id",
-		"svix-timestamp", "svix-signature":
+	case "webhook-timestamp", "x-webhook-attempt", "x-webhook-log-id", "svix-timestamp":
 		return true
 	}
-	return false
+	return isSignature(name)
 }

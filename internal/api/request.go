@@ -34,7 +34,6 @@ type route struct {
 	s      *server
 	access access
 	endpoint
-	lacksScope *failure // the answer to tokens without the scopes that it needs
 	// answered is told of each answer.
 	answered func(status int, took time.Duration)
 }
@@ -103,7 +102,7 @@ func (r *request) enter(rt *route) error {
 	case err != nil:
 		who = caller{address: addressOf(r.RemoteAddr)}
 	case rt.needs != noScope && !token.Scopes.Allow(rt.needs):
-		err = rt.lacksScope
+		err = lacksScope(rt.needs, token.Scopes)
 	}
 	spend := rt.access != publishing || err != nil
 	wait := r.s.limiter.admit(r.w.Header(), who, spend, r.begun)

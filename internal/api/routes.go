@@ -23,7 +23,7 @@ const (
 // methods are the endpoints of one path. GET also answers HEAD.
 type methods map[string]endpoint
 
-// endpoint is a method of a path: the scopes that a token needs to call it, and what answers. Both are written in every
+// endpoint is a method of a path: the scopes that a token needs, all of them, to call it, and what answers. Both are written in every
 // row of the table below, or it does not compile.
 type endpoint struct {
 	needs carteiro.Scopes
@@ -113,7 +113,7 @@ func (s *server) routes() {
 		s.handle(log, token, methods{"GET": {toRead, on(s.getLog)}})
 		s.handle(webhook+"/logs/retry", token, methods{"POST": {toRetry, on(s.retryLogs)}})
 		s.handle(webhook+"/logs/stream", token, methods{"GET": {toRead, on(s.streamLogs)}})
-		s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toRead, on(s.streamDeliveries)}})
+		s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toListen, on(s.streamDeliveries)}})
 		s.handle(webhook+"/replay", token, methods{"POST": {toRetry, on(s.replayEvents)}})
 		s.handle(webhook+"/retries", token, methods{"GET": {toRead, on(s.listBulk)}})
 		s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
@@ -150,7 +150,7 @@ func (s *server) route(method, path string, a access, e endpoint) *route {
 	if (a == token || a == publishing) != (e.needs != noScope) {
 		panic(fmt.Sprintf("%s %s: who may call it and the scopes that it needs do not go together", method, path))
 	}
-	return &route{s: s, access: a, endpoint: e, lacksScope: lacksScope(e.needs), answered: s.Observer.Route(method, path)}
+	return &route{s: s, access: a, endpoint: e, answered: s.Observer.Route(method, path)}
 }
 
 // resource is one path with its methods. The mux could tell methods apart as well, but then takes a path with a name in

@@ -41,11 +41,10 @@ func TestEveryCallNeedsTheScopeThatTheDocumentNames(t *testing.T) {
 			}
 			tried++
 			needed, err := carteiro.ParseScopes(names...)
-			if err != nil || len(names) != 1 || needed == carteiro.ScopeAll {
+			if err != nil || needed == 0 || needed&carteiro.ScopeAll != 0 || (len(names) != 1 && !strings.HasSuffix(path, "/deliveries/stream")) {
 				t.Errorf("%s %s needs the scopes %q, %v", method, path, names, err)
 				continue
 			}
-			refused := fmt.Sprintf(`{"error":"INSUFFICIENT_SCOPE","message":"Authentication token lacks the scope %s","status_code":403}`, needed)
 			call := pathParameter.ReplaceAllString(path, unknownID)
 			for _, scopes := range []carteiro.Scopes{
 				carteiro.ScopeRead, carteiro.ScopeWebhooks, carteiro.ScopePublish, carteiro.ScopeRetry, every, every &^ needed, carteiro.ScopeAll,
@@ -53,10 +52,11 @@ func TestEveryCallNeedsTheScopeThatTheDocumentNames(t *testing.T) {
 				who := with(scopes)
 				answers := []*reply{w.callAs(who, method, call, "{"), w.with(sessions[scopes], method, call, "{", "Origin", w.url)}
 				for _, r := range answers {
-					switch lacks := scopes != carteiro.ScopeAll && scopes&needed == 0; {
-					case lacks:
-						r.is(http.StatusForbidden, refused)
-						if got, want := r.header.Get("WWW-Authenticate"), fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, needed.String()); got != want {
+					switch lacking := needed &^ scopes; {
+					case scopes != carteiro.ScopeAll && lacking != 0:
+						r.is(http.StatusForbidden, fmt.Sprintf(`{"error":"INSUFFICIENT_SCOPE","message":"Authentication token lacks the scope %s","status_code":403}`,
+							strings.Join(lacking.Names(), " and ")))
+						if got, want := r.header.Get("WWW-Authenticate"), fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, strings.Join(names, " ")); got != want {
 							t.Errorf("%s %s: WWW-Authenticate is %s, want %s", method, path, got, want)
 						}
 					case r.status == http.StatusForbidden || r.status == http.StatusUnauthorized:

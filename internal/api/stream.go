@@ -105,7 +105,7 @@ func (st *stream) look(since time.Time) (events []byte, err error) {
 		return nil, err
 	}
 	for _, a := range append(older, news...) {
-		events = st.append(events, eventLog, showLog(a))
+		events = st.append(events, eventLog, st.showLog(a))
 	}
 	return events, nil
 }

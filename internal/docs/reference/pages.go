@@ -102,7 +102,7 @@ func (c call) section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n## %s\n\n```http\n%s %s\n```\n\n%s\n", c.Summary, c.method, c.path, c.Description)
 	if scopes := c.scopes(); len(scopes) > 0 {
-		fmt.Fprintf(&b, "\nNeeds a token with the scope `%s`.\n", strings.Join(scopes, "`, `"))
+		fmt.Fprintf(&b, "\nNeeds a token with the scope `%s`.\n", strings.Join(scopes, "` and the scope `"))
 	}
 	if len(c.parameters) > 0 {
 		b.WriteString("\n| parameter | in | type | |\n|---|---|---|---|\n")
