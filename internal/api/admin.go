@@ -25,7 +25,7 @@ func (s *server) adminRoutes() {
 	}
 	environment := adminBase + "/environments/{" + pathEnvironment + "}"
 	tokens := environment + "/tokens"
-	s.handle(adminBase+"/", anyone, nil)
+	s.root(adminBase)
 	s.handle(adminBase+"/environments", admin, methods{"GET": {noScope, s.listEnvironments}, "POST": {noScope, s.createEnvironment}})
 	s.handle(environment, admin, methods{"GET": {noScope, s.getEnvironment}, "PUT": {noScope, s.renameEnvironment}})
 	s.handle(tokens, admin, methods{"GET": {noScope, s.listTokens}, "POST": {noScope, s.createToken}})

@@ -102,6 +102,23 @@ func TestEveryAnswerIsNamed(t *testing.T) {
 	}
 }
 
+// The mux would redirect what lacks the slash, with a page in HTML.
+func TestTheRootsOfTheAPIAreNoRoute(t *testing.T) {
+	w, _ := newAdminWorld(t)
+	for _, path := range []string{"/api/v1", "/admin/v1"} {
+		for _, method := range []string{"GET", "POST"} {
+			req, err := http.NewRequestWithContext(t.Context(), method, w.url+path, nil)
+			must(t, err)
+			resp, err := http.DefaultTransport.RoundTrip(req) // a client would follow
+			must(t, err)
+			body, err := io.ReadAll(resp.Body)
+			must(t, err)
+			resp.Body.Close()
+			(&reply{t, resp.StatusCode, resp.Header, string(body)}).is(404, noRoute)
+		}
+	}
+}
+
 func TestPathsThatAreNoRoute(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{

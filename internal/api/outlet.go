@@ -62,7 +62,6 @@ func (o *outlet) follow(changed <-chan struct{}, tell func() (told bool, err err
 	tick := time.NewTicker(streamEvery)
 	defer tick.Stop()
 	heard := time.Now()
-	asked := heard
 	for {
 		select {
 		case <-changed:
@@ -72,14 +71,12 @@ func (o *outlet) follow(changed <-chan struct{}, tell func() (told bool, err err
 		case <-o.s.Tail.Closed():
 			return
 		}
+		if !o.stillLetIn(time.Now()) {
+			return
+		}
 		told, err := tell()
 		if err != nil {
 			return
-		}
-		if time.Since(asked) >= heartbeat {
-			if asked = time.Now(); !o.stillLetIn(asked) {
-				return
-			}
 		}
 		if !told && time.Since(heard) >= heartbeat {
 			if told = true; o.write([]byte(": alive\n\n")) != nil {
@@ -95,7 +92,8 @@ func (o *outlet) follow(changed <-chan struct{}, tell func() (told bool, err err
 	}
 }
 
-// stillLetIn says whether the token or session has not ended meanwhile.
+// stillLetIn says whether the token or session has not ended meanwhile. It is asked before each look, so that who is let in
+// no more is told nothing more; the directory remembers the answer for about a second.
 func (o *outlet) stillLetIn(now time.Time) bool {
 	again := *o.request
 	again.begun = now

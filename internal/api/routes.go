@@ -77,7 +77,7 @@ func (s *server) routes() {
 	s.handle("/", open, nil)
 	s.handle("/readyz", open, methods{"GET": {noScope, s.ready}})
 	s.handle("/openapi.yaml", open, methods{"GET": {noScope, s.document}})
-	s.handle(base+"/", anyone, nil)
+	s.root(base)
 	s.handle(base+"/health", open, methods{"GET": {noScope, s.health}})
 	s.handle(base+"/overview", token, methods{"GET": {toRead, s.overview}})
 	s.handle(base+"/webhooks", token, methods{"GET": {toRead, s.findWebhooks}})
@@ -122,6 +122,13 @@ func (s *server) routes() {
 		s.handle(log+"/preview", token, methods{"GET": {toRead, on(s.previewRetry)}})
 		s.handle(log+"/retry", token, methods{"POST": {toRetry, on(s.retryLog)}})
 	}
+}
+
+// root has all answered 404 at and below a path that is no route. Without the first line the mux would redirect to the
+// second, with a page in HTML.
+func (s *server) root(path string) {
+	s.handle(path, anyone, nil)
+	s.handle(path+"/", anyone, nil)
 }
 
 // handle puts a path on the mux, and what answers its other methods. A path without any is answered with 404.

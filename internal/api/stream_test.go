@@ -272,3 +272,25 @@ func TestStreamsAreBoundedAndEndWithTheServer(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is let in no more hears nothing more, of what had begun before either.
+func TestAStreamEndsWithItsToken(t *testing.T) {
+	for _, path := range []string{"/logs/stream", "/deliveries/stream"} {
+		t.Run(path, func(t *testing.T) {
+			w, admin := newAdminWorld(t)
+			o := w.newOwner(w.home, "agents")
+			tokens := "/admin/v1/environments/" + w.home.id.String() + "/tokens"
+			made := w.callAs(admin, "POST", tokens, map[string]any{"name": "x", "scopes": []string{"all"}}).has(201)
+			r := w.streamOf(o.hook+path, "Authorization", "Bearer "+made.text("data.token"))
+			w.publish(o)
+			if e, more := r.next(); !more {
+				t.Fatalf("told %v", e)
+			}
+			w.callAs(admin, "DELETE", tokens+"/"+made.text("data.id"), nil).has(200)
+			w.publish(o)
+			if e, more := r.next(); more {
+				t.Errorf("told %v", e)
+			}
+		})
+	}
+}
