@@ -13,6 +13,7 @@ type EventType struct {
 type Catalogue struct {
 	agent    []EventType
 	campaign []EventType
+	operator []EventType
 }
 
 // NewCatalogue gives the contract's event types and, behind them, the operator's own.
@@ -20,15 +21,20 @@ func NewCatalogue(moreAgent, moreCampaign []EventType) *Catalogue {
 	return &Catalogue{
 		agent:    append(slices.Clone(agentEvents), moreAgent...),
 		campaign: append(slices.Clone(campaignEvents), moreCampaign...),
+		operator: operatorEvents,
 	}
 }
 
-// Types lists what a webhook of this kind of owner may subscribe to and what may be published of one.
+// Types lists what a webhook of this kind of owner may subscribe to, and what may be published of an agent or a campaign.
 func (c *Catalogue) Types(kind OwnerKind) []EventType {
-	if kind == OwnerCampaign {
+	switch kind {
+	case OwnerCampaign:
 		return c.campaign
+	case OwnerEnvironment:
+		return c.operator
+	default:
+		return c.agent
 	}
-	return c.agent
 }
 
 // Has says whether the catalogue holds this event type for this kind of owner.
@@ -75,4 +81,11 @@ var campaignEvents = []EventType{
 	{"event_recording", "Recording is available"},
 	{"event_call_transcript", "Call transcript is available"},
 	{"event_call_report", "Call report is available"},
+}
+
+var operatorEvents = []EventType{
+	{WebhookErrorEvent, "Webhook keeps failing, its deliveries wait"},
+	{WebhookRecoveredEvent, "Webhook is well again, its deliveries flow"},
+	{WebhookDisabledEvent, "Webhook was disabled by the server"},
+	{DeliveryExhaustedEvent, "Delivery has failed for good"},
 }

@@ -8,3 +8,8 @@ type Environment struct {
 	Name      string
 	CreatedAt time.Time
 }
+
+// Owner is the environment as the owner of its operators' webhooks.
+func (e *Environment) Owner() Owner {
+	return Owner{Kind: OwnerEnvironment, ID: e.ID, EnvironmentID: e.ID, Name: e.Name, CreatedAt: e.CreatedAt, UpdatedAt: e.CreatedAt}
+}

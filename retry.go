@@ -64,6 +64,7 @@ type Verdict struct {
 	Retry          bool
 	RetryAt        time.Time // when Retry
 	DisableWebhook bool
+	Exhausted      bool // it failed, and was the last attempt that the webhook grants
 }
 
 // Decide turns an outcome into what follows. maxRetries is the webhook's as it is now. 410 Gone asks for the webhook to
@@ -80,7 +81,7 @@ func (p RetryPolicy) Decide(d *Delivery, o *Outcome, maxRetries int, now time.Ti
 	}
 	retry := d.Number - d.ChainStart + 1
 	if retry > maxRetries {
-		return Verdict{}
+		return Verdict{Exhausted: true}
 	}
 	wait := max(p.Delay(retry, spread), min(o.RetryAfter, maxRetryAfter))
 	return Verdict{Retry: true, RetryAt: now.Add(wait)}

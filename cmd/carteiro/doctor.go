@@ -78,6 +78,9 @@ func (c *doctorCommand) print(r *doctor.Report) error {
 	_, _ = fmt.Fprintf(table, "attempts\t%d\tfinished\n", r.Attempts)
 	_, _ = fmt.Fprintf(table, "webhooks\t%d\twith those deleted\n", r.Webhooks)
 	_, _ = fmt.Fprintf(table, "nodes\t%d\talive\n", r.Nodes)
+	if r.Notices > 0 {
+		_, _ = fmt.Fprintf(table, "notices\t%d\tnot yet told to operators' webhooks\n", r.Notices)
+	}
 	if err := table.Flush(); err != nil {
 		return err
 	}

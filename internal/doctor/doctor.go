@@ -67,6 +67,7 @@ type Report struct {
 	Attempts int `json:"attempts"`
 	Webhooks int `json:"webhooks"` // deleted ones included
 	Nodes    int `json:"nodes"`    // whose lease runs
+	Notices  int `json:"notices"`  // that are to become events for environments' own webhooks
 
 	Findings []Finding     `json:"findings"` // never nil; the first of them, when there are very many
 	Found    int           `json:"found"`    // all of them
@@ -89,6 +90,9 @@ func (d *Doctor) Run(ctx context.Context) (*Report, error) {
 	}
 	if err == nil {
 		err = d.nodes(ctx, report, recorded)
+	}
+	if err == nil {
+		err = d.notices(ctx, report)
 	}
 	slices.SortFunc(report.Findings, Finding.compare)
 	report.Took = time.Since(begun)

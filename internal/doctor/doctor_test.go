@@ -70,3 +70,41 @@ func TestAStoreThatCannotBeReadIsNoFinding(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// untold is a store with a notice that waits, and so many nodes that live.
+type untold struct {
+	store.Examinable
+	since time.Duration
+	nodes int
+}
+
+func (u *untold) ExamineNodes(_ context.Context, p store.ExamineNodes) (n store.ExaminedNodes, err error) {
+	n.Now = p.Now
+	for i := range u.nodes {
+		n.Sessions = append(n.Sessions, store.ExaminedSession{Session: store.Session{ID: int64(i)}, Until: p.Now.Add(time.Second)})
+	}
+	return n, nil
+}
+
+func (u *untold) ListNotices(context.Context, store.ListNotices) ([]carteiro.Notice, error) {
+	return []carteiro.Notice{{NoticeRef: carteiro.NoticeRef{At: time.Now().Add(-u.since)}, Type: carteiro.WebhookErrorEvent}}, nil
+}
+
+func TestANoticeThatIsNotToldIsAFindingWhereAServerRuns(t *testing.T) {
+	for _, c := range []struct {
+		since       time.Duration
+		nodes, want int
+	}{{time.Minute, 1, 0}, {time.Hour, 1, 1}, {time.Hour, 0, 0}} {
+		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "carteiro.db"), sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := (&doctor.Doctor{Store: &untold{s, c.since, c.nodes}, Now: time.Now()}).Run(t.Context())
+		if err != nil || report.Notices != 1 || len(report.Findings) != c.want {
+			t.Errorf("%v with %d nodes: %d notices, findings %v, %v", c.since, c.nodes, report.Notices, report.Findings, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

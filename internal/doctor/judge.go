@@ -34,6 +34,8 @@ const (
 	RetriedSuccess   Check = "retried_success"           // a success is not retried automatically
 	Predecessor      Check = "predecessor"               // an automatic retry names the attempt before it
 	Abandoned        Check = "abandoned"                 // a failure that should have been retried was, or is going to be
+	Untold           Check = "notice_waits"              // what an environment's own webhooks are to be told is told, where a server runs
+	NoOwnOwner       Check = "environment_without_owner" // an environment owns its operators' webhooks
 	Lease            Check = "lease"                     // a session's lease ends, and is ended when it has
 )
 

@@ -29,14 +29,17 @@ var (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	accepted   prometheus.Counter
-	rejected   map[int]prometheus.Counter // by status; 0 is any other
-	opened     map[carteiro.Trigger]prometheus.Counter
-	ended      map[ending]prometheus.Counter
-	attempt    prometheus.Observer
-	delay      prometheus.Observer
-	delivery   [2]prometheus.Observer // failed, success
-	claimed    prometheus.Counter
+	accepted prometheus.Counter
+	rejected map[int]prometheus.Counter // by status; 0 is any other
+	opened   map[carteiro.Trigger]prometheus.Counter
+	ended    map[ending]prometheus.Counter
+	attempt  prometheus.Observer
+	delay    prometheus.Observer
+	delivery [2]prometheus.Observer // failed, success
+	claimed  prometheus.Counter
+
+	operatorEvents *prometheus.CounterVec // by event type
+
 	recordSize prometheus.Observer
 
 	circuits   map[carteiro.CircuitChange]prometheus.Counter
@@ -133,6 +136,12 @@ func (m *Metrics) declareEvents() {
 	m.disabled = make(map[carteiro.DisabledBy]prometheus.Counter)
 	for _, by := range []carteiro.DisabledBy{carteiro.DisabledByGone, carteiro.DisabledByError} {
 		m.disabled[by] = disabled.WithLabelValues(string(by))
+	}
+	m.operatorEvents = m.counters("carteiro_operator_events_total", "Events that were made for environments' own webhooks.", "event")
+	for _, t := range []string{
+		carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent, carteiro.WebhookDisabledEvent, carteiro.DeliveryExhaustedEvent,
+	} {
+		m.operatorEvents.WithLabelValues(t)
 	}
 	m.leasesLost = m.counter("carteiro_lease_losses_total", "Times that this node found its lease taken away.")
 	m.lost = m.counter("carteiro_outcomes_lost_total", "Outcomes that could not be recorded because the lease was lost; those attempts are made again.")

@@ -36,6 +36,8 @@ const (
 	ping
 	vitals
 	disableFailing
+	listNotices
+	tellNotices
 	verbs
 )
 
@@ -44,6 +46,7 @@ var verbNames = [verbs]string{
 	backlog: "backlog", purge: "purge", stepBulk: "step_bulk_retry", listLogs: "list_logs", getLog: "get_log",
 	overview: "overview", getWebhook: "get_webhook", listWebhooks: "list_webhooks", findWebhooks: "find_webhooks",
 	createWebhook: "create_webhook", updateWebhook: "update_webhook", putOwner: "put_owner", ping: "ping", vitals: "vitals", disableFailing: "disable_failing",
+	listNotices: "list_notices", tellNotices: "tell_notices",
 }
 
 type verbMetrics struct {
@@ -169,6 +172,27 @@ func (w watched) DisableFailing(ctx context.Context, p store.DisableFailing) ([]
 	w.m.done(disableFailing, begun, err)
 	w.m.disabled[carteiro.DisabledByError].Add(float64(len(webhooks)))
 	return webhooks, err
+}
+
+// ListNotices implements store.Notices.
+func (w watched) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro.Notice, error) {
+	begun := time.Now()
+	notices, err := w.Store.ListNotices(ctx, p)
+	w.m.done(listNotices, begun, err)
+	return notices, err
+}
+
+// TellNotices implements store.Notices.
+func (w watched) TellNotices(ctx context.Context, p store.TellNotices) ([]bool, error) {
+	begun := time.Now()
+	told, err := w.Store.TellNotices(ctx, p)
+	w.m.done(tellNotices, begun, err)
+	for i, was := range told {
+		if item := p.Tidings[i].Item; was && item != nil {
+			w.m.operatorEvents.WithLabelValues(item.Event.Type).Inc()
+		}
+	}
+	return told, err
 }
 
 // Retry implements store.Queue.

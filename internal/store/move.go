@@ -49,6 +49,7 @@ const (
 	SectionBulk
 	SectionActivity
 	SectionAudit
+	SectionNotices
 	Sections // how many there are
 )
 
@@ -59,7 +60,7 @@ func (s Section) String() string {
 	}
 	return [Sections]string{
 		"environments", "tokens", "agents and campaigns", "webhooks", "idempotency keys", "events", "attempts", "open attempts",
-		"bulk retries", "activity", "audit log",
+		"bulk retries", "activity", "audit log", "notices",
 	}[s]
 }
 
@@ -71,7 +72,7 @@ type Cursor struct {
 	ID      carteiro.ID        `json:",omitzero"`
 	Key     []byte             `json:",omitempty"` // idempotency key
 	Hourly  bool               `json:",omitzero"`  // of a slot
-	At      time.Time          `json:",omitzero"`  // of a slot
+	At      time.Time          `json:",omitzero"`  // of a slot or notice
 }
 
 // Done says whether there is nothing behind the cursor.
@@ -99,6 +100,7 @@ type Page struct {
 	Bulk         []carteiro.BulkRetry
 	Activity     []Slot
 	Audit        []carteiro.AuditEntry
+	Notices      []carteiro.Notice
 }
 
 // Slot is what was recorded in a minute or in an hour, in an environment.
@@ -111,7 +113,7 @@ type Slot struct {
 // Len is how many things are on the page.
 func (p *Page) Len() int {
 	return len(p.Environments) + len(p.Tokens) + len(p.Owners) + len(p.Webhooks) + len(p.Keys) + len(p.Events) + len(p.Attempts) + len(p.Open) +
-		len(p.Bulk) + len(p.Activity) + len(p.Audit)
+		len(p.Bulk) + len(p.Activity) + len(p.Audit) + len(p.Notices)
 }
 
 // End sets the end of a page: behind its last thing, or where the next section begins when the page was not filled.
@@ -147,6 +149,9 @@ func (p *Page) End(full bool) {
 		p.Next.Scope, p.Next.ID = job.WebhookID, job.ID
 	case SectionAudit:
 		p.Next.ID = p.Audit[len(p.Audit)-1].ID
+	case SectionNotices:
+		n := &p.Notices[len(p.Notices)-1]
+		p.Next.At, p.Next.ID = n.At, n.ID
 	case SectionActivity:
 		slot := &p.Activity[len(p.Activity)-1]
 		p.Next.Scope, p.Next.Hourly, p.Next.At = slot.EnvironmentID, slot.Hourly, slot.At

@@ -39,6 +39,7 @@ type Store interface {
 	Registry
 	Queue
 	Circuits
+	Notices
 	Logs
 	Events
 	BulkRetries
@@ -348,6 +349,8 @@ type Result struct {
 	// DisableWebhook switches the webhook off, because the receiver is gone, and raises its version. Audit is written if it was on.
 	DisableWebhook bool
 	Audit          *carteiro.AuditEntry
+	// Exhausted says that the webhook grants the delivery no more attempts, of which a notice is written.
+	Exhausted bool
 }
 
 // Recorded says what became of a result.

@@ -101,9 +101,9 @@ func (t *tx) claimGranted(p *store.Claim, grant carteiro.Grant, claimed *store.C
 
 // noteHealth writes what a group has learnt of receivers, and opens and closes their circuits by carteiro.Webhook.Judge.
 // After a success what went before counts for nothing but last_failed_at. Rows that stay as they are, as those of well
-// receivers do, are not locked. It gives the webhooks whose circuits have changed, and how.
+// receivers do, are not locked. Environments are told of changes as carteiro.Webhook.CircuitNotice says. It gives the webhooks whose circuits have changed, and how.
 var noteHealth = fmt.Sprintf(`WITH seen AS (
-		SELECT w.id, u.now, w.enabled, w.opened_at,
+		SELECT w.id, w.environment_id, w.owner_kind, u.now, w.enabled, w.opened_at,
 			u.failures + CASE WHEN u.succeeded THEN 0 ELSE w.failures_in_a_row END AS failures,
 			CASE WHEN u.succeeded OR w.failures_in_a_row = 0 THEN u.since ELSE w.failing_since END AS since,
 			coalesce(u.failed_at, w.last_failed_at) AS failed_at, u.last_error
@@ -124,9 +124,15 @@ var noteHealth = fmt.Sprintf(`WITH seen AS (
 			closed_at = CASE j.change WHEN %[4]d THEN j.now ELSE w.closed_at END,
 			ramped = CASE j.change WHEN %[4]d THEN 0 ELSE w.ramped END
 		FROM judged j WHERE w.id = j.id
-		RETURNING w.id, j.change)
+		RETURNING w.id, j.change),
+	told AS (
+		INSERT INTO notices (at, environment_id, type, webhook_id, since, failures, error)
+		SELECT now, environment_id, CASE change WHEN %[3]d THEN '%[5]s' ELSE '%[6]s' END, id, CASE change WHEN %[3]d THEN since ELSE opened_at END,
+			CASE change WHEN %[3]d THEN failures ELSE 0 END, CASE change WHEN %[3]d THEN last_error ELSE '' END
+		FROM judged w WHERE change <> 0 AND %[7]s)
 	SELECT id, change FROM noted WHERE change <> 0`,
-	carteiro.FailuresForError, int(carteiro.FirstProbeWait.Seconds()), carteiro.CircuitOpened, carteiro.CircuitClosed)
+	carteiro.FailuresForError, int(carteiro.FirstProbeWait.Seconds()), carteiro.CircuitOpened, carteiro.CircuitClosed,
+	carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent, isHeard)
 
 func (t *tally) queueHealth(b *pgx.Batch) {
 	maps.DeleteFunc(t.health, func(_ carteiro.ID, h health) bool { return !h.noted })
@@ -183,6 +189,9 @@ func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (dis
 		}
 		for _, w := range disabled {
 			w.DisableFailing(micros(p.Now))
+			if _, err := t.run(insertDisabled, disabledValues(w, w.LastError)...); err != nil {
+				return err
+			}
 			if _, err := t.run(disableFailing, id(w.ID), w.DisabledAt, string(w.DisabledBy)); err != nil {
 				return err
 			}

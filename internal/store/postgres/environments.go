@@ -12,6 +12,7 @@ const (
 	listEnvironments  = `SELECT id, name, created_at FROM environments ORDER BY created_at, id`
 	getEnvironment    = `SELECT id, name, created_at FROM environments WHERE id = $1 FOR UPDATE`
 	renameEnvironment = `UPDATE environments SET name = $2 WHERE id = $1`
+	renameOwnOwner    = `UPDATE owners SET name = $2, folded = $2 WHERE environment_id = $1 AND kind = 3 AND id = $1`
 )
 
 // CreateEnvironment implements [store.Environments].
@@ -20,6 +21,9 @@ func (s *Store) CreateEnvironment(ctx context.Context, p store.CreateEnvironment
 		e := &p.Environment
 		if _, err := t.run(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt)); err != nil {
 			return conflict(err)
+		}
+		if _, err := t.run(insertOwner, ownerValues(new(e.Owner()))...); err != nil {
+			return err
 		}
 		if err := t.insertToken(&p.Token); err != nil {
 			return err
@@ -54,10 +58,15 @@ func (s *Store) RenameEnvironment(ctx context.Context, p store.RenameEnvironment
 		}
 		entry := store.Renamed(p.Audit, environment.Name, p.Name)
 		environment.Name = p.Name
-		if _, err := t.run(renameEnvironment, id(p.ID), []byte(p.Name)); err != nil {
+		for _, rename := range []string{renameEnvironment, renameOwnOwner} {
+			if _, err := t.run(rename, id(p.ID), []byte(p.Name)); err != nil {
+				return err
+			}
+		}
+		if err := t.audit(entry); err != nil {
 			return err
 		}
-		return t.audit(entry)
+		return t.tell(s.hints.name, change{owner: store.OwnerRef{EnvironmentID: p.ID, Kind: carteiro.OwnerEnvironment, ID: p.ID}})
 	})
 	return environment, err
 }

@@ -50,6 +50,16 @@ var exports = [store.Sections]export{
 			return 0, err
 		},
 	},
+	store.SectionNotices: {
+		count: `SELECT count(*) FROM notices`,
+		rows:  exportNotices,
+		from:  func(c store.Cursor) []any { return []any{c.At, [16]byte(c.ID)} },
+		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
+			n, err := readNotice(scan)
+			page.Notices = append(page.Notices, n)
+			return 0, err
+		},
+	},
 	store.SectionEnvironments: {
 		count: `SELECT count(*) FROM environments`,
 		rows:  `SELECT id, name, created_at FROM environments WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,

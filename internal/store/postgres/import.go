@@ -24,8 +24,6 @@ const (
 	isOccupied = `SELECT EXISTS (SELECT FROM environments) OR EXISTS (SELECT FROM owners) OR EXISTS (SELECT FROM webhooks)
 		OR EXISTS (SELECT FROM idempotency) OR EXISTS (SELECT FROM events) OR EXISTS (SELECT FROM attempts) OR EXISTS (SELECT FROM open)`
 
-	importOwner = `INSERT INTO owners (environment_id, kind, id, name, folded, agent_id, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	importWebhook = `INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`
 	importBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
@@ -145,10 +143,11 @@ func queueEnvironments(b *pgx.Batch, page *store.Page) {
 	for i := range page.Audit {
 		b.Queue(insertAudit, auditValues(&page.Audit[i])...)
 	}
+	for i := range page.Notices {
+		b.Queue(importNotice, noticeValues(&page.Notices[i])...)
+	}
 	for i := range page.Owners {
-		o := &page.Owners[i]
-		b.Queue(importOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID), []byte(o.Name), fold(o.Name), id(o.AgentID),
-			moment(o.CreatedAt), moment(o.UpdatedAt))
+		b.Queue(insertOwner, ownerValues(&page.Owners[i])...)
 	}
 }
 

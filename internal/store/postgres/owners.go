@@ -20,6 +20,8 @@ const (
 		ON CONFLICT (environment_id, kind, id) DO UPDATE SET name = $4, folded = $5, updated_at = $8,
 			agent_id = CASE WHEN $9 THEN o.agent_id ELSE $6 END
 		RETURNING ` + ownerColumns + `, xmax = 0`
+	insertOwner = `INSERT INTO owners (environment_id, kind, id, name, folded, agent_id, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	deleteOwner = `DELETE FROM owners WHERE environment_id = $1 AND kind = $2 AND id = $3 RETURNING name`
 	leaveAgent  = `UPDATE owners SET agent_id = NULL WHERE environment_id = $1 AND agent_id = $2`
 
@@ -39,8 +41,7 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 		if _, err := t.found(lockOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID))(ownerFields(&before)...); err != nil {
 			return err
 		}
-		err := t.row(putOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID), []byte(o.Name), fold(o.Name), id(o.AgentID),
-			moment(o.CreatedAt), moment(o.UpdatedAt), p.KeepAgent)(append(ownerFields(&owner), &created)...)
+		err := t.row(putOwner, append(ownerValues(o), p.KeepAgent)...)(append(ownerFields(&owner), &created)...)
 		if err != nil {
 			return err
 		}
@@ -54,6 +55,10 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 		return t.tell(s.hints.name, change{owner: store.OwnerRef{EnvironmentID: o.EnvironmentID, Kind: o.Kind, ID: o.ID}})
 	})
 	return owner, created, err
+}
+
+func ownerValues(o *carteiro.Owner) []any {
+	return []any{id(o.EnvironmentID), int16(o.Kind), id(o.ID), []byte(o.Name), fold(o.Name), id(o.AgentID), moment(o.CreatedAt), moment(o.UpdatedAt)}
 }
 
 // fold makes names comparable whatever their case, in all scripts whatever the database's locale.

@@ -99,7 +99,9 @@ type recording struct {
 		ids   ids
 		now   times
 		audit [][]any // values of entries, with the webhook that must have been on
+		told  [][]any // values of notices
 	}
+	exhausted exhaustion
 	// predecessors are the failed attempts in the history whose retries are done, with their HTTP status.
 	predecessors map[carteiro.ID]int
 
@@ -214,15 +216,27 @@ func (r *recording) record(t *taken) error {
 		return err
 	}
 	if t.result.DisableWebhook {
-		if t.result.Audit != nil && !slices.Contains(r.off.ids, t.WebhookID) {
-			r.off.audit = append(r.off.audit, append(auditValues(t.result.Audit), id(t.WebhookID)))
-		}
-		r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
+		r.disableGone(t)
+	}
+	if t.result.Exhausted {
+		r.exhausted.add(t.result.Delivery.ExhaustedNotice(t.result.Outcome, t.now))
 	}
 	r.noteHealth(t)
 	r.tally.tell(t.WebhookID, t.now, t.recorded)
 	r.tally.recorded(t.environment, t.result.Outcome, t.now)
 	return nil
+}
+
+// disableGone has a webhook switched off whose receiver has answered that it is gone.
+func (r *recording) disableGone(t *taken) {
+	if !slices.Contains(r.off.ids, t.WebhookID) {
+		if t.result.Audit != nil {
+			r.off.audit = append(r.off.audit, append(auditValues(t.result.Audit), id(t.WebhookID)))
+		}
+		off := carteiro.Webhook{ID: t.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: t.now}
+		r.off.told = append(r.off.told, disabledValues(&off, t.result.Outcome.Error))
+	}
+	r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
 }
 
 // append adds a finished attempt to the history.
@@ -286,6 +300,10 @@ func (r *recording) queue(b *pgx.Batch) {
 	for _, values := range r.off.audit {
 		b.Queue(auditSwitchOff, values...)
 	}
+	for _, values := range r.off.told {
+		b.Queue(insertDisabled, values...)
+	}
+	r.exhausted.queue(b)
 	if len(r.off.ids) > 0 {
 		b.Queue(switchOff, r.off.ids, r.off.now)
 	}

@@ -26,6 +26,10 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	unwanted.Attempts = nil
 	_, err := s.Accept(t.Context(), store.Accept{Now: unwanted.Event.AcceptedAt(), Items: []store.AcceptItem{unwanted}})
 	l.ok(err)
+	environment := carteiro.Environment{ID: carteiro.ID{8}, Name: "production", CreatedAt: start}
+	l.ok(s.CreateEnvironment(t.Context(), store.CreateEnvironment{
+		Environment: environment, Token: carteiro.Token{ID: carteiro.ID{6}, EnvironmentID: environment.ID, CreatedAt: start},
+	}))
 	for _, sql := range []string{
 		`DROP INDEX attempts_later, events_of, events_undelivered`,
 		`CREATE INDEX attempts_later ON attempts (event_id, webhook_id) WHERE number > 1`,
@@ -37,6 +41,7 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		`DROP TABLE audit`,
 		`DROP FUNCTION audit_is_append_only`,
 		withoutCircuits,
+		withoutNotices,
 		`UPDATE layout SET version = 1`,
 	} {
 		_, err := s.pool.Exec(t.Context(), sql)
@@ -61,7 +66,14 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	if len(listed.Events) != 1 || listed.Events[0].ID != unwanted.Event.ID || listed.Events[0].Undelivered != carteiro.UndeliveredUnknown {
 		t.Errorf("undelivered are %+v", listed.Events)
 	}
+	own := store.OwnerRef{EnvironmentID: environment.ID, Kind: carteiro.OwnerEnvironment, ID: environment.ID}
+	if owner, err := upgraded.GetOwner(t.Context(), own); err != nil || owner != environment.Owner() {
+		t.Errorf("the environment owns as %+v, %v", owner, err)
+	}
 }
+
+// withoutNotices undoes what the layout with notices adds.
+const withoutNotices = `DELETE FROM owners WHERE kind = 3; DROP TABLE notices`
 
 // withoutCircuits undoes what the layout with circuits adds.
 const withoutCircuits = `ALTER TABLE webhooks DROP COLUMN opened_at, DROP COLUMN probe_at, DROP COLUMN probes, DROP COLUMN probe,

@@ -19,7 +19,7 @@ var (
 	inErrorFor = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_in_error
 		WHERE opened_at < ? AND enabled = 1 AND deleted_at IS NULL ORDER BY opened_at LIMIT ?`)
 
-	judgedOf = newQuery(`SELECT failures_in_a_row, enabled, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
+	judgedOf = newQuery(`SELECT failures_in_a_row, enabled, failing_since, last_error, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
 	// Whoever has the webhook in memory must read it again.
 	raiseVersion = newQuery(`UPDATE webhooks SET version = version + 1 WHERE id = ?`)
 )
@@ -84,10 +84,14 @@ func (c *conn) judge(webhook carteiro.ID, h *health) error {
 	if found, err := row.one(); !found {
 		return err
 	}
-	w := carteiro.Webhook{ID: webhook, FailuresInARow: int(row.colInt(0)), Enabled: row.colBool(1), Circuit: readCircuit(row, 2)}
+	w := carteiro.Webhook{
+		ID: webhook, FailuresInARow: int(row.colInt(0)), Enabled: row.colBool(1), FailingSince: row.colTime(2), LastError: row.colText(3),
+		Circuit: readCircuit(row, 4),
+	}
 	if err := row.end(); err != nil {
 		return err
 	}
+	before := w.Circuit
 	h.first.Circuit = w.Judge(h.now)
 	if h.first.Circuit == carteiro.CircuitUnchanged {
 		return nil
@@ -95,7 +99,10 @@ func (c *conn) judge(webhook carteiro.ID, h *health) error {
 	if err := c.write(raiseVersion).id(webhook).run(); err != nil {
 		return err
 	}
-	return c.putCircuit(webhook, &w.Circuit)
+	if err := c.putCircuit(webhook, &w.Circuit); err != nil {
+		return err
+	}
+	return c.notice(w.CircuitNotice(h.first.Circuit, before, h.now))
 }
 
 // DisableFailing implements [store.Circuits].
@@ -109,6 +116,9 @@ func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (dis
 		for _, w := range disabled {
 			w.DisableFailing(p.Now)
 			if err := t.write(switchOff).time(w.DisabledAt).id(w.ID).text(string(w.DisabledBy)).run(); err != nil {
+				return err
+			}
+			if err := t.notice(w.DisabledNotice(w.LastError)); err != nil {
 				return err
 			}
 			if p.Audit != nil {

@@ -13,6 +13,7 @@ var (
 	getEnvironment    = newQuery(`SELECT id, name, created_at FROM environments WHERE id = ?`)
 	listEnvironments  = newQuery(`SELECT id, name, created_at FROM environments ORDER BY created_at, id`)
 	renameEnvironment = newQuery(`UPDATE environments SET name = ?2 WHERE id = ?1`)
+	renameOwnOwner    = newQuery(`UPDATE owners SET name = ?2, folded = ?2 WHERE environment_id = ?1 AND kind = 3 AND id = ?1`)
 )
 
 // CreateEnvironment implements [store.Environments].
@@ -21,6 +22,9 @@ func (s *Store) CreateEnvironment(ctx context.Context, p store.CreateEnvironment
 		err := t.write(insertEnvironment).id(p.Environment.ID).text(p.Environment.Name).time(p.Environment.CreatedAt).run()
 		if err != nil {
 			return conflict(err)
+		}
+		if err := t.insertOwner(p.Environment.Owner()); err != nil {
+			return err
 		}
 		if err := t.insertToken(&p.Token); err != nil {
 			return err
@@ -59,8 +63,10 @@ func (s *Store) RenameEnvironment(ctx context.Context, p store.RenameEnvironment
 		}
 		entry := store.Renamed(p.Audit, environment.Name, p.Name)
 		environment.Name = p.Name
-		if err := t.write(renameEnvironment).id(p.ID).text(p.Name).run(); err != nil {
-			return err
+		for _, rename := range []*query{renameEnvironment, renameOwnOwner} {
+			if err := t.write(rename).id(p.ID).text(p.Name).run(); err != nil {
+				return err
+			}
 		}
 		return t.audit(entry)
 	})

@@ -29,6 +29,15 @@ var exports = [store.Sections]export{
 			return 0, err
 		},
 	},
+	store.SectionNotices: {
+		count: newQuery(`SELECT count(*) FROM notices`),
+		rows:  listNotices,
+		from:  func(row *stmt, c store.Cursor) *stmt { return row.int(c.At.UnixMicro()).id(c.ID) },
+		read: func(row *stmt, page *store.Page) (int, error) {
+			page.Notices = append(page.Notices, readNotice(row))
+			return 0, nil
+		},
+	},
 	store.SectionEnvironments: {
 		count: newQuery(`SELECT count(*) FROM environments`),
 		rows:  newQuery(`SELECT id, name, created_at FROM environments WHERE id > ? ORDER BY id LIMIT ?`),

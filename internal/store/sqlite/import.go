@@ -138,10 +138,13 @@ func (t *tx) importEnvironments(page *store.Page) error {
 		}
 	}
 	for i := range page.Owners {
-		o := &page.Owners[i]
-		err := t.write(insertOwner).id(o.EnvironmentID).int(int64(o.Kind)).id(o.ID).text(o.Name).text(fold(o.Name)).
-			maybeID(o.AgentID).time(o.CreatedAt).time(o.UpdatedAt).run()
-		if err != nil {
+		if err := t.insertOwner(page.Owners[i]); err != nil {
+			return err
+		}
+	}
+	for i := range page.Notices {
+		n := &page.Notices[i]
+		if err := t.write(importNotice).time(n.At).id(n.ID).id(n.EnvironmentID).text(n.Type).id(n.WebhookID).noticed(n).run(); err != nil {
 			return err
 		}
 	}

@@ -41,8 +41,7 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 			if err := t.audit(p.Put(nil, &owner)); err != nil {
 				return err
 			}
-			return t.write(insertOwner).id(ref.EnvironmentID).int(int64(ref.Kind)).id(ref.ID).text(owner.Name).
-				text(fold(owner.Name)).maybeID(owner.AgentID).time(owner.CreatedAt).time(owner.UpdatedAt).run()
+			return t.insertOwner(owner)
 		}
 		owner.CreatedAt = before.CreatedAt
 		if p.KeepAgent {
@@ -55,6 +54,11 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 			text(fold(owner.Name)).maybeID(owner.AgentID).time(owner.UpdatedAt).run()
 	})
 	return owner, created, err
+}
+
+func (t *tx) insertOwner(o carteiro.Owner) error {
+	return t.write(insertOwner).id(o.EnvironmentID).int(int64(o.Kind)).id(o.ID).text(o.Name).text(fold(o.Name)).
+		maybeID(o.AgentID).time(o.CreatedAt).time(o.UpdatedAt).run()
 }
 
 // normalOwner gives the owner as it reads once it is stored.

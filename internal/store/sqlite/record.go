@@ -76,18 +76,33 @@ func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, e
 	if err := t.succeed(o, r); err != nil {
 		return false, err
 	}
-	if r.DisableWebhook {
-		off, err := t.changed(t.write(switchOff).time(p.Now).id(o.attempt.WebhookID).text(string(carteiro.DisabledByGone)))
-		if err == nil && off > 0 {
-			err = t.audit(r.Audit)
-		}
-		if err != nil {
+	if err := t.disableGone(p, r); err != nil {
+		return false, err
+	}
+	if r.Exhausted {
+		if err := t.notice(r.Delivery.ExhaustedNotice(r.Outcome, p.Now)); err != nil {
 			return false, err
 		}
 	}
 	t.noteHealth(&o.attempt, r)
 	t.tally.recorded(o.environment, r.Outcome, p.Now)
 	return false, nil
+}
+
+// disableGone switches a webhook off whose receiver has answered that it is gone.
+func (t *tx) disableGone(p *store.Record, r *store.Result) error {
+	if !r.DisableWebhook {
+		return nil
+	}
+	off := carteiro.Webhook{ID: r.Delivery.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: p.Now}
+	n, err := t.changed(t.write(switchOff).time(p.Now).id(off.ID).text(string(off.DisabledBy)))
+	if err != nil || n == 0 {
+		return err
+	}
+	if err := t.notice(off.DisabledNotice(r.Outcome.Error)); err != nil {
+		return err
+	}
+	return t.audit(r.Audit)
 }
 
 func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, found bool, err error) {

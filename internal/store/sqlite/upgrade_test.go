@@ -54,6 +54,11 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	if must(t, err); len(found) != 1 || found[0].OwnerName != "Front desk" {
 		t.Errorf("found %v", found)
 	}
+	environment := carteiro.Environment{ID: hook.EnvironmentID, Name: "production", CreatedAt: start}
+	own := store.OwnerRef{EnvironmentID: environment.ID, Kind: carteiro.OwnerEnvironment, ID: environment.ID}
+	if owner, err := upgraded.GetOwner(t.Context(), own); err != nil || owner != environment.Owner() {
+		t.Errorf("the environment owns as %+v, %v", owner, err)
+	}
 	token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
 	if got, err := upgraded.FindToken(t.Context(), token.Hash); err != nil || got != token {
 		t.Errorf("a token from before scopes is %+v, %v", got, err)
@@ -102,6 +107,7 @@ func makeLayout(t *testing.T, path string, layout int, from string) {
 		columns := strings.Join(names(t, c, "SELECT name FROM pragma_table_info('"+table+"', 'main')"), ", ")
 		must(t, c.exec(fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %s FROM present.%s", table, columns, columns, table)))
 	}
+	must(t, c.exec("DELETE FROM main.owners WHERE kind = 3")) // environments own nothing before there are notices
 	must(t, c.exec("DETACH present"))
 	must(t, c.close())
 }

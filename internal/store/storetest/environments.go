@@ -19,6 +19,19 @@ var environments = []story{
 		w.ok(err)
 		equal(w.t, "environments", got, want)
 	}},
+	{"come with themselves as the owner of their operators' webhooks, by the name they have", func(w *world) {
+		one, _ := w.environment("one")
+		own := store.OwnerRef{EnvironmentID: one.ID, Kind: carteiro.OwnerEnvironment, ID: one.ID}
+		owner, err := w.GetOwner(w.t.Context(), own)
+		w.ok(err)
+		equal(w.t, "owner", owner, one.Owner())
+		one.Name = "\xff É"
+		_, err = w.RenameEnvironment(w.t.Context(), store.RenameEnvironment{ID: one.ID, Name: one.Name})
+		w.ok(err)
+		owner, err = w.GetOwner(w.t.Context(), own)
+		w.ok(err)
+		equal(w.t, "renamed", owner, one.Owner())
+	}},
 	{"are renamed", func(w *world) {
 		one, _ := w.environment("one")
 		two, _ := w.environment("two")

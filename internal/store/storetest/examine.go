@@ -21,7 +21,7 @@ const (
 	LoseFinishedEvent  Damage = "the event of the success is gone"
 	LoseSession        Damage = "the waiting first attempt is held by a session that never was"
 	LoseWebhook        Damage = "all webhooks are gone"
-	LoseOwner          Damage = "the agent is gone"
+	LoseOwner          Damage = "all owners are gone"
 	CutSettings        Damage = "a webhook's settings are cut short"
 	LoseRetry          Damage = "the open retry is gone"
 	LoseMiddle         Damage = "the second attempt is gone"
@@ -45,7 +45,7 @@ var findings = map[Damage][]doctor.Check{
 	LoseFinishedEvent:  {doctor.FinishedNoEvent},
 	LoseSession:        {doctor.OpenNoSession},
 	LoseWebhook:        {doctor.NoWebhook},
-	LoseOwner:          {doctor.NoOwner},
+	LoseOwner:          {doctor.NoOwner, doctor.NoOwnOwner},
 	CutSettings:        {doctor.Unreadable},
 	LoseRetry:          {doctor.Abandoned, doctor.Counts, doctor.Totals, doctor.Queue},
 	LoseMiddle:         {doctor.Gap, doctor.Counts},
@@ -127,6 +127,7 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 
 // fillForExamination makes what damages are done to.
 func (w *world) fillForExamination() {
+	w.environment("production")
 	one, _, session := w.webhook().ID, w.webhook(), w.join()
 	w.pass(2 * time.Minute) // the webhook's settings are settled
 	w.succeed(session, w.publish(session, one))
@@ -149,14 +150,15 @@ func (w *world) examine() *doctor.Report {
 }
 
 // wantHealthy has the doctor look at what a story has left, where the store can be examined. Stories may leave failures
-// without the retry that policy would have given them, sessions that nobody ended, and attempts at webhooks of their fancy.
+// without the retry that policy would have given them, sessions that nobody ended, notices that nobody told, and attempts at webhooks
+// of their fancy.
 func (w *world) wantHealthy() {
 	w.t.Helper()
 	if _, ok := w.Store.(store.Examinable); !ok || w.t.Failed() {
 		return
 	}
 	for _, f := range w.examine().Findings {
-		if f.Check != doctor.Abandoned && f.Check != doctor.Lease && f.Check != doctor.NoWebhook {
+		if f.Check != doctor.Abandoned && f.Check != doctor.Lease && f.Check != doctor.NoWebhook && f.Check != doctor.Untold {
 			w.t.Errorf("the doctor has found %s", show(f))
 		}
 	}

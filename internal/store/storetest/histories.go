@@ -55,6 +55,7 @@ func (w *world) tellHistory(seed uint64, steps int, model store.Store) *history 
 	for range 3 {
 		h.addWebhook()
 	}
+	h.addOperators()
 	h.addSession()
 	h.tell(steps)
 	return h
@@ -72,6 +73,7 @@ func (h *history) tell(steps int) {
 		{3, "update", h.update}, {1, "add webhook", h.addWebhook}, {12, "list", h.list}, {2, "backlog", h.askBacklog}, {2, "held", h.askHeld},
 		{1, "purge", h.purge}, {3, "overview", h.askOverview}, {2, "begin bulk retry", h.beginBulk}, {8, "step bulk retry", h.stepBulk},
 		{3, "change bulk retry", h.changeBulk}, {2, "vitals", h.askVitals}, {6, "events", h.askEvents}, {2, "begin replay", h.beginReplay},
+		{4, "tell notices", h.tellNotices},
 	}
 	total := 0
 	for _, c := range calls {
@@ -121,6 +123,16 @@ func (h *history) addWebhook() {
 	webhook := h.webhook()
 	h.ok(h.model.CreateWebhook(h.t.Context(), store.CreateWebhook{Webhook: webhook}))
 	h.webhooks = append(h.webhooks, webhook.ID)
+}
+
+// addOperators gives the environment a webhook of its own, so that notices are written.
+func (h *history) addOperators() {
+	hook := h.operators()
+	owner, err := h.GetOwner(h.t.Context(), ownerOf(hook))
+	h.ok(err)
+	_, _, err = h.model.PutOwner(h.t.Context(), store.PutOwner{Owner: owner})
+	h.ok(err)
+	h.ok(h.model.CreateWebhook(h.t.Context(), store.CreateWebhook{Webhook: hook}))
 }
 
 func (h *history) addSession() {
@@ -256,6 +268,7 @@ func (h *history) result(d *carteiro.Delivery) store.Result {
 		r.Outcome = h.blocked(carteiro.ReasonWebhookDisabled)
 	case 7:
 		r.DisableWebhook = h.random.IntN(4) == 0
+		r.Exhausted = !r.DisableWebhook
 	}
 	return r
 }

@@ -33,6 +33,8 @@ type model struct {
 	minutesFrom  time.Time // activity before is gone
 	hoursFrom    time.Time
 	jobs         []carteiro.BulkRetry
+	notices      []carteiro.Notice
+	noticed      uint64
 }
 
 // modelAttempt is an attempt, open as long as it has no outcome.
@@ -76,6 +78,8 @@ func (m *model) CreateEnvironment(_ context.Context, p store.CreateEnvironment) 
 		return err
 	}
 	m.environments = append(m.environments, p.Environment)
+	own := p.Environment.Owner()
+	m.owners[store.OwnerRef{EnvironmentID: own.EnvironmentID, Kind: own.Kind, ID: own.ID}] = own
 	return nil
 }
 
@@ -282,9 +286,13 @@ func (m *model) EndSessions(_ context.Context, p store.EndSessions) (freed int, 
 
 var errExists = errors.New("exists already")
 
-func (m *model) Accept(_ context.Context, p store.Accept) (result store.AcceptResult, err error) {
+func (m *model) Accept(_ context.Context, p store.Accept) (store.AcceptResult, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.acceptAll(&p)
+}
+
+func (m *model) acceptAll(p *store.Accept) (result store.AcceptResult, err error) {
 	if replay := m.before(p.Key, p.Now); replay != nil {
 		return store.AcceptResult{Replay: replay}, nil
 	}
@@ -470,15 +478,20 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 			m.attempts[store.AttemptRef{WebhookID: next.WebhookID, ID: next.ID}] = next
 		}
 		m.learn(a, r, p.Now)
+		if r.Exhausted {
+			m.notice(r.Delivery.ExhaustedNotice(r.Outcome, p.Now))
+		}
 		if told[a.WebhookID] == nil {
 			told[a.WebhookID] = &recorded[i]
 		}
 	}
 	for id, first := range told {
 		if w, found := m.webhooks[id]; found {
+			before := w.Circuit
 			if first.Circuit = w.Judge(p.Now); first.Circuit != carteiro.CircuitUnchanged {
 				w.Version++
 			}
+			m.notice(w.CircuitNotice(first.Circuit, before, p.Now))
 			m.webhooks[id] = w
 		}
 	}
@@ -504,6 +517,7 @@ func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) {
 	if r.DisableWebhook && w.Enabled {
 		w.Enabled, w.UpdatedAt, w.DisabledBy, w.DisabledAt = false, now, carteiro.DisabledByGone, now
 		w.Version++
+		m.notice(w.DisabledNotice(r.Outcome.Error))
 	}
 	m.webhooks[w.ID] = w
 }

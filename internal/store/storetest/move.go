@@ -66,6 +66,23 @@ var moving = []struct {
 		}
 	}},
 
+	{"what environments are to be told is told in the target", func(w *world, target store.Movable) {
+		session, hook, operators := w.join(), w.webhook(), w.operators()
+		for range 5 {
+			w.exhaust(session, hook.ID)
+			w.pass(time.Second)
+		}
+		w.copyTo(target, 2, 1<<20)
+		alike(w, target, "notices", func(s store.Store) (any, error) { return listNotices(w, s), nil })
+		found := listNotices(w, target)
+		if len(found) < 6 {
+			w.t.Fatalf("%d notices are too few to compare", len(found))
+		}
+		told, err := target.TellNotices(w.t.Context(), store.TellNotices{Now: w.now, Tidings: []store.Tiding{w.tiding(found[0], operators.ID)}})
+		w.ok(err)
+		equal(w.t, "told", told, []bool{true})
+	}},
+
 	{"sessions, bulk retries, failures, activity and queues are the same", func(w *world, target store.Movable) {
 		webhook, session := w.webhook(), w.join()
 		from := w.someEnvironments()[0]

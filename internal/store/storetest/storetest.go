@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		{"record", recording},
 		{"retry", retrying},
 		{"circuits", circuits},
+		{"notices", noticing},
 		{"many at once", together},
 		{"logs", logs},
 		{"overview", overviews},

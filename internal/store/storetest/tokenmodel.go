@@ -19,6 +19,8 @@ func (m *model) RenameEnvironment(_ context.Context, p store.RenameEnvironment) 
 	for i := range m.environments {
 		if e := &m.environments[i]; e.ID == p.ID {
 			e.Name = p.Name
+			own := e.Owner()
+			m.owners[store.OwnerRef{EnvironmentID: own.EnvironmentID, Kind: own.Kind, ID: own.ID}] = own
 			return *e, nil
 		}
 	}

@@ -1,0 +1,73 @@
+package storetest
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// notice writes a notice, if its environment has webhooks of its own to be told by.
+func (m *model) notice(n *carteiro.Notice) {
+	if n == nil {
+		return
+	}
+	w, found := m.webhooks[n.WebhookID]
+	if !found || w.OwnerKind == carteiro.OwnerEnvironment {
+		return
+	}
+	own := store.OwnerRef{EnvironmentID: w.EnvironmentID, Kind: carteiro.OwnerEnvironment, ID: w.EnvironmentID}
+	for _, other := range m.webhooks {
+		if ownerOf(&other) == own && !other.Deleted() {
+			m.noticed++
+			binary.BigEndian.PutUint64(n.ID[8:], m.noticed)
+			n.EnvironmentID = w.EnvironmentID
+			m.notices = append(m.notices, *n)
+			return
+		}
+	}
+}
+
+func compareNotices(a, b carteiro.NoticeRef) int {
+	if c := a.At.Compare(b.At); c != 0 {
+		return c
+	}
+	return compareIDs(a.ID, b.ID)
+}
+
+func (m *model) ListNotices(_ context.Context, p store.ListNotices) (notices []carteiro.Notice, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range m.notices {
+		if compareNotices(n.NoticeRef, p.After) > 0 {
+			notices = append(notices, n)
+		}
+	}
+	slices.SortFunc(notices, func(a, b carteiro.Notice) int { return compareNotices(a.NoticeRef, b.NoticeRef) })
+	return window(notices, 0, p.Limit), nil
+}
+
+func (m *model) TellNotices(_ context.Context, p store.TellNotices) ([]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	left := slices.Clone(m.notices)
+	told := make([]bool, len(p.Tidings))
+	var items []store.AcceptItem
+	for i, tiding := range p.Tidings {
+		at := slices.IndexFunc(left, func(n carteiro.Notice) bool { return compareNotices(n.NoticeRef, tiding.Notice) == 0 })
+		if told[i] = at >= 0; !told[i] {
+			continue
+		}
+		left = slices.Delete(left, at, at+1)
+		if tiding.Item != nil {
+			items = append(items, *tiding.Item)
+		}
+	}
+	if _, err := m.acceptAll(&store.Accept{Now: p.Now, Items: items}); err != nil {
+		return nil, err
+	}
+	m.notices = left
+	return told, nil
+}
