@@ -119,6 +119,7 @@ var house = map[string]room{
 			"internal/metrics":        "wires it",
 			"internal/trace":          "wires it",
 			"internal/maintenance":    "wires it",
+			"internal/operator":       "wires it",
 			"internal/outage":         "keeps troubles that last from filling the log",
 			"internal/payload":        "wires it",
 			"internal/publish":        "wires it",
@@ -251,6 +252,16 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
+	"internal/operator": {
+		imports: edges{
+			"/":                  vocabulary,
+			"internal/directory": "who is to be told, and of whom",
+			"internal/store":     "keeps the notices, and the events that they become",
+		},
+		tests: edges{
+			"internal/store/sqlite": realStore,
+		},
+	},
 	"internal/outage": {
 		imports: edges{"internal/store": "its word for a database that is away"},
 	},
@@ -353,6 +364,7 @@ var house = map[string]room{
 			"internal/directory":       "runs it under faults",
 			"internal/dispatch":        "runs it under faults",
 			"internal/doctor":          "looks at what is left",
+			"internal/operator":        "runs it under faults",
 			"internal/publish":         "runs it under faults",
 			"internal/send":            "stands in its place",
 			"internal/store":           "stands before it, and lets calls fail",

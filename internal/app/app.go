@@ -26,6 +26,7 @@ import (
 	"carteiro/internal/ingest"
 	"carteiro/internal/maintenance"
 	"carteiro/internal/metrics"
+	"carteiro/internal/operator"
 	"carteiro/internal/outage"
 	"carteiro/internal/publish"
 	"carteiro/internal/seal"
@@ -65,6 +66,7 @@ type App struct {
 	purger     *maintenance.Purger
 	disabler   *maintenance.Disabler
 	bulk       *bulk.Runner
+	teller     *operator.Teller
 	ingest     *ingest.Ingest
 	http       *http.Server
 	front      *front.Listener // before http; nil until Start
@@ -117,7 +119,9 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Logger:   logger,
 		Lease:    c.Takeover,
 		Shared:   shared,
+		Noticed:  func() { a.teller.Wake() },
 	})
+	a.teller = operator.New(operator.Config{Store: s, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Logger: logger})
 	a.directory.Changed = a.dispatcher.LookAgain
 	counts.WatchState(depth(a.dispatcher), s)
 	counts.WatchSecrets(given.keys.First(), s)
@@ -353,6 +357,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	a.running.Go(func() { a.directory.Run(a.background) })
 	a.running.Go(func() { a.disabler.Run(a.background) })
 	a.running.Go(func() { a.bulk.Run(a.background) })
+	a.running.Go(func() { a.teller.Run(a.background) })
 	a.reading.Go(func() { a.ingest.Run(a.intake) })
 	if a.shared != nil {
 		a.running.Go(func() { a.shared.Listen(a.background, a.hear) })

@@ -142,7 +142,7 @@ func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *
 	}
 	verdict := d.Policy.Decide(delivery, o, retries, now, rand.Float64()) //nolint:gosec // jitter is no secret
 	r := result{session: session, webhook: w, Result: store.Result{
-		Delivery: delivery, Outcome: o, DisableWebhook: verdict.DisableWebhook,
+		Delivery: delivery, Outcome: o, DisableWebhook: verdict.DisableWebhook, Exhausted: verdict.Exhausted,
 	}}
 	if verdict.DisableWebhook && w != nil {
 		r.Audit = carteiro.TurnedOff(w, d.IDs.New(now), o.Error)

@@ -71,6 +71,8 @@ type Config struct {
 	MaxHeldBytes int
 	Lease        time.Duration
 	Shared       bool // other nodes work on the same store
+	// Noticed, if not nil, is called when notices may have been written for operators' webhooks.
+	Noticed func()
 }
 
 // Dispatcher is the lanes of one node. Start it before anything is handed to it.

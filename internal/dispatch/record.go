@@ -98,15 +98,20 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 // conclude acts on what was committed. What reads as lost may have been committed by an earlier try that was not answered:
 // what follows from it then is looked at, too, which does no harm where it follows not.
 func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded, session store.Session) {
+	noticed := false
 	for i, r := range batch {
 		if !recorded[i].Lost {
 			d.logEnded(&batch[i])
 		}
+		noticed = noticed || r.Exhausted || r.DisableWebhook || recorded[i].Circuit != carteiro.CircuitUnchanged
 		d.tellCircuit(&batch[i], recorded[i])
 		if r.DisableWebhook && r.webhook != nil {
 			d.Logger.Info("receiver answered 410 Gone: its webhook is disabled", "webhook_id", r.webhook.ID)
 			d.Webhooks.Forget(r.webhook)
 		}
+	}
+	if noticed && d.Noticed != nil {
+		d.Noticed()
 	}
 	var back []*carteiro.Delivery
 	defer func() { d.release(session, back) }()

@@ -41,6 +41,7 @@ func (w *world) judge() {
 			w.judgeChain(event, &w.plan.webhooks[i], attempts)
 		}
 	}
+	w.judgeOperators()
 	w.examine()
 }
 

@@ -301,6 +301,15 @@ func (l *link) Retry(ctx context.Context, p store.Retry) (store.RetryResult, err
 	return call(ctx, l, "retry", true, func() (store.RetryResult, error) { return l.Store.Retry(context.Background(), p) })
 }
 
+func (l *link) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro.Notice, error) {
+	return call(ctx, l, "list notices", false, func() ([]carteiro.Notice, error) { return l.Store.ListNotices(context.Background(), p) })
+}
+
+func (l *link) TellNotices(ctx context.Context, p store.TellNotices) ([]bool, error) {
+	p.Now = l.clock(p.Now, p.Now)
+	return call(ctx, l, "tell notices", true, func() ([]bool, error) { return l.Store.TellNotices(context.Background(), p) })
+}
+
 func (l *link) GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error) {
 	return call(ctx, l, "get owner", false, func() (carteiro.Owner, error) { return l.Store.GetOwner(context.Background(), ref) })
 }

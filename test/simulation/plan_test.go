@@ -18,6 +18,7 @@ type plan struct {
 	publishes           []publishPlan
 	deeds               []deed
 	crashes             []crashPlan
+	operators           bool // the environments have webhooks of their own
 }
 
 // Times of a run. Behind turmoil nothing goes wrong any more, and everything has to come to its end.
@@ -80,6 +81,7 @@ func oneOf[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values
 
 func newPlan(seed uint64) *plan {
 	p := &plan{seed: seed}
+	p.operators = p.roll("operators").IntN(2) == 0
 	r := p.roll("plan")
 	p.shared = r.IntN(2) == 0
 	p.before, p.after = oneOf(r, 0, 0, 10, 50, 200), oneOf(r, 0, 0, 10, 50, 200)

@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -19,6 +20,8 @@ type sightings struct {
 	sends    map[carteiro.ID][]*sighting       // by attempt
 	outcomes map[carteiro.ID]*carteiro.Outcome // of attempts, when they were finished
 	statuses map[carteiro.ID]carteiro.Status   // of attempts, as they were read last
+	happened map[happening]int
+	gones    map[carteiro.ID]int // answers of 410 that were recorded, by webhook
 }
 
 // acceptance is an event that was answered 202.
@@ -43,6 +46,7 @@ func newSightings() sightings {
 	return sightings{
 		accepted: make(map[carteiro.ID]acceptance), offs: make(map[carteiro.ID]change), sends: make(map[carteiro.ID][]*sighting),
 		outcomes: make(map[carteiro.ID]*carteiro.Outcome), statuses: make(map[carteiro.ID]carteiro.Status),
+		happened: make(map[happening]int), gones: make(map[carteiro.ID]int),
 	}
 }
 
@@ -69,6 +73,7 @@ func (w *world) on(hook carteiro.ID) {
 
 // recorded notes what a record has finished; nothing of that changes any more.
 func (w *world) recorded(p *store.Record, recorded []store.Recorded) {
+	w.happened(p, recorded)
 	for i, r := range recorded {
 		if r.Lost {
 			continue
@@ -111,11 +116,7 @@ func (s *sender) Send(ctx context.Context, _ *send.Target, d *carteiro.Delivery)
 
 // answer is what a receiver says to an attempt, and how long it takes.
 func (w *world) answer(d *carteiro.Delivery) (*carteiro.Outcome, time.Duration) {
-	i := slices.IndexFunc(w.hooks, func(h *carteiro.Webhook) bool { return h.ID == d.WebhookID })
-	hook := &w.plan.webhooks[i]
-	var m message
-	_ = json.Unmarshal(d.Event.Payload, &m)
-	r := w.plan.roll("answer", i, m, d.Number)
+	hook, r := w.receiver(d)
 	took := between(r, time.Millisecond, hook.slowest)
 	luck := r.IntN(100)
 	switch {
@@ -130,6 +131,17 @@ func (w *world) answer(d *carteiro.Delivery) (*carteiro.Outcome, time.Duration) 
 	default:
 		return &carteiro.Outcome{Success: true, HTTPStatus: 204}, took
 	}
+}
+
+// receiver is who gets an attempt, with the chance by which it answers.
+func (w *world) receiver(d *carteiro.Delivery) (*webhookPlan, *rand.Rand) {
+	if w.isOperators(d.WebhookID) {
+		return &operatorPlan, w.plan.roll("operators", d.EventType, d.Number, time.Since(w.began).Round(time.Second))
+	}
+	i := slices.IndexFunc(w.hooks, func(h *carteiro.Webhook) bool { return h.ID == d.WebhookID })
+	var m message
+	_ = json.Unmarshal(d.Event.Payload, &m)
+	return &w.plan.webhooks[i], w.plan.roll("answer", i, m, d.Number)
 }
 
 // judge holds a request that goes out against what must be true of it. One that was held up between the last look and the

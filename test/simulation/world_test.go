@@ -14,6 +14,7 @@ import (
 	"carteiro"
 	"carteiro/internal/directory"
 	"carteiro/internal/dispatch"
+	"carteiro/internal/operator"
 	"carteiro/internal/publish"
 	"carteiro/internal/store"
 )
@@ -28,6 +29,7 @@ type world struct {
 	background sync.WaitGroup
 	owners     [2]store.OwnerRef
 	hooks      []*carteiro.Webhook
+	operators  []*carteiro.Webhook // the environments' own
 	policy     carteiro.RetryPolicy
 
 	mu      sync.Mutex
@@ -46,7 +48,9 @@ type node struct {
 	dispatcher *dispatch.Dispatcher
 	directory  *directory.Directory
 	publisher  *publish.Publisher
+	teller     *operator.Teller
 	ids        *carteiro.IDSource
+	endTelling context.CancelFunc
 	stopped    bool
 }
 
@@ -135,6 +139,7 @@ func (w *world) register() {
 		}
 		w.hooks = append(w.hooks, webhook)
 	}
+	w.registerOperators(ids)
 }
 
 // boot begins a node's next life.
@@ -148,9 +153,12 @@ func (w *world) boot(slot int) {
 	n.directory = directory.New(n.link, w.plan.shared)
 	n.dispatcher = dispatch.New(dispatch.Config{
 		Store: n.link, Webhooks: n.directory, Sender: &sender{w: w, n: n}, IDs: n.ids, Policy: w.policy,
-		Logger: slog.New(slog.DiscardHandler), Shared: w.plan.shared,
+		Logger: slog.New(slog.DiscardHandler), Shared: w.plan.shared, Noticed: func() { n.teller.Wake() },
 	})
 	n.directory.Changed = n.dispatcher.LookAgain
+	n.teller = operator.New(operator.Config{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Logger: slog.New(slog.DiscardHandler)})
+	telling, end := context.WithCancel(context.Background())
+	n.endTelling = end
 	n.publisher = &publish.Publisher{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Retention: time.Hour}
 	w.background.Go(func() {
 		w.takeOver(n)
@@ -163,9 +171,12 @@ func (w *world) boot(slot int) {
 			return
 		}
 		w.mu.Lock()
-		defer w.mu.Unlock()
 		if n.lives() {
 			w.nodes[slot] = n
+		}
+		w.mu.Unlock()
+		if w.plan.operators {
+			n.teller.Run(telling)
 		}
 	})
 }
@@ -330,6 +341,7 @@ func (w *world) stop(n *node, within time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	n.dispatcher.Stop(ctx)
+	n.endTelling()
 	stopped := n.lives()
 	if stopped {
 		if p := w.plan; p.before+p.after+p.late == 0 && !w.out() {
@@ -380,7 +392,7 @@ func (w *world) settle() {
 		pass(5 * time.Second)
 		w.look()
 		w.disableFailing()
-		if w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) {
+		if w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) && w.allTold() {
 			return
 		}
 	}
@@ -392,9 +404,16 @@ func (w *world) disableFailing() {
 	if n == nil {
 		return
 	}
-	_, err := n.directory.DisableFailing(context.Background(), store.DisableFailing{Now: now, OpenedBefore: now.Add(-disableAfter), Limit: 10})
+	disabled, err := n.directory.DisableFailing(context.Background(), store.DisableFailing{Now: now, OpenedBefore: now.Add(-disableAfter), Limit: 10})
 	if err != nil {
 		w.fault("webhooks that keep failing cannot be disabled: %v", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, hook := range disabled {
+		if !w.isOperators(hook.ID) {
+			w.saw.happened[happening{eventType: carteiro.WebhookDisabledEvent, webhook: hook.ID}]++
+		}
 	}
 }
 
@@ -421,6 +440,7 @@ func (w *world) end() {
 	w.mu.Unlock()
 	for _, n := range all {
 		n.die()
+		n.endTelling()
 		if !n.stopped {
 			n.stopped = true
 			n.dispatcher.Stop(given)

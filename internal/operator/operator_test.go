@@ -1,0 +1,245 @@
+package operator_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/directory"
+	"carteiro/internal/operator"
+	"carteiro/internal/store"
+	"carteiro/internal/store/sqlite"
+)
+
+// world is an environment in a real store, with an agent that has a webhook, and a teller, in simulated time.
+type world struct {
+	t         *testing.T
+	store     *moody
+	directory *directory.Directory
+	ids       *carteiro.IDSource
+	teller    *operator.Teller
+	env       carteiro.Environment
+	hook      *carteiro.Webhook
+	session   store.Session
+
+	mu      sync.Mutex
+	noticed []carteiro.ID // webhooks of which the lanes were told
+}
+
+// moody is a store that does not always give what it is asked for.
+type moody struct {
+	store.Store
+	mu         sync.Mutex
+	unreadable carteiro.ID
+	down       bool
+}
+
+func (m *moody) set(change func(*moody)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(m)
+}
+
+func (m *moody) GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if id == m.unreadable {
+		return nil, errors.New("the test has it unreadable")
+	}
+	return m.Store.GetWebhook(ctx, id)
+}
+
+func (m *moody) TellNotices(ctx context.Context, p store.TellNotices) ([]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return nil, store.ErrUnavailable
+	}
+	return m.Store.TellNotices(ctx, p)
+}
+
+// Notice implements operator.Lanes.
+func (w *world) Notice(_ time.Time, webhooks ...carteiro.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.noticed = append(w.noticed, webhooks...)
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// tell tells a story.
+func tell(t *testing.T, story func(*world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "carteiro.db"), sqlite.Options{})
+		w := &world{t: t, store: &moody{Store: s}, ids: new(carteiro.IDSource)}
+		w.must(err)
+		w.directory = directory.New(w.store, true)
+		now := time.Now()
+		w.env = carteiro.Environment{ID: w.ids.New(now), Name: "production", CreatedAt: now}
+		w.must(s.CreateEnvironment(t.Context(), store.CreateEnvironment{
+			Environment: w.env, Token: carteiro.Token{ID: w.ids.New(now), EnvironmentID: w.env.ID, CreatedAt: now},
+		}))
+		agent := carteiro.Owner{Kind: carteiro.OwnerAgent, ID: w.ids.New(now), EnvironmentID: w.env.ID, Name: "Clara", CreatedAt: now, UpdatedAt: now}
+		_, _, err = s.PutOwner(t.Context(), store.PutOwner{Owner: agent})
+		w.must(err)
+		w.hook = w.webhook(agent, "https://user:pass@crm.example.com:8443/hooks?key=s3cret", "event_action")
+		w.session, err = s.Join(t.Context(), store.Join{Now: now, Until: now.Add(1000 * time.Hour)})
+		w.must(err)
+		w.teller = operator.New(operator.Config{
+			Store: w.store, Directory: w.directory, Lanes: w, IDs: w.ids, Logger: slog.New(slog.DiscardHandler),
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { w.teller.Run(ctx) })
+		story(w)
+		cancel()
+		running.Wait()
+		w.must(s.Close())
+	})
+}
+
+func (w *world) webhook(owner carteiro.Owner, url string, events ...string) *carteiro.Webhook {
+	w.t.Helper()
+	now := time.Now()
+	hook := &carteiro.Webhook{
+		ID: w.ids.New(now), EnvironmentID: owner.EnvironmentID, OwnerKind: owner.Kind, OwnerID: owner.ID, Name: "CRM sync", URL: url, Events: events,
+		Enabled: true, HTTPMethod: "POST", Timeout: time.Second, CreatedAt: now, UpdatedAt: now,
+	}
+	w.must(w.directory.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: hook}))
+	return hook
+}
+
+// fails has an event fail at the webhook, for the last time if it is so. It gives the log entry's id.
+func (w *world) fails(status int, last bool) *carteiro.Delivery {
+	w.t.Helper()
+	now := w.ids.Now()
+	event := &carteiro.Event{ID: w.ids.New(now), EnvironmentID: w.env.ID, OwnerKind: w.hook.OwnerKind, OwnerID: w.hook.OwnerID, Type: "event_action", Payload: []byte(`{}`)}
+	attempt := store.AcceptAttempt{ID: w.ids.Sibling(event.ID), WebhookID: w.hook.ID, Trigger: carteiro.TriggerAutomatic, Held: true}
+	_, err := w.store.Accept(w.t.Context(), store.Accept{Now: now, Session: w.session, Items: []store.AcceptItem{{Event: event, Attempts: []store.AcceptAttempt{attempt}}}})
+	w.must(err)
+	d := &carteiro.Delivery{Event: event, Attempt: carteiro.Attempt{
+		ID: attempt.ID, WebhookID: w.hook.ID, EventID: event.ID, EventType: event.Type, Number: 1, ChainStart: 1, Trigger: attempt.Trigger,
+	}}
+	o := &carteiro.Outcome{Reason: carteiro.ReasonHTTPStatus, HTTPStatus: status, Error: "HTTP 503 Service Unavailable", FinishedAt: now, Success: status == 200}
+	_, err = w.store.Record(w.t.Context(), store.Record{Session: w.session, Now: now, Results: []store.Result{
+		{Delivery: d, Outcome: o, Exhausted: last, DisableWebhook: status == 410},
+	}})
+	w.must(err)
+	w.teller.Wake()
+	return d
+}
+
+// told gives what the environment was told, oldest first, without what differs from run to run.
+func (w *world) told(d *carteiro.Delivery) (all []string) {
+	w.t.Helper()
+	synctest.Wait()
+	page, err := w.store.ListEvents(w.t.Context(), store.ListEvents{
+		EnvironmentID: w.env.ID, OwnerKind: carteiro.OwnerEnvironment, OwnerID: w.env.ID, Limit: 100,
+	})
+	w.must(err)
+	for _, e := range page.Events {
+		stored, err := w.store.GetEvent(w.t.Context(), store.EventRef{EnvironmentID: w.env.ID, ID: e.ID})
+		w.must(err)
+		text := strings.NewReplacer(w.hook.ID.String(), "HOOK", w.hook.OwnerID.String(), "AGENT", d.ID.String(), "LOG", d.EventID.String(), "EVENT").
+			Replace(string(stored.Payload))
+		all = append([]string{strings.TrimSpace(e.Type + " " + text + " " + string(e.Undelivered))}, all...)
+	}
+	return all
+}
+
+func (w *world) want(got []string, want ...string) {
+	w.t.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		w.t.Errorf("told:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+const about = `"webhook":{"id":"HOOK","name":"CRM sync","host":"crm.example.com:8443","agent_id":"AGENT","agent_name":"Clara"}`
+
+func TestWhatTheServerDidIsToldAsItWasThen(t *testing.T) {
+	tell(t, func(w *world) {
+		operators := w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent,
+			carteiro.WebhookDisabledEvent, carteiro.DeliveryExhaustedEvent)
+		for range carteiro.FailuresForError {
+			w.fails(503, false)
+		}
+		w.fails(200, false)
+		d := w.fails(503, true)
+		w.fails(410, false)
+		w.want(w.told(d),
+			`webhook.error {`+about+`,"failures_in_a_row":5,"failing_since":"2000-01-01T00:00:00.000000Z","last_error":"HTTP 503 Service Unavailable"}`,
+			`webhook.recovered {`+about+`,"in_error_since":"2000-01-01T00:00:00.000000Z"}`,
+			`delivery.exhausted {`+about+`,"last_error":"HTTP 503 Service Unavailable","delivery":{"log_id":"LOG","event_id":"EVENT","event":"event_action","attempt":1,"http_status":503}}`,
+			`webhook.disabled {`+about+`,"reason":"gone","last_error":"HTTP 503 Service Unavailable"}`,
+		)
+		<-time.After(time.Millisecond) // ids of one instant are microseconds apart, and so is what is due
+		claimed, err := w.store.Claim(w.t.Context(), store.Claim{Session: w.session, WebhookID: operators.ID, Now: w.ids.Now(), Limit: 10, MaxBytes: 1 << 20})
+		w.must(err)
+		if len(claimed.Deliveries) != 4 || len(w.noticed) != 4 || w.noticed[0] != operators.ID {
+			t.Errorf("%d deliveries wait, and the lanes were told of %v", len(claimed.Deliveries), w.noticed)
+		}
+		for _, d := range claimed.Deliveries {
+			if !json.Valid(d.Event.Payload) || d.Event.OwnerName != "production" {
+				t.Errorf("%s of %q", d.Event.Payload, d.Event.OwnerName)
+			}
+		}
+	})
+}
+
+func TestAnEventIsMadeOnlyIfSomebodySubscribesToIt(t *testing.T) {
+	tell(t, func(w *world) {
+		w.fails(503, true) // before there is anybody
+		w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.WebhookErrorEvent)
+		d := w.fails(503, true)
+		w.want(w.told(d))
+		off := w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.DeliveryExhaustedEvent)
+		ref := store.OwnerRef{EnvironmentID: w.env.ID, Kind: carteiro.OwnerEnvironment, ID: w.env.ID}
+		_, err := w.directory.ChangeWebhook(w.t.Context(), ref, off.ID, func(hook *carteiro.Webhook) error {
+			hook.Enabled = false
+			return nil
+		}, nil)
+		w.must(err)
+		d = w.fails(503, true)
+		w.want(w.told(d), `delivery.exhausted {`+about+`,"last_error":"HTTP 503 Service Unavailable","delivery":{"log_id":"LOG","event_id":"EVENT","event":"event_action","attempt":1,"http_status":503}} webhooks_disabled`)
+	})
+}
+
+func TestWhatCannotBeToldIsToldLater(t *testing.T) {
+	tell(t, func(w *world) {
+		w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.DeliveryExhaustedEvent)
+		readable := w.hook
+		agent := carteiro.Owner{Kind: readable.OwnerKind, ID: readable.OwnerID, EnvironmentID: w.env.ID}
+		w.hook = w.webhook(agent, "https://other.example.com", "event_action")
+		w.store.set(func(m *moody) { m.unreadable = w.hook.ID })
+		w.fails(503, true)
+		w.hook = readable
+		d := w.fails(503, true)
+		if told := w.told(d); len(told) != 1 || !strings.Contains(told[0], `"log_id":"LOG"`) {
+			t.Errorf("one that cannot be read holds up another: %q", told)
+		}
+		w.store.set(func(m *moody) { m.unreadable, m.down = carteiro.ID{}, true })
+		<-time.After(time.Minute)
+		if told := w.told(d); len(told) != 1 {
+			t.Errorf("told while the store was down: %q", told)
+		}
+		w.store.set(func(m *moody) { m.down = false })
+		<-time.After(10 * time.Second) // nobody wakes it
+		if told := w.told(d); len(told) != 2 {
+			t.Errorf("told in the end: %q", told)
+		}
+	})
+}
