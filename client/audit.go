@@ -39,6 +39,8 @@ type AuditSubject struct {
 	// things, and in entries of servers that did not keep it.
 	AgentID    string `json:"agent_id"`
 	CampaignID string `json:"campaign_id"`
+	// EnvironmentID is that of an environment's own webhook.
+	EnvironmentID string `json:"environment_id"`
 }
 
 // FieldChange is a field that was changed. Both values are nil when it is secret, or too long to be kept.

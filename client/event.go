@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -44,6 +45,7 @@ func (e Event) batchBody() eventBody {
 		b.AgentID = e.Owner.id
 	case campaigns:
 		b.CampaignID = e.Owner.id
+	case environment: // refused by the server, as every event without an owner
 	}
 	return b
 }
@@ -54,8 +56,16 @@ type Accepted struct {
 	Deliveries int    `json:"deliveries"` // to how many webhooks it goes
 }
 
-// Publish puts an event in, and returns once it is on the server's disk.
+// ErrEnvironmentOwner says that a call is not for [EnvironmentOwner]: the server alone makes events of an environment, and it
+// is not deleted as an agent is.
+var ErrEnvironmentOwner = errors.New("this can be done of an agent or a campaign, and not of the environment")
+
+// Publish puts an event in, and returns once it is on the server's disk. It fails with [ErrEnvironmentOwner] for one of
+// [EnvironmentOwner].
 func (c *Client) Publish(ctx context.Context, e Event) (Accepted, error) {
+	if e.Owner.kind == environment {
+		return Accepted{}, ErrEnvironmentOwner
+	}
 	return get[Accepted](ctx, c, request{
 		method: http.MethodPost, path: e.Owner.path("events"), body: e.body(), idempotencyKey: e.IdempotencyKey,
 	})

@@ -11,17 +11,19 @@ import (
 	"time"
 )
 
-// Owner names an agent or a campaign: what webhooks belong to and events happen to.
+// Owner names an agent or a campaign, what webhooks belong to and events happen to; or the environment, whose webhooks are
+// told what the server did to the others.
 type Owner struct {
 	kind ownerKind
-	id   string
+	id   string // empty of the environment
 }
 
 type ownerKind string
 
 const (
-	agents    ownerKind = "agents"
-	campaigns ownerKind = "campaigns"
+	agents      ownerKind = "agents"
+	campaigns   ownerKind = "campaigns"
+	environment ownerKind = "environment"
 )
 
 // AgentOwner names an agent by its id.
@@ -30,10 +32,16 @@ func AgentOwner(id string) Owner { return Owner{agents, id} }
 // CampaignOwner names a campaign by its id.
 func CampaignOwner(id string) Owner { return Owner{campaigns, id} }
 
+// EnvironmentOwner is the client's own environment. Nothing can be published of it.
+func EnvironmentOwner() Owner { return Owner{kind: environment} }
+
 // path gives the owner's path with more segments behind it, each escaped.
 func (o Owner) path(segments ...string) string {
 	path := basePath + "/" + string(o.kind)
-	for _, segment := range append([]string{o.id}, segments...) {
+	if o.id != "" {
+		segments = append([]string{o.id}, segments...)
+	}
+	for _, segment := range segments {
 		path += "/" + url.PathEscape(segment)
 	}
 	return path
@@ -155,7 +163,11 @@ func (c *Client) ListCampaigns(ctx context.Context, f ListFilter) ([]Campaign, P
 }
 
 // DeleteOwner deletes an agent or a campaign with its webhooks, and what is still queued for them.
+// It fails with [ErrEnvironmentOwner] for another owner.
 func (c *Client) DeleteOwner(ctx context.Context, o Owner) error {
+	if o.kind == environment {
+		return ErrEnvironmentOwner
+	}
 	return c.call(ctx, request{method: http.MethodDelete, path: o.path()}, nil)
 }
 

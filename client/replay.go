@@ -25,6 +25,8 @@ type StoredEvent struct {
 	AgentName         string    `json:"agent_name"`  // as it was then
 	CampaignID        string    `json:"campaign_id"` // of a campaign's event, and of a call that belongs to one
 	CampaignName      string    `json:"campaign_name"`
+	EnvironmentID     string    `json:"environment_id"` // of what the server tells the environment's own webhooks
+	EnvironmentName   string    `json:"environment_name"`
 	UndeliveredReason string    `json:"undelivered_reason"` // empty once the event has been sent to a webhook
 	OccurredAt        time.Time `json:"occurred_at"`
 	CreatedAt         time.Time `json:"created_at"`
@@ -33,35 +35,38 @@ type StoredEvent struct {
 	Deliveries []EventDelivery `json:"deliveries"`
 }
 
-// EventDelivery is how an event stands at a webhook of an agent or of a campaign.
+// EventDelivery is how an event stands at a webhook of an agent, of a campaign or of the environment itself.
 type EventDelivery struct {
-	WebhookID   string `json:"webhook_id"`
-	WebhookName string `json:"webhook_name"`
-	AgentID     string `json:"agent_id"`
-	CampaignID  string `json:"campaign_id"`
-	LogID       string `json:"log_id"` // of the latest attempt
-	Status      string `json:"status"`
-	HTTPStatus  int    `json:"http_status"`
-	Attempts    int    `json:"attempts"`
+	WebhookID     string `json:"webhook_id"`
+	WebhookName   string `json:"webhook_name"`
+	AgentID       string `json:"agent_id"`
+	CampaignID    string `json:"campaign_id"`
+	EnvironmentID string `json:"environment_id"`
+	LogID         string `json:"log_id"` // of the latest attempt
+	Status        string `json:"status"`
+	HTTPStatus    int    `json:"http_status"`
+	Attempts      int    `json:"attempts"`
 }
 
 // EventFilter says which events to give; an event must meet all of it. The zero value is the newest 25.
 type EventFilter struct {
-	AgentID     string
-	CampaignID  string    // its own events and those of its calls; not together with AgentID
-	Event       string    // type
-	From, To    time.Time // accepted in between, both included
-	Undelivered *bool     // only those that went to no webhook, or only others; nil for all
-	Reason      string    // only those that went to no webhook for this reason
-	PerPage     int       // 1–100; 0 for the server's default of 25
-	Page        int       // from 1; 0 for the first
-	Cursor      string    // [Pagination.NextCursor] of the page before; takes the place of Page
+	AgentID       string
+	CampaignID    string    // its own events and those of its calls; not together with AgentID
+	EnvironmentID string    // what the server told the environment's own webhooks; not together with either
+	Event         string    // type
+	From, To      time.Time // accepted in between, both included
+	Undelivered   *bool     // only those that went to no webhook, or only others; nil for all
+	Reason        string    // only those that went to no webhook for this reason
+	PerPage       int       // 1–100; 0 for the server's default of 25
+	Page          int       // from 1; 0 for the first
+	Cursor        string    // [Pagination.NextCursor] of the page before; takes the place of Page
 }
 
 func (f EventFilter) query() url.Values {
 	q := make(url.Values)
 	setText(q, "agent_id", f.AgentID)
 	setText(q, "campaign_id", f.CampaignID)
+	setText(q, "environment_id", f.EnvironmentID)
 	setText(q, "event", f.Event)
 	setTime(q, "from", f.From)
 	setTime(q, "to", f.To)

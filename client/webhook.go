@@ -11,8 +11,9 @@ import (
 // Webhook is a webhook as the server shows it. Its secrets are never given back.
 type Webhook struct {
 	ID                  string                     `json:"id"`
-	AgentID             string                     `json:"agent_id"`    // of an agent's webhook
-	CampaignID          string                     `json:"campaign_id"` // of a campaign's
+	AgentID             string                     `json:"agent_id"`       // of an agent's webhook
+	CampaignID          string                     `json:"campaign_id"`    // of a campaign's
+	EnvironmentID       string                     `json:"environment_id"` // of the environment's own
 	Name                string                     `json:"name"`
 	URL                 string                     `json:"webhook_url"`
 	Events              []string                   `json:"events"`
@@ -66,12 +67,16 @@ type PreviousSecret struct {
 	EndsAt          time.Time `json:"ends_at"`
 }
 
-// Owner names the agent or campaign that the webhook belongs to.
+// Owner names the agent or campaign that the webhook belongs to, or the environment.
 func (w Webhook) Owner() Owner {
-	if w.CampaignID != "" {
+	switch {
+	case w.CampaignID != "":
 		return CampaignOwner(w.CampaignID)
+	case w.EnvironmentID != "":
+		return EnvironmentOwner()
+	default:
+		return AgentOwner(w.AgentID)
 	}
-	return AgentOwner(w.AgentID)
 }
 
 // Header is one header that is sent with every attempt.

@@ -129,6 +129,7 @@ type server struct {
 	guard       *egress.Guard
 	agents      *kind
 	campaigns   *kind
+	environment *kind // whose webhooks hear of what the server did
 	// What answers unclean paths.
 	nowhere, nowhereInAPI *route
 	// What answers requests whose head is more than there is room for.
@@ -167,5 +168,7 @@ func newServer(c Config) *server {
 		guard:     egress.New(true),
 		agents:    newKind(carteiro.OwnerAgent, c.Catalogue),
 		campaigns: newKind(carteiro.OwnerCampaign, c.Catalogue),
+
+		environment: newKind(carteiro.OwnerEnvironment, c.Catalogue),
 	}
 }

@@ -63,7 +63,7 @@ func (r *request) auditWebhook(before, after *carteiro.Webhook) *carteiro.AuditE
 
 // notSettings are what is shown of a webhook and set by nobody.
 var notSettings = []string{
-	"id", "agent_id", "campaign_id", "created_at", "updated_at", "events_count", "status", "status_reason", "has_secret",
+	"id", "agent_id", "campaign_id", "environment_id", "created_at", "updated_at", "events_count", "status", "status_reason", "has_secret",
 }
 
 // webhookChanges says which settings differ: as the API shows them, which is without their secrets, and of those that it
@@ -146,6 +146,8 @@ type subjectShown struct {
 type ownerIDs struct {
 	AgentID    carteiro.ID `json:"agent_id,omitzero"`
 	CampaignID carteiro.ID `json:"campaign_id,omitzero"`
+	// EnvironmentID is that of an operators' webhook.
+	EnvironmentID carteiro.ID `json:"environment_id,omitzero"`
 }
 
 func ownerIDsOf(kind carteiro.OwnerKind, id carteiro.ID) (shown ownerIDs) {
@@ -154,6 +156,8 @@ func ownerIDsOf(kind carteiro.OwnerKind, id carteiro.ID) (shown ownerIDs) {
 		shown.AgentID = id
 	case carteiro.OwnerCampaign:
 		shown.CampaignID = id
+	case carteiro.OwnerEnvironment:
+		shown.EnvironmentID = id
 	}
 	return shown
 }

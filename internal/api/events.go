@@ -17,6 +17,8 @@ type eventShown struct {
 	AgentName         string               `json:"agent_name,omitempty"`
 	CampaignID        carteiro.ID          `json:"campaign_id,omitzero"`
 	CampaignName      string               `json:"campaign_name,omitempty"`
+	EnvironmentID     carteiro.ID          `json:"environment_id,omitzero"` // of what the server tells operators
+	EnvironmentName   string               `json:"environment_name,omitempty"`
 	UndeliveredReason carteiro.Undelivered `json:"undelivered_reason,omitempty"`
 	OccurredAt        timestamp            `json:"occurred_at,omitzero"`
 	CreatedAt         timestamp            `json:"created_at"`
@@ -27,14 +29,13 @@ type eventShown struct {
 
 // onWebhook is how an event stands at a webhook.
 type onWebhook struct {
-	WebhookID   carteiro.ID     `json:"webhook_id"`
-	WebhookName string          `json:"webhook_name"`
-	AgentID     carteiro.ID     `json:"agent_id,omitzero"`
-	CampaignID  carteiro.ID     `json:"campaign_id,omitzero"`
-	LogID       carteiro.ID     `json:"log_id"`
-	Status      carteiro.Status `json:"status"`
-	HTTPStatus  int             `json:"http_status,omitempty"`
-	Attempts    int             `json:"attempts"`
+	WebhookID   carteiro.ID `json:"webhook_id"`
+	WebhookName string      `json:"webhook_name"`
+	ownerIDs
+	LogID      carteiro.ID     `json:"log_id"`
+	Status     carteiro.Status `json:"status"`
+	HTTPStatus int             `json:"http_status,omitempty"`
+	Attempts   int             `json:"attempts"`
 }
 
 func showEvent(e *carteiro.Event) eventShown {
@@ -42,10 +43,13 @@ func showEvent(e *carteiro.Event) eventShown {
 		ID: e.ID, Event: e.Type, CampaignID: e.CampaignID, CampaignName: e.CampaignName, UndeliveredReason: e.Undelivered,
 		OccurredAt: timestamp(e.OccurredAt), CreatedAt: timestamp(e.AcceptedAt()), Payload: e.Payload,
 	}
-	if e.OwnerKind == carteiro.OwnerCampaign {
-		shown.CampaignID, shown.CampaignName = e.OwnerID, e.OwnerName
-	} else {
+	switch e.OwnerKind {
+	case carteiro.OwnerAgent:
 		shown.AgentID, shown.AgentName = e.OwnerID, e.OwnerName
+	case carteiro.OwnerCampaign:
+		shown.CampaignID, shown.CampaignName = e.OwnerID, e.OwnerName
+	case carteiro.OwnerEnvironment:
+		shown.EnvironmentID, shown.EnvironmentName = e.OwnerID, e.OwnerName
 	}
 	return shown
 }
@@ -59,15 +63,10 @@ func showEvents(events []*carteiro.Event) []eventShown {
 }
 
 func showDelivery(d *store.EventDelivery) onWebhook {
-	shown := onWebhook{
-		WebhookID: d.Webhook.ID, WebhookName: d.Webhook.Name, LogID: d.LogID, Status: d.Status, HTTPStatus: d.HTTPStatus, Attempts: d.Attempts,
+	return onWebhook{
+		WebhookID: d.Webhook.ID, WebhookName: d.Webhook.Name, ownerIDs: ownerIDsOf(d.Webhook.OwnerKind, d.Webhook.OwnerID),
+		LogID: d.LogID, Status: d.Status, HTTPStatus: d.HTTPStatus, Attempts: d.Attempts,
 	}
-	if d.Webhook.OwnerKind == carteiro.OwnerCampaign {
-		shown.CampaignID = d.Webhook.OwnerID
-	} else {
-		shown.AgentID = d.Webhook.OwnerID
-	}
-	return shown
 }
 
 func (s *server) listEvents(r *request) error {
@@ -94,16 +93,22 @@ func (s *server) listEvents(r *request) error {
 	return r.answer(http.StatusOK, answer{Data: showEvents(events.Events), Pagination: p})
 }
 
-// eventFilter reads the filters of the list of events. A campaign's are its own and those of its calls.
+// eventFilter reads the filters of the list of events. A campaign's are its own and those of its calls; an environment's
+// those that the server made for its operators.
 func (q *query) eventFilter() (p store.ListEvents) {
-	if agent := q.id(fieldAgentID); !agent.IsZero() {
-		p.OwnerKind, p.OwnerID = carteiro.OwnerAgent, agent
-	}
-	if campaign := q.id(fieldCampaignID); !campaign.IsZero() {
-		if p.OwnerKind != 0 {
-			q.faults.add(fieldCampaignID, isNotAllowedWith, inWords(fieldAgentID))
+	before := ""
+	for _, owner := range []struct {
+		field string
+		kind  carteiro.OwnerKind
+	}{{fieldAgentID, carteiro.OwnerAgent}, {fieldCampaignID, carteiro.OwnerCampaign}, {fieldEnvironmentID, carteiro.OwnerEnvironment}} {
+		id := q.id(owner.field)
+		switch {
+		case id.IsZero():
+			continue
+		case before != "":
+			q.faults.add(owner.field, isNotAllowedWith, inWords(before))
 		}
-		p.OwnerKind, p.OwnerID, p.CallEvents = carteiro.OwnerCampaign, campaign, true
+		before, p.OwnerKind, p.OwnerID, p.CallEvents = owner.field, owner.kind, id, owner.kind == carteiro.OwnerCampaign
 	}
 	if eventType := q.text(fieldEvent); eventType != "" {
 		p.Types = []string{eventType}

@@ -55,7 +55,7 @@ func newTokenFailure(code, message string) *failure {
 // lacksScope makes the 403 of a token without the scopes that a call needs, in the shape of the 401s beside it, with what
 // RFC 6750, section 3.1, wants of it. The scopes are no secret: they stand in the document.
 func lacksScope(needed, has carteiro.Scopes) *failure {
-	message := fmt.Sprintf(msgLacksScope, strings.Join((needed &^ has).Names(), " and "))
+	message := fmt.Sprintf(msgLacksScope, strings.Join((needed&^has).Names(), " and "))
 	b := appendString([]byte(`{"error":`), codeLacksScope)
 	b = appendString(append(b, `,"message":`...), message)
 	f := &failure{status: http.StatusForbidden, message: message, body: append(b, `,"status_code":403}`...)}

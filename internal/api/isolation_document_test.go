@@ -17,6 +17,8 @@ import (
 
 	"carteiro"
 	contract "carteiro/api"
+	"carteiro/internal/publish"
+	"carteiro/internal/store"
 )
 
 // Every operation of the OpenAPI document is tried from another environment: with every mixture of its own ids and the
@@ -57,16 +59,38 @@ func inhabit(w *world, who *tenant, mark string) *inhabitant {
 		path += "/webhooks/" + hook.String()
 		in.ids[kind+" retry_id"] = w.callAs(who, "POST", path+"/logs/retry", map[string]any{}).has(202).text("data.id")
 	}
+	in.tellOperators(w)
 	// CloudEvents have no underscores in the names of their attributes.
 	in.ids["agentid"], in.ids["campaignid"] = in.ids["agent_id"], in.ids["campaign_id"]
 	return in
 }
 
+// tellOperators gives the environment a webhook of its own, and something that it was told.
+func (in *inhabitant) tellOperators(w *world) {
+	w.t.Helper()
+	hook := w.callAs(in.tenant, "POST", "/environment/webhooks", map[string]any{
+		"name": in.mark + " operators", "webhook_url": "https://" + in.mark + ".example/operators", "events": []string{carteiro.WebhookErrorEvent},
+	}).has(201).id("data.id")
+	own := store.OwnerRef{EnvironmentID: in.id, Kind: carteiro.OwnerEnvironment, ID: in.id}
+	told, err := w.publisher.Publish(w.t.Context(), own.EnvironmentID, nil, []publish.Event{
+		{Owner: own, Type: carteiro.WebhookErrorEvent, Payload: []byte(`{"of":"` + in.mark + `"}`)},
+	})
+	if err != nil || told[0].Deliveries != 1 {
+		w.t.Fatal(told, err)
+	}
+	done := w.lanes.finish(w.t, hook, failedWith(500), time.Time{}, w.ids)
+	in.ids["environment webhook_id"], in.ids["environment log_id"], in.ids["environment event_id"] = hook.String(), done[0].ID.String(), told[0].EventID.String()
+	in.ids["environment retry_id"] = w.callAs(in.tenant, "POST", "/environment/webhooks/"+hook.String()+"/logs/retry", map[string]any{}).has(202).text("data.id")
+}
+
 // id gives the inhabitant's thing of a name, below the owner that a path leads through.
 func (in *inhabitant) named(path, name string) (string, bool) {
 	kind := "agent"
-	if strings.HasPrefix(path, "/campaigns") {
+	switch {
+	case strings.HasPrefix(path, "/campaigns"):
 		kind = "campaign"
+	case strings.HasPrefix(path, "/environment/"):
+		kind = "environment"
 	}
 	if id, ok := in.ids[name]; ok {
 		return id, true
@@ -244,12 +268,14 @@ var createsUnderOnesOwnID = []string{"putAgent", "putCampaign"}
 
 // refusedToAll are the operations whose example, or whose second call, is refused to everybody, with the status.
 var refusedToAll = map[string]int{
-	"retryAgentWebhookLogs":       http.StatusConflict, // inhabit has begun the one bulk retry that may be
-	"retryCampaignWebhookLogs":    http.StatusConflict,
-	"replayAgentWebhookEvents":    http.StatusConflict, // likewise
-	"replayCampaignWebhookEvents": http.StatusConflict,
-	"signIn":                      http.StatusUnauthorized,         // the token of the example is nobody's
-	"publishCloudEvents":          http.StatusUnsupportedMediaType, // some of the examples want headers
+	"retryAgentWebhookLogs":          http.StatusConflict, // inhabit has begun the one bulk retry that may be
+	"retryCampaignWebhookLogs":       http.StatusConflict,
+	"retryEnvironmentWebhookLogs":    http.StatusConflict,
+	"replayEnvironmentWebhookEvents": http.StatusConflict,
+	"replayAgentWebhookEvents":       http.StatusConflict, // likewise
+	"replayCampaignWebhookEvents":    http.StatusConflict,
+	"signIn":                         http.StatusUnauthorized,         // the token of the example is nobody's
+	"publishCloudEvents":             http.StatusUnsupportedMediaType, // some of the examples want headers
 }
 
 func TestEveryRouteOfTheDocumentKeepsToItsEnvironment(t *testing.T) {

@@ -6,10 +6,11 @@ import (
 	"carteiro"
 )
 
-// kind is what tells the calls on agents and those on campaigns apart. Everything else about them is one code.
+// kind is what tells the calls on agents, those on campaigns and those on the environment itself apart. Everything else about
+// them is one code.
 type kind struct {
 	owner    carteiro.OwnerKind
-	plural   string // as in paths
+	path     string // of one owner's, below the base
 	messages messages
 	notFound *failure
 	// types holds the event types that can be published of an owner and subscribed to, each under its own name, so that
@@ -23,12 +24,16 @@ func newKind(owner carteiro.OwnerKind, catalogue *carteiro.Catalogue) *kind {
 	list := catalogue.Types(owner)
 	k := &kind{
 		owner:     owner,
-		plural:    "agents",
+		path:      "/agents/{" + pathOwner + "}",
 		messages:  agentMessages,
 		available: descriptions(list),
 	}
-	if owner == carteiro.OwnerCampaign {
-		k.plural, k.messages, k.available = "campaigns", campaignMessages, names(list)
+	switch owner {
+	case carteiro.OwnerAgent:
+	case carteiro.OwnerCampaign:
+		k.path, k.messages, k.available = "/campaigns/{"+pathOwner+"}", campaignMessages, names(list)
+	case carteiro.OwnerEnvironment:
+		k.path, k.messages = "/environment", environmentMessages
 	}
 	k.notFound = newFailure(404, k.messages.notFound)
 	k.types = make(map[string]string, len(list))

@@ -220,13 +220,16 @@ func (r *request) pathID(name string, notFound *failure) (carteiro.ID, error) {
 	return id, nil
 }
 
-// ownerRef names the agent or campaign of the path, whether there is one or not.
+// ownerRef names the agent or campaign of the path, whether there is one or not, or the caller's environment.
 func (r *request) ownerRef(k *kind) (store.OwnerRef, error) {
+	if k.owner == carteiro.OwnerEnvironment {
+		return store.OwnerRef{EnvironmentID: r.environment, Kind: k.owner, ID: r.environment}, nil
+	}
 	id, err := r.pathID(pathOwner, k.notFound)
 	return store.OwnerRef{EnvironmentID: r.environment, Kind: k.owner, ID: id}, err
 }
 
-// owner reads the agent or campaign of the path.
+// owner reads the agent or campaign of the path, or the caller's environment.
 func (r *request) owner(k *kind) (store.OwnerRef, carteiro.Owner, error) {
 	ref, err := r.ownerRef(k)
 	if err != nil {

@@ -88,40 +88,55 @@ func (s *server) routes() {
 	s.handle(base+"/cloudevents", publishing, methods{"POST": {toPublish, s.publishCloudEvents}})
 	s.handle(base+"/audit", token, methods{"GET": {toRead, s.listAudit}})
 	for _, k := range []*kind{s.agents, s.campaigns} {
-		on := func(do func(*request, *kind) error) handler {
-			return func(r *request) error { return do(r, k) }
-		}
-		test := on(s.testNow)
-		if k == s.campaigns {
-			test = on(s.testLater)
-		}
-		all := base + "/" + k.plural
-		one := all + "/{" + pathOwner + "}"
-		webhook := one + "/webhooks/{" + pathWebhook + "}"
-		log := webhook + "/logs/{" + pathLog + "}"
-		s.handle(all, token, methods{"GET": {toRead, on(s.listOwners)}, "POST": {toManage, on(s.createOwner)}})
-		s.handle(one, token, methods{"GET": {toRead, on(s.getOwner)}, "PUT": {toManage, on(s.putOwner)}, "DELETE": {toManage, on(s.deleteOwner)}})
-		s.handle(one+"/events", publishing, methods{"POST": {toPublish, on(s.publishEvent)}})
-		s.handle(one+"/webhooks", token, methods{"GET": {toRead, on(s.listWebhooks)}, "POST": {toManage, on(s.createWebhook)}})
-		s.handle(webhook, token, methods{
-			"GET": {toRead, on(s.getWebhook)}, "PUT": {toManage, on(s.updateWebhook)}, "DELETE": {toManage, on(s.deleteWebhook)},
-		})
-		s.handle(webhook+"/toggle", token, methods{"PATCH": {toManage, on(s.toggleWebhook)}})
-		s.handle(webhook+"/secret/rotate", token, methods{"POST": {toManage, on(s.rotateSecret)}})
-		s.handle(webhook+"/test", token, methods{"POST": {toManage, test}})
-		s.handle(webhook+"/logs", token, methods{"GET": {toRead, on(s.listLogs)}})
-		s.handle(log, token, methods{"GET": {toRead, on(s.getLog)}})
-		s.handle(webhook+"/logs/retry", token, methods{"POST": {toRetry, on(s.retryLogs)}})
-		s.handle(webhook+"/logs/stream", token, methods{"GET": {toRead, on(s.streamLogs)}})
-		s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toListen, on(s.streamDeliveries)}})
-		s.handle(webhook+"/replay", token, methods{"POST": {toRetry, on(s.replayEvents)}})
-		s.handle(webhook+"/retries", token, methods{"GET": {toRead, on(s.listBulk)}})
-		s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
-			"GET": {toRead, on(s.getBulk)}, "PATCH": {toRetry, on(s.pauseBulk)}, "DELETE": {toRetry, on(s.cancelBulk)},
-		})
-		s.handle(log+"/preview", token, methods{"GET": {toRead, on(s.previewRetry)}})
-		s.handle(log+"/retry", token, methods{"POST": {toRetry, on(s.retryLog)}})
+		s.ownerRoutes(k)
+		s.webhookRoutes(k)
 	}
+	s.webhookRoutes(s.environment)
+}
+
+// on gives what answers for a kind of owner.
+func on(k *kind, do func(*request, *kind) error) handler {
+	return func(r *request) error { return do(r, k) }
+}
+
+// ownerRoutes are the calls on what callers register themselves, and publish events of.
+func (s *server) ownerRoutes(k *kind) {
+	one := base + k.path
+	s.handle(path.Dir(one), token, methods{"GET": {toRead, on(k, s.listOwners)}, "POST": {toManage, on(k, s.createOwner)}})
+	s.handle(one, token, methods{
+		"GET": {toRead, on(k, s.getOwner)}, "PUT": {toManage, on(k, s.putOwner)}, "DELETE": {toManage, on(k, s.deleteOwner)},
+	})
+	s.handle(one+"/events", publishing, methods{"POST": {toPublish, on(k, s.publishEvent)}})
+}
+
+func (s *server) webhookRoutes(k *kind) {
+	on := func(do func(*request, *kind) error) handler { return on(k, do) }
+	test := on(s.testNow)
+	if k == s.campaigns {
+		test = on(s.testLater)
+	}
+	all := base + k.path + "/webhooks"
+	webhook := all + "/{" + pathWebhook + "}"
+	log := webhook + "/logs/{" + pathLog + "}"
+	s.handle(all, token, methods{"GET": {toRead, on(s.listWebhooks)}, "POST": {toManage, on(s.createWebhook)}})
+	s.handle(webhook, token, methods{
+		"GET": {toRead, on(s.getWebhook)}, "PUT": {toManage, on(s.updateWebhook)}, "DELETE": {toManage, on(s.deleteWebhook)},
+	})
+	s.handle(webhook+"/toggle", token, methods{"PATCH": {toManage, on(s.toggleWebhook)}})
+	s.handle(webhook+"/secret/rotate", token, methods{"POST": {toManage, on(s.rotateSecret)}})
+	s.handle(webhook+"/test", token, methods{"POST": {toManage, test}})
+	s.handle(webhook+"/logs", token, methods{"GET": {toRead, on(s.listLogs)}})
+	s.handle(log, token, methods{"GET": {toRead, on(s.getLog)}})
+	s.handle(webhook+"/logs/retry", token, methods{"POST": {toRetry, on(s.retryLogs)}})
+	s.handle(webhook+"/logs/stream", token, methods{"GET": {toRead, on(s.streamLogs)}})
+	s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toListen, on(s.streamDeliveries)}})
+	s.handle(webhook+"/replay", token, methods{"POST": {toRetry, on(s.replayEvents)}})
+	s.handle(webhook+"/retries", token, methods{"GET": {toRead, on(s.listBulk)}})
+	s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
+		"GET": {toRead, on(s.getBulk)}, "PATCH": {toRetry, on(s.pauseBulk)}, "DELETE": {toRetry, on(s.cancelBulk)},
+	})
+	s.handle(log+"/preview", token, methods{"GET": {toRead, on(s.previewRetry)}})
+	s.handle(log+"/retry", token, methods{"POST": {toRetry, on(s.retryLog)}})
 }
 
 // root has all answered 404 at and below a path that is no route. Without the first line the mux would redirect to the

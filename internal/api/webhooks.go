@@ -15,6 +15,7 @@ type webhookShown struct {
 	ID                  carteiro.ID                  `json:"id"`
 	AgentID             carteiro.ID                  `json:"agent_id,omitzero"`
 	CampaignID          carteiro.ID                  `json:"campaign_id,omitzero"`
+	EnvironmentID       carteiro.ID                  `json:"environment_id,omitzero"`
 	Name                string                       `json:"name"`
 	WebhookURL          string                       `json:"webhook_url"`
 	Events              []string                     `json:"events"`
@@ -61,10 +62,13 @@ func showWebhook(w *carteiro.Webhook) webhookShown {
 	if shown.PayloadTemplates == nil {
 		shown.PayloadTemplates = map[string]json.RawMessage{}
 	}
-	if w.OwnerKind == carteiro.OwnerCampaign {
-		shown.CampaignID, shown.IncludeCallEvents = w.OwnerID, &w.IncludeCallEvents
-	} else {
+	switch w.OwnerKind {
+	case carteiro.OwnerAgent:
 		shown.AgentID = w.OwnerID
+	case carteiro.OwnerCampaign:
+		shown.CampaignID, shown.IncludeCallEvents = w.OwnerID, &w.IncludeCallEvents
+	case carteiro.OwnerEnvironment:
+		shown.EnvironmentID = w.OwnerID
 	}
 	return shown
 }

@@ -203,6 +203,17 @@ var agentMessages = messages{
 	retryQueued: "Webhook retry queued successfully",
 }
 
+var environmentMessages = messages{
+	notFound:       "Environment not found.",
+	webhookCreated: agentMessages.webhookCreated,
+	webhookUpdated: agentMessages.webhookUpdated,
+	webhookDeleted: agentMessages.webhookDeleted,
+
+	tooManyWebhooks: "An environment may have at most %d webhooks of its own.",
+
+	retryQueued: agentMessages.retryQueued,
+}
+
 var campaignMessages = messages{
 	notFound:       "Campaign not found in this environment.",
 	created:        "Campaign created successfully",

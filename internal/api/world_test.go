@@ -38,6 +38,7 @@ type world struct {
 	hub       *tail.Hub
 	bulk      *bulk.Runner
 	lanes     *lanes
+	publisher *publish.Publisher
 	directory *directory.Directory
 	ids       *carteiro.IDSource
 	handler   http.Handler
@@ -80,13 +81,12 @@ func makeWorld(t *testing.T, change ...func(*api.Config)) *world {
 	session, err := s.Join(t.Context(), store.Join{Node: "test", Now: time.Now(), Until: time.Now().Add(time.Hour)})
 	must(t, err)
 	w.lanes = &lanes{store: w.store, session: session}
+	w.publisher = &publish.Publisher{Store: w.store, Directory: w.directory, Lanes: w.lanes, IDs: w.ids, Retention: 30 * 24 * time.Hour}
 	c := api.Config{
 		Directory: w.directory,
 		Store:     w.store,
 		Admin:     w.store,
-		Publisher: &publish.Publisher{
-			Store: w.store, Directory: w.directory, Lanes: w.lanes, IDs: w.ids, Retention: 30 * 24 * time.Hour,
-		},
+		Publisher: w.publisher,
 		Previewer: send.New(egress.New(false), "test"),
 		Tail:      hub,
 		Sessions:  true,

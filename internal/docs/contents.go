@@ -29,6 +29,7 @@ var contents = []section{
 		{"concepts.md", "Concepts", "Conceitos", true},
 		{"import.md", "Come over", "Migração", false},
 		{"circuits.md", "Circuits", "Circuito por webhook", true},
+		{"operator-events.md", "Operator events", "Eventos do operador", true},
 		{"comparison.md", "Comparison", "Comparação", true},
 	}},
 	{"Operate", "Operação", []entry{
@@ -46,6 +47,7 @@ var contents = []section{
 		{"reference/README.md", "API reference", "Referência da API", false},
 		{"reference/agent-webhooks.md", "Agent webhooks", "Webhooks de agentes", false},
 		{"reference/campaign-webhooks.md", "Campaign webhooks", "Webhooks de campanhas", false},
+		{"reference/operators-webhooks.md", "Operators' webhooks", "Webhooks do operador", false},
 		{"reference/delivery-logs.md", "Delivery logs", "Log de entregas", false},
 		{"reference/bulk-retries.md", "Bulk retries", "Reenvios em massa", false},
 		{"reference/events.md", "Events", "Eventos", false},

@@ -28,6 +28,8 @@ type Envelope struct {
 	// CampaignID and CampaignName are the campaign of the event or of the webhook. An empty CampaignID leaves both out.
 	// An agent's call event at a webhook of a campaign carries agent and campaign.
 	CampaignID, CampaignName string
+	// EnvironmentID and EnvironmentName are the environment, of an event of its own. An empty EnvironmentID leaves both out.
+	EnvironmentID, EnvironmentName string
 	// WebhookID and WebhookName are the webhook the body goes to.
 	WebhookID, WebhookName string
 	// OccurredAt is when the event occurred; any location, written in UTC with six fractional digits, cut not rounded.
@@ -74,6 +76,10 @@ func (e *Envelope) appendMembers(dst []byte) []byte {
 		dst = appendMember(dst, `,"campaign_id":`, e.CampaignID)
 		dst = appendMember(dst, `,"campaign_name":`, e.CampaignName)
 	}
+	if e.EnvironmentID != "" {
+		dst = appendMember(dst, `,"environment_id":`, e.EnvironmentID)
+		dst = appendMember(dst, `,"environment_name":`, e.EnvironmentName)
+	}
 	dst = appendMember(dst, `,"webhook_id":`, e.WebhookID)
 	dst = appendMember(dst, `,"webhook_name":`, e.WebhookName)
 	dst = append(dst, `,"timestamp":"`...)
@@ -93,7 +99,7 @@ func appendMember(dst []byte, key, value string) []byte {
 func (e *Envelope) sizeHint() int {
 	const names = 192 // all the keys, quotes, commas, the timestamp and the flag
 	return names + len(e.Event) + len(e.AgentID) + len(e.AgentName) + len(e.CampaignID) + len(e.CampaignName) +
-		len(e.WebhookID) + len(e.WebhookName)
+		len(e.EnvironmentID) + len(e.EnvironmentName) + len(e.WebhookID) + len(e.WebhookName)
 }
 
 // clashes reports whether any member of the payload has a name that the envelope carries.
@@ -124,7 +130,7 @@ func (e *Envelope) appendOthers(dst []byte, members cursor) []byte {
 // carries reports whether a member of this name is among those appendMembers writes. The key is as it stands between
 // its quotes.
 func (e *Envelope) carries(key []byte) bool {
-	const longest = len("campaign_name") * len(`\u0000`)
+	const longest = len("environment_name") * len(`\u0000`)
 	if len(key) > longest {
 		return false
 	}
@@ -136,6 +142,8 @@ func (e *Envelope) carries(key []byte) bool {
 		return e.AgentID != ""
 	case "campaign_id", "campaign_name":
 		return e.CampaignID != ""
+	case "environment_id", "environment_name":
+		return e.EnvironmentID != ""
 	case "test":
 		return e.Test
 	}

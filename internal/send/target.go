@@ -187,10 +187,13 @@ func (t *Target) body(d *carteiro.Delivery) (body []byte, shared int, err error)
 		OccurredAt:  e.OccurredAt,
 		Test:        e.Type == carteiro.TestEvent,
 	}
-	if e.OwnerKind == carteiro.OwnerAgent {
-		envelope.AgentID, envelope.AgentName = e.OwnerID.String(), e.OwnerName
-	} else {
-		envelope.CampaignID, envelope.CampaignName = e.OwnerID.String(), e.OwnerName
+	switch owner := e.OwnerID.String(); e.OwnerKind {
+	case carteiro.OwnerAgent:
+		envelope.AgentID, envelope.AgentName = owner, e.OwnerName
+	case carteiro.OwnerCampaign:
+		envelope.CampaignID, envelope.CampaignName = owner, e.OwnerName
+	case carteiro.OwnerEnvironment:
+		envelope.EnvironmentID, envelope.EnvironmentName = owner, e.OwnerName
 	}
 	if t.webhook.OwnerKind == carteiro.OwnerCampaign && e.OwnerKind == carteiro.OwnerAgent {
 		envelope.CampaignID, envelope.CampaignName = e.CampaignID.String(), e.CampaignName
