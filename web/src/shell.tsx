@@ -32,6 +32,7 @@ const places: Place[] = [
   { to: '/events', icon: 'bolt', key: 'nav.events', holds: /^\/events/ },
   { to: '/agents', icon: 'owners', key: 'nav.agents', holds: ownersPage('agents') },
   { to: '/campaigns', icon: 'megaphone', key: 'nav.campaigns', holds: ownersPage('campaigns') },
+  { to: '/environment', icon: 'bell', key: 'nav.environment', holds: ownersPage('environment'), rare: true },
   { to: '/audit', icon: 'list', key: 'nav.audit', holds: /^\/audit$/, rare: true },
 ]
 

@@ -29,6 +29,9 @@ async function furnish(world: World, receiver: Receiver): Promise<Record<string,
   await world.call('PUT', `/agents/${agent}/webhooks/${id}`, { webhook_secret: 'of before' })
   await world.call('POST', `/agents/${agent}/webhooks/${id}/secret/rotate`, { signature_scheme: 'ed25519' })
   const campaign = (await world.call('POST', '/campaigns', { name: 'Renewals' })).data.id
+  const operators = { name: 'On call', webhook_url: `${receiver.url}/on-call`, events: ['webhook.error'] }
+  const onCall = (await world.call('POST', '/environment/webhooks', operators)).data.id
+  const environment = (await world.call('GET', '/session')).data.environment as { id: string }
   const recording = { event: 'event_recording', payload: { url: 'https://example.com/1' } }
   const missed = (await world.call('POST', `/agents/${agent}/events`, recording)).data.event_id
   const job = (await world.call('POST', `/agents/${agent}/webhooks/${id}/logs/retry`, { event })).data.id
@@ -37,6 +40,8 @@ async function furnish(world: World, receiver: Receiver): Promise<Record<string,
     webhooks: '/webhooks',
     agents: '/agents',
     campaigns: '/campaigns',
+    'the operator': '/environment',
+    'an operator’s webhook': `/environment/${environment.id}/${onCall}`,
     'an agent': `/agents/${agent}`,
     'a new webhook': `/campaigns/${campaign}/new`,
     deliveries: page,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from '@playwright/test'
 import { arrivedSince, merge, remember } from '../src/api/arrivals'
 import { bulkInput } from '../src/api/bulk'
@@ -230,4 +231,23 @@ test('a form sends what was changed and nothing else', () => {
 
 test('a scale holds its largest value', () => {
   expect([0, 1, 4, 5, 9, 10, 11, 140, 999, 1001].map(scaleTop)).toEqual([4, 4, 4, 6, 10, 10, 20, 150, 1000, 1500])
+})
+
+test('each kind of owner has the calls of webhooks that agents have, by whose types all are called', () => {
+  const document = readFileSync(new URL('../../api/openapi.yaml', import.meta.url), 'utf8')
+  const calls = (base: string) => {
+    const found: string[] = []
+    let path: string | undefined
+    for (const line of document.split('\n')) {
+      const [, begun] = /^ {2}(\/\S+):$/.exec(line) ?? []
+      if (begun) path = begun.startsWith(base) ? begun.slice(base.length) : undefined
+      const [, method] = /^ {4}(get|post|put|patch|delete):$/.exec(line) ?? []
+      if (method && path !== undefined) found.push(`${method} ${path}`)
+    }
+    return found.sort()
+  }
+  const ofAgents = calls('/agents/{agent_id}/webhooks')
+  expect(ofAgents.length).toBeGreaterThan(10)
+  expect(calls('/campaigns/{campaign_id}/webhooks')).toEqual(ofAgents)
+  expect(calls('/environment/webhooks')).toEqual(ofAgents)
 })

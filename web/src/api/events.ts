@@ -11,6 +11,19 @@ export type ReplayInput = Omit<Schemas['ReplayInput'], 'dry_run'>
 
 export const reasons: Reason[] = ['no_webhook', 'not_subscribed', 'webhooks_disabled', 'unknown']
 
+/** What an event's owner was called when it came in. */
+export const ownerName = (event: StoredEvent) =>
+  event.agent_id ? event.agent_name : event.campaign_id ? event.campaign_name : event.environment_name
+
+/** What an event of the environment itself tells of: another webhook, and where it is about one attempt, that. */
+export interface OperatorNotice {
+  webhook: { id: string; name: string; agent_id?: string; campaign_id?: string }
+  delivery?: { log_id: string; event: string }
+}
+
+export const noticeOf = ({ environment_id, payload }: StoredEvent): OperatorNotice | undefined =>
+  environment_id ? (payload as OperatorNotice | undefined) : undefined
+
 /** Where events went: to a webhook, to none, or to none for one reason. */
 export type Went = 'sent' | 'undelivered' | Reason
 

@@ -1,12 +1,12 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { api, must, type Schemas } from './client'
-import type { Kind, Owner } from './kinds'
+import { ApiError, api, must, type Schemas } from './client'
+import type { Owner, Registered } from './kinds'
 import { ownerAt } from './owned'
 
 /** What a list or a heading shows of an owner. */
 export type OwnerShown = Schemas['Agent'] & { agent_id?: string }
 
-export function useOwners(kind: Kind, search: { search?: string | undefined; page?: number | undefined }) {
+export function useOwners(kind: Registered, search: { search?: string | undefined; page?: number | undefined }) {
   return useQuery({
     queryKey: ['owners', kind, search],
     placeholderData: keepPreviousData,
@@ -26,12 +26,17 @@ export function useOwner(owner: Owner) {
   return useQuery({
     queryKey: ['owner', owner.kind, owner.id],
     staleTime: 60_000,
-    queryFn: async ({ signal }): Promise<OwnerShown> => (await must(ownerAt(owner).GET('', { signal }))).data,
+    queryFn: async ({ signal }): Promise<Pick<OwnerShown, 'id' | 'name' | 'agent_id'>> => {
+      if (owner.kind !== 'environment') return (await must(ownerAt(owner).GET('', { signal }))).data
+      const { environment } = (await must(api.GET('/session', { signal }))).data
+      if (environment.id === owner.id) return environment
+      throw new ApiError(404, { message: 'Environment not found.' })
+    },
   })
 }
 
 /** Registers an owner; under an id of the caller's choice where one is given. */
-export function useSaveOwner(kind: Kind) {
+export function useSaveOwner(kind: Registered) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: async ({

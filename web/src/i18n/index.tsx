@@ -15,7 +15,7 @@ const stored = 'carteiro.language'
 
 /** The event types that are built in, but for that of tests. */
 export const eventTypes = Object.keys(en)
-  .filter((key) => /^event\.(event_|campaign)/.test(key))
+  .filter((key) => /^event\.(event_|campaign|webhook\.|delivery\.)/.test(key) && key !== 'event.webhook.test')
   .map((key) => key.slice('event.'.length))
 
 type Arguments<K extends Key> = keyof Values<(typeof en)[K]> extends never ? [] : [values: Values<(typeof en)[K]>]

@@ -77,6 +77,10 @@ const validation: [RegExp, (part: string[]) => string][] = [
   [/^The (.+) format is invalid\.$/, ([f]) => `O formato do campo ${f} é inválido.`],
   [/^Authentication token lacks the scope (.+)$/, ([s]) => `O token não tem o escopo ${s}.`],
   [/^An agent may have at most (\d+) webhooks\.$/, ([n]) => `Um agente pode ter no máximo ${n} webhooks.`],
+  [
+    /^An environment may have at most (\d+) webhooks of its own\.$/,
+    ([n]) => `Um ambiente pode ter no máximo ${n} webhooks próprios.`,
+  ],
   [/^A campaign may have at most (\d+) webhooks\.$/, ([n]) => `Uma campanha pode ter no máximo ${n} webhooks.`],
   [/^Webhook test failed: (.+)$/, ([cause]) => `O teste falhou: ${translateServerText(cause ?? '')}`],
 ]

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { StoredEvent } from '../api/events'
+import { ownerName, type StoredEvent } from '../api/events'
 import { useTranslation } from '../i18n'
 import { type Column, coverLook, Table, tableRowLook } from '../ui/table'
 import { Clock } from '../ui/time'
@@ -28,11 +28,11 @@ export function EventTable({ events, stale }: { events: StoredEvent[]; stale?: b
               {event.event}
             </Link>
             <span className="wrap-anywhere block text-muted text-xs sm:hidden">
-              <Went event={event} /> · {nameOf(event)} · <Clock at={event.created_at} />
+              <Went event={event} /> · {ownerName(event)} · <Clock at={event.created_at} />
             </span>
           </td>
-          <td title={nameOf(event)} className="hidden max-w-56 truncate text-sm sm:table-cell">
-            {nameOf(event)}
+          <td title={ownerName(event)} className="hidden max-w-56 truncate text-sm sm:table-cell">
+            {ownerName(event)}
           </td>
           <td className="hidden whitespace-nowrap text-sm sm:table-cell">
             <Went event={event} />
@@ -45,8 +45,6 @@ export function EventTable({ events, stale }: { events: StoredEvent[]; stale?: b
     </Table>
   )
 }
-
-const nameOf = ({ agent_id, agent_name, campaign_name }: StoredEvent) => (agent_id ? agent_name : campaign_name)
 
 /** Whether an event went to a webhook, or why it did not. */
 function Went({ event: { undelivered_reason: reason } }: { event: StoredEvent }) {

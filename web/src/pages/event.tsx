@@ -1,6 +1,6 @@
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
-import { type StoredEvent, useEvent } from '../api/events'
+import { noticeOf, type OperatorNotice, ownerName, type StoredEvent, useEvent } from '../api/events'
 import { kinds, type Owner, ownerOf } from '../api/kinds'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
@@ -116,10 +116,27 @@ function EventFacts({ event }: { event: StoredEvent }) {
       {name ?? id}
     </Link>,
   ]
-  const facts = [link(owner, event.agent_id ? event.agent_name : event.campaign_name)]
+  const facts = [link(owner, ownerName(event))]
   if (event.agent_id && event.campaign_id)
     facts.push(link({ kind: 'campaigns', id: event.campaign_id }, event.campaign_name))
+  const notice = noticeOf(event)
+  if (notice) facts.push([t('webhook'), <About key="about" of={notice} />])
   facts.push([t('event.accepted'), moment(event.created_at)])
   if (event.occurred_at) facts.push([t('event.occurred'), moment(event.occurred_at)])
   return <Facts facts={facts} ids={[[t('event.id'), event.id]]} />
+}
+
+/** Leads to what an operator is told of: the delivery where there is one, the webhook otherwise. */
+function About({ of: { webhook, delivery } }: { of: OperatorNotice }) {
+  const params = paramsOf({ owner: ownerOf(webhook), webhook: webhook.id })
+  const look = 'text-accent underline underline-offset-2'
+  return delivery ? (
+    <Link to="/$kind/$owner/$webhook/logs/$log" params={{ ...params, log: delivery.log_id }} className={look}>
+      {webhook.name}, {delivery.event}
+    </Link>
+  ) : (
+    <Link to="/$kind/$owner/$webhook" params={params} className={look}>
+      {webhook.name}
+    </Link>
+  )
 }

@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react'
 import { ApiError } from '../api/client'
-import type { Kind } from '../api/kinds'
+import type { Registered } from '../api/kinds'
 import { type OwnerShown, useSaveOwner } from '../api/owners'
 import { useTranslation } from '../i18n'
 import { Dialog, DialogButtons } from '../ui/dialog'
@@ -14,8 +14,8 @@ export function OwnerDialog({
   onClose,
   onSaved,
 }: {
-  kind: Kind
-  owner?: OwnerShown
+  kind: Registered
+  owner?: Pick<OwnerShown, 'id' | 'name' | 'agent_id'>
   onClose: () => void
   onSaved: (owner: OwnerShown) => void
 }) {

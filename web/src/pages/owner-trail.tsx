@@ -8,6 +8,8 @@ import { Trail } from '../ui/page'
 export function OwnerTrail({ of: owner }: { of: Owner }) {
   const { t } = useTranslation()
   const { data } = useOwner(owner)
+  // An environment is the only one of its kind.
+  if (owner.kind === 'environment') return <KindTrail of={owner.kind} />
   return (
     <Trail label={t('trail')}>
       {[
@@ -29,7 +31,7 @@ function KindLink({ kind }: { kind: Kind }) {
   const { t } = useTranslation()
   return (
     <Link to="/$kind" params={{ kind }}>
-      {t(kind)}
+      {t(`nav.${kind}`)}
     </Link>
   )
 }

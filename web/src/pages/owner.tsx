@@ -1,5 +1,6 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
+import type { Registered } from '../api/kinds'
 import { useDeleteOwner, useOwner } from '../api/owners'
 import { useWebhooks, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
@@ -18,10 +19,27 @@ import { KindTrail } from './owner-trail'
 
 const route = getRouteApi('/$kind/$owner')
 
-/** One agent or campaign, and its webhooks. */
+/** An owner, and its webhooks. */
 export function OwnerPage() {
+  const { kind, owner } = route.useParams()
+  return kind === 'environment' ? <Operator id={owner} /> : <Owner kind={kind} id={owner} />
+}
+
+/** The environment as an owner: its webhooks are those of who runs it. */
+function Operator({ id }: { id: string }) {
   const { t } = useTranslation()
-  const { kind, owner: id } = route.useParams()
+  const { error, refetch } = useOwner({ kind: 'environment', id })
+  return (
+    <>
+      <Heading title={t('operator.webhooks')} below={t('operator.webhooks.what')} actions={!error && <NewWebhook />} />
+      {error ? <Fault of={error} retry={() => refetch()} /> : <OwnersWebhooks />}
+    </>
+  )
+}
+
+/** One agent or campaign. */
+function Owner({ kind, id }: { kind: Registered; id: string }) {
+  const { t } = useTranslation()
   const navigate = useNavigate()
   const [dialog, setDialog] = useState<'rename' | 'delete'>()
   const owner = useOwner({ kind, id })

@@ -1,6 +1,8 @@
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { getRouteApi, Link, Navigate, useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
+import type { Registered } from '../api/kinds'
 import { useOwners } from '../api/owners'
+import { useSession } from '../api/session'
 import { useTranslation } from '../i18n'
 import type { ListSearch } from '../router'
 import { useMay } from '../scope'
@@ -14,10 +16,17 @@ import { OwnerDialog } from './owner-dialog'
 
 const route = getRouteApi('/$kind/')
 
-/** Agents, or campaigns: search, open, make. */
+/** All owners of a kind. */
 export function OwnersPage() {
-  const { t } = useTranslation()
   const { kind } = route.useParams()
+  const { data } = useSession()
+  if (kind !== 'environment') return <Owners kind={kind} />
+  return data && <Navigate to="/$kind/$owner" params={{ kind, owner: data.environment.id }} replace />
+}
+
+/** Agents, or campaigns: search, open, make. */
+function Owners({ kind }: { kind: Registered }) {
+  const { t } = useTranslation()
   const search = route.useSearch()
   const navigate = useNavigate()
   const [making, setMaking] = useState(false)

@@ -22,7 +22,7 @@ export function Heading({
   }, [])
   return (
     <header className="mb-5 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
-      <div className="min-w-0">
+      <div className="min-w-0 flex-1 basis-72">
         {above && <div className="mb-1 text-muted text-sm">{above}</div>}
         <h1 ref={ref} tabIndex={-1} className="wrap-anywhere font-semibold text-xl tracking-tight outline-none">
           {title}
