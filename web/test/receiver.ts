@@ -13,6 +13,8 @@ export interface Receiver {
   got: Received[]
   /** The status to answer from now on to requests to this path; 200 until then. */
   answer: (path: string, status: number) => void
+  /** Forgets what it got and was told: the tests of a worker share it, one after another. */
+  reset: () => void
   stop: () => Promise<void>
 }
 
@@ -38,6 +40,10 @@ export async function startReceiver(): Promise<Receiver> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     got,
     answer: (path, status) => answers.set(path, status),
+    reset: () => {
+      got.length = 0
+      answers.clear()
+    },
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

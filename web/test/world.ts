@@ -55,6 +55,7 @@ export const test = base.extend<Fixtures, { carteiro: Carteiro; receiver: Receiv
   ],
   baseURL: ({ carteiro }, use) => use(carteiro.url),
   world: async ({ carteiro, receiver }, use, info) => {
+    receiver.reset()
     await use(worldOf(carteiro.url, carteiro.environment(info.testId), receiver))
   },
   stranger: async ({ page }, use) => {
