@@ -259,7 +259,7 @@ func (l *link) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, e
 func (l *link) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {
 	p.Now = l.clock(p.Now, p.Now)
 	claimed, err := call(ctx, l, "claim", true, func() (store.Claimed, error) { return l.Store.Claim(context.Background(), p) })
-	claimed.NextDue = l.local(claimed.NextDue)
+	claimed.NextDue, claimed.HeldBack = l.local(claimed.NextDue), l.local(claimed.HeldBack)
 	return claimed, err
 }
 
