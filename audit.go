@@ -136,6 +136,23 @@ type FieldChange struct {
 // MaxAudited is how long a value may be, in bytes of JSON, to be kept in an audit entry.
 const MaxAudited = 2048
 
+// AuditedTime is a time as it stands in a change: as the API writes times; nil for none.
+func AuditedTime(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
+
+// TokenMade tells what a new token may do, and until when.
+func TokenMade(t *Token) []FieldChange {
+	changes := []FieldChange{NewFieldChange("scopes", nil, t.Scopes.Names())}
+	if !t.ExpiresAt.IsZero() {
+		changes = append(changes, NewFieldChange("expires_at", nil, AuditedTime(t.ExpiresAt)))
+	}
+	return changes
+}
+
 // NewFieldChange makes a change of values that are not secret.
 func NewFieldChange(field string, before, after any) FieldChange {
 	change := FieldChange{Field: field, Before: audited(before), After: audited(after)}

@@ -39,8 +39,8 @@ server runs on the same file.
 
 // Run creates the environment.
 func (c *environmentCreate) Run(ctx context.Context) error {
-	if n := len([]rune(c.Name)); n < 1 || n > 255 {
-		return errors.New("the name must have 1 to 255 characters")
+	if err := checkName(c.Name); err != nil {
+		return err
 	}
 	now, ids := time.Now(), new(carteiro.IDSource)
 	environment := carteiro.Environment{ID: ids.New(now), Name: c.Name, CreatedAt: now}
@@ -77,7 +77,7 @@ func (c *environmentList) Run(ctx context.Context) error {
 		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(table, "ID\tNAME\tCREATED")
 		for _, e := range environments {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", e.ID, e.Name, e.CreatedAt.Format(time.RFC3339))
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", e.ID, shown(e.Name), e.CreatedAt.Format(time.RFC3339))
 		}
 		return table.Flush()
 	})
@@ -126,11 +126,14 @@ func (c *environmentRotate) Run(ctx context.Context) error {
 		ids := new(carteiro.IDSource)
 		token, secret := newToken(ids, environment.ID, now)
 		token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
-		if err := s.RotateToken(ctx, store.RotateToken{
-			Token: token, OldEndsAt: now.Add(c.Grace), Audit: auditEntry(ids, carteiro.EnvironmentRotated, carteiro.Subject{
-				Kind: carteiro.SubjectEnvironment, ID: environment.ID, Name: environment.Name,
-			}, environment.ID, now),
-		}); err != nil {
+		ends := now.Add(c.Grace)
+		entry := auditEntry(ids, carteiro.EnvironmentRotated, carteiro.Subject{
+			Kind: carteiro.SubjectEnvironment, ID: environment.ID, Name: environment.Name,
+		}, environment.ID, now)
+		entry.Changes = []carteiro.FieldChange{
+			carteiro.NewFieldChange("token_id", nil, token.ID), carteiro.NewFieldChange("old_ends_at", nil, carteiro.AuditedTime(ends)),
+		}
+		if err := s.RotateToken(ctx, store.RotateToken{Token: token, OldEndsAt: ends, Audit: entry}); err != nil {
 			return err
 		}
 		return c.print(environment, secret)
@@ -197,7 +200,7 @@ func (o tokenOutput) print(e carteiro.Environment, secret string) error {
 	case o.Quiet:
 		fmt.Println(secret)
 	default:
-		fmt.Printf("environment %s (%s)\ntoken       %s\n\nKeep the token: it is not shown again.\n", e.Name, e.ID, secret)
+		fmt.Printf("environment %s (%s)\ntoken       %s\n\nKeep the token: it is not shown again.\n", shown(e.Name), e.ID, secret)
 	}
 	return nil
 }

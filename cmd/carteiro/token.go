@@ -60,8 +60,8 @@ do is not changed later: make another. Only a hash of it is kept. Works while a 
 
 // Run creates the token.
 func (c *tokenCreate) Run(ctx context.Context) error {
-	if n := len([]rune(c.Name)); n < 1 || n > 255 {
-		return errors.New("--name must have 1 to 255 characters")
+	if err := checkName(c.Name); err != nil {
+		return fmt.Errorf("--name: %w", err)
 	}
 	return c.in(ctx, func(s store.Store, environment carteiro.Environment) error {
 		now, ids := time.Now(), new(carteiro.IDSource)
@@ -131,7 +131,7 @@ func (c *tokenList) Run(ctx context.Context) error {
 		_, _ = fmt.Fprintln(table, "ID\tNAME\tSCOPES\tCREATED\tEXPIRES\tLAST USED")
 		for i := range tokens {
 			t := &tokens[i]
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, t.Scopes, t.CreatedAt.Format(time.RFC3339),
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, shown(t.Name), t.Scopes, t.CreatedAt.Format(time.RFC3339),
 				timeOr(t.ExpiresAt, "never"), timeOr(t.LastUsedAt, "never"))
 		}
 		return table.Flush()
@@ -223,7 +223,7 @@ func (c *tokenRevoke) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("token %s (%s) of environment %s is revoked\n", token.Name, token.ID, environment.Name)
+		fmt.Printf("token %s (%s) of environment %s is revoked\n", shown(token.Name), token.ID, shown(environment.Name))
 		return nil
 	})
 }
@@ -270,7 +270,7 @@ func auditToken(ids *carteiro.IDSource, action carteiro.AuditAction, token *cart
 	subject := carteiro.Subject{Kind: carteiro.SubjectToken, ID: token.ID, Name: token.Name}
 	e := auditEntry(ids, action, subject, token.EnvironmentID, now)
 	if action == carteiro.TokenCreated {
-		e.Changes = []carteiro.FieldChange{carteiro.NewFieldChange("scopes", nil, token.Scopes.Names())}
+		e.Changes = carteiro.TokenMade(token)
 	}
 	return e
 }
@@ -290,7 +290,7 @@ func (o tokenOutput) printToken(e carteiro.Environment, token *carteiro.Token, s
 		fmt.Println(secret)
 	default:
 		fmt.Printf("environment %s (%s)\nname        %s (%s)\nscopes      %s\nexpires     %s\ntoken       %s\n\nKeep the token: it is not shown again.\n",
-			e.Name, e.ID, token.Name, token.ID, token.Scopes, timeOr(token.ExpiresAt, "never"), secret)
+			shown(e.Name), e.ID, shown(token.Name), token.ID, token.Scopes, timeOr(token.ExpiresAt, "never"), secret)
 	}
 	return nil
 }

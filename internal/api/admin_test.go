@@ -121,7 +121,8 @@ func TestTheOperatorKeepsEnvironmentsAndTheirTokens(t *testing.T) {
 
 	entries := w.callAs(admin, "GET", "/admin/v1/audit?environment_id="+made.text("data.id"), nil).has(200,
 		`"action":"environment.created"`, `"action":"environment.renamed"`, `"before":"staging","after":"Production"`, `"action":"token.created"`,
-		`"action":"token.rotated"`, `"action":"token.revoked"`, `"actor":{"type":"admin"}`).lacks("talq_", adminToken)
+		`"action":"token.rotated"`, `"action":"token.revoked"`, `"actor":{"type":"admin"}`,
+		`{"field":"token_id","before":"`+created.text("data.id")+`","after":"`+rotated.text("data.id")+`"},{"field":"old_ends_at","after":"`).lacks("talq_", adminToken)
 	for _, e := range entries.at("data").([]any) {
 		if e.(map[string]any)["environment_id"] != made.text("data.id") {
 			t.Errorf("an entry of another environment: %v", e)

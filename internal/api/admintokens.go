@@ -80,10 +80,7 @@ func (s *server) createToken(r *request) error {
 		return err
 	}
 	entry := r.auditEntry(carteiro.TokenCreated, carteiro.Subject{Kind: carteiro.SubjectToken, ID: token.ID, Name: token.Name})
-	entry.Changes = []carteiro.FieldChange{carteiro.NewFieldChange(fieldScopes, nil, token.Scopes.Names())}
-	if !token.ExpiresAt.IsZero() {
-		entry.Changes = append(entry.Changes, carteiro.NewFieldChange(fieldExpiresAt, nil, timestamp(token.ExpiresAt)))
-	}
+	entry.Changes = carteiro.TokenMade(&token)
 	if err := s.Admin.CreateToken(r.Context(), store.CreateToken{Token: token, Audit: entry}); err != nil {
 		return missing(err, errEnvironmentNotFound)
 	}
@@ -170,11 +167,10 @@ func (s *server) rotateToken(r *request) error {
 		return err
 	}
 	ends := r.begun.Add(time.Duration(grace) * time.Second)
-	entry := r.auditEntry(carteiro.TokenRotated, carteiro.Subject{Kind: carteiro.SubjectToken, ID: ref.ID})
-	entry.Changes = []carteiro.FieldChange{
-		carteiro.NewFieldChange(fieldTokenID, ref.ID, token.ID), carteiro.NewFieldChange(fieldOldEndsAt, nil, timestamp(ends)),
-	}
-	token, err = s.Directory.ReplaceToken(r.Context(), store.ReplaceToken{TokenRef: ref, Token: token, Now: r.begun, OldEndsAt: ends, Audit: entry})
+	token, err = s.Directory.ReplaceToken(r.Context(), store.ReplaceToken{
+		TokenRef: ref, Token: token, Now: r.begun, OldEndsAt: ends,
+		Audit: r.auditEntry(carteiro.TokenRotated, carteiro.Subject{Kind: carteiro.SubjectToken, ID: ref.ID}),
+	})
 	if err != nil {
 		return missing(err, errTokenNotFound)
 	}

@@ -52,8 +52,6 @@ const (
 	fieldScopes             = "scopes"
 	fieldExpiresAt          = "expires_at"
 	fieldGrace              = "grace"
-	fieldTokenID            = "token_id"
-	fieldOldEndsAt          = "old_ends_at"
 	fieldEnvironmentID      = "environment_id"
 	fieldSubjectID          = "subject_id"
 	fieldActor              = "actor"

@@ -74,6 +74,26 @@ func Renamed(entry *carteiro.AuditEntry, before, after string) *carteiro.AuditEn
 	return entry
 }
 
+// Replaced gives the entry of p: which token has taken the place of the old one, when that ends, and until when the new one is
+// good if that is another time; nil for none.
+func (p *ReplaceToken) Replaced(old, token *carteiro.Token) *carteiro.AuditEntry {
+	entry := Named(p.Audit, token.Name)
+	if entry == nil {
+		return nil
+	}
+	ends := p.OldEndsAt
+	if !old.ExpiresAt.IsZero() && old.ExpiresAt.Before(ends) {
+		ends = old.ExpiresAt
+	}
+	entry.Changes = append(entry.Changes,
+		carteiro.NewFieldChange("token_id", old.ID, token.ID), carteiro.NewFieldChange("old_ends_at", nil, carteiro.AuditedTime(ends)))
+	if !token.ExpiresAt.Equal(old.ExpiresAt) {
+		entry.Changes = append(entry.Changes,
+			carteiro.NewFieldChange("expires_at", carteiro.AuditedTime(old.ExpiresAt), carteiro.AuditedTime(token.ExpiresAt)))
+	}
+	return entry
+}
+
 // Put gives the entry of p for an owner that is now after, and was before, nil for one that was created.
 func (p *PutOwner) Put(before, after *carteiro.Owner) *carteiro.AuditEntry {
 	if p.Audit == nil {

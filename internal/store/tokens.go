@@ -68,7 +68,7 @@ type ReplaceToken struct {
 	Token     carteiro.Token // the new one: id, hash, CreatedAt and, if another than the old one's, ExpiresAt
 	Now       time.Time
 	OldEndsAt time.Time
-	Audit     *carteiro.AuditEntry // the token's name is filled in
+	Audit     *carteiro.AuditEntry // name and changes are filled in
 }
 
 // RotateToken is the parameter of [Tokens.RotateToken].

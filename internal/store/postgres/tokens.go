@@ -136,7 +136,7 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		if err := t.insertToken(&token); err != nil {
 			return err
 		}
-		return t.audit(store.Named(p.Audit, token.Name))
+		return t.audit(p.Replaced(&old, &token))
 	})
 	return token, err
 }

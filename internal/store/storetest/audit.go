@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"carteiro"
@@ -22,8 +23,9 @@ var audits = []story{
 		second := w.token(e.ID, "second")
 		second.Name = "ci"
 		w.ok(w.CreateToken(w.t.Context(), store.CreateToken{Token: second, Audit: change(carteiro.TokenCreated, carteiro.SubjectToken, second.ID)}))
+		third, rotatedAt := w.token(e.ID, "third"), w.now
 		_, err = w.ReplaceToken(w.t.Context(), store.ReplaceToken{
-			TokenRef: refOf(second), Token: w.token(e.ID, "third"), Now: w.now, OldEndsAt: w.now.Add(time.Hour),
+			TokenRef: refOf(second), Token: third, Now: w.now, OldEndsAt: w.now.Add(time.Hour),
 			Audit: change(carteiro.TokenRotated, carteiro.SubjectToken, second.ID),
 		})
 		w.ok(err)
@@ -52,7 +54,22 @@ var audits = []story{
 
 		w.wantAudit(store.ListAudit{EnvironmentID: e.ID},
 			"owner.deleted Front desk", "environment.rotated ", "webhook.updated ", "webhook.created ", `owner.updated Front desk name "Reception" "Front desk"`,
-			`owner.created Reception name  "Reception"`, "token.revoked ci", "token.rotated ci", "token.created ", `environment.renamed `+"\x00 two"+` name "one" "\u0000 two"`)
+			`owner.created Reception name  "Reception"`, "token.revoked ci", "token.rotated ci"+rotated(second, third, rotatedAt.Add(time.Hour)), "token.created ", `environment.renamed `+"\x00 two"+` name "one" "\u0000 two"`)
+	}},
+	{"a token that takes another's place is told of with when both end", func(w *world) {
+		e, _ := w.environment("one")
+		w.owner.EnvironmentID = e.ID
+		first, second := w.token(e.ID, "first"), w.token(e.ID, "second")
+		first.Name, first.ExpiresAt, second.ExpiresAt = "ci", w.now.Add(time.Minute), w.now.Add(time.Hour)
+		w.ok(w.CreateToken(w.t.Context(), store.CreateToken{Token: first}))
+		_, err := w.ReplaceToken(w.t.Context(), store.ReplaceToken{
+			TokenRef: refOf(first), Token: second, Now: w.now, OldEndsAt: w.now.Add(time.Hour), // which it does not live to see
+			Audit: w.entry(carteiro.TokenRotated, carteiro.SubjectToken, first.ID),
+		})
+		w.ok(err)
+		ends := func(at time.Time) string { return at.UTC().Format(`"2006-01-02T15:04:05.000000Z"`) }
+		w.wantAudit(store.ListAudit{EnvironmentID: e.ID},
+			"token.rotated ci"+rotated(first, second, first.ExpiresAt)+" expires_at "+ends(first.ExpiresAt)+" "+ends(second.ExpiresAt))
 	}},
 	{"retries are written down when they are granted, jobs when they change, and a receiver's 410 when it switches off", func(w *world) {
 		hook, session := w.webhook(), w.join()
@@ -156,6 +173,11 @@ var audits = []story{
 		purge(begun.Add(4 * time.Minute))
 		list(store.ListAudit{}, false, all[:3]...)
 	}},
+}
+
+// rotated is what an entry tells of a token that took another's place.
+func rotated(old, token carteiro.Token, ends time.Time) string {
+	return fmt.Sprintf(` token_id %q %q old_ends_at  %q`, old.ID, token.ID, ends.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
 // RotateTokens gives an environment one new token.
