@@ -2,12 +2,12 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const insertEvents = `INSERT INTO events (id, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name, type, occurred_at, test, payload, trace_parent, undelivered)
@@ -174,7 +174,7 @@ func (a *acceptance) addEvent(e *carteiro.Event) {
 	a.ownerNames, a.campaignNames = append(a.ownerNames, e.OwnerName), append(a.campaignNames, e.CampaignName)
 	a.types, a.occurredAt = append(a.types, e.Type), append(a.occurredAt, e.OccurredAt)
 	a.test, a.payloads, a.traces = append(a.test, e.Test), append(a.payloads, payload), append(a.traces, e.TraceParent)
-	a.undelivered = append(a.undelivered, undeliveredNumber(e.Undelivered))
+	a.undelivered = append(a.undelivered, layout.UndeliveredNumber(e.Undelivered))
 }
 
 func (a *acceptance) queue(b *pgx.Batch) {
@@ -193,23 +193,4 @@ func (s *Store) makeDaysOf(ops []*op[acceptOp]) {
 			s.makeDay(o.call.Items[i].Event.ID, o.call.Now)
 		}
 	}
-}
-
-// triggers by their stored number.
-var triggers = [...]carteiro.Trigger{1: carteiro.TriggerAutomatic, carteiro.TriggerManual, carteiro.TriggerTest, carteiro.TriggerBulk}
-
-func triggerNumber(trigger carteiro.Trigger) (int64, error) {
-	for n := 1; n < len(triggers); n++ {
-		if triggers[n] == trigger {
-			return int64(n), nil
-		}
-	}
-	return 0, fmt.Errorf("no such trigger: %q", trigger)
-}
-
-func triggerOf(number int64) carteiro.Trigger {
-	if number < 1 || number >= int64(len(triggers)) {
-		return ""
-	}
-	return triggers[number]
 }

@@ -11,6 +11,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // The grains of the table activity.
@@ -75,7 +76,7 @@ const (
 )
 
 func (k activityKey) compare(other activityKey) int {
-	return cmp.Or(compareIDs(k.environment, other.environment), cmp.Compare(k.grain, other.grain), cmp.Compare(k.slot, other.slot))
+	return cmp.Or(layout.CompareIDs(k.environment, other.environment), cmp.Compare(k.grain, other.grain), cmp.Compare(k.slot, other.slot))
 }
 
 // queue adds what was gathered to a batch.

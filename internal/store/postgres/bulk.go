@@ -8,6 +8,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const bulkColumns = `webhook_id, id, status, filter, matched, retried, already_succeeded, in_progress, too_old, retried_since, cursor,
@@ -24,20 +25,6 @@ const (
 	purgeBulk = `DELETE FROM bulk_retries WHERE (webhook_id, id) IN
 		(SELECT webhook_id, id FROM bulk_retries WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)`
 )
-
-// bulkStatuses by their stored number.
-var bulkStatuses = [...]carteiro.BulkStatus{
-	1: carteiro.BulkQueued, carteiro.BulkRunning, carteiro.BulkPaused, carteiro.BulkCancelled, carteiro.BulkDone,
-}
-
-func bulkNumber(status carteiro.BulkStatus) (int64, error) {
-	for n := 1; n < len(bulkStatuses); n++ {
-		if bulkStatuses[n] == status {
-			return int64(n), nil
-		}
-	}
-	return 0, fmt.Errorf("no such status of a bulk retry: %q", status)
-}
 
 // bulkFilter is a filter as it is stored. Times are microseconds.
 type bulkFilter struct {
@@ -109,7 +96,7 @@ func (s *Store) GetBulkRetry(ctx context.Context, ref store.BulkRef) (job cartei
 
 // readBulk reads bulkColumns.
 func readBulk(scan func(...any) error) (job carteiro.BulkRetry, err error) {
-	var status int
+	var status int64
 	var filter []byte
 	skipped := &job.Skipped
 	err = scan(toID(&job.WebhookID), toID(&job.ID), &status, &filter, &job.Matched, &job.Retried, &skipped.AlreadySucceeded,
@@ -118,10 +105,9 @@ func readBulk(scan func(...any) error) (job carteiro.BulkRetry, err error) {
 	if err != nil {
 		return job, err
 	}
-	if status < 1 || status >= len(bulkStatuses) {
-		return job, fmt.Errorf("no such status of a bulk retry: %d", status)
+	if job.Status, err = layout.BulkStatusOf(status); err != nil {
+		return job, err
 	}
-	job.Status = bulkStatuses[status]
 	job.Filter, job.Replay, err = decodeBulkFilter(filter)
 	return job, err
 }
@@ -170,7 +156,7 @@ func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (j
 }
 
 func (t *tx) saveBulk(job *carteiro.BulkRetry) error {
-	status, err := bulkNumber(job.Status)
+	status, err := layout.BulkNumber(job.Status)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -151,7 +152,7 @@ func (b *bulkStep) comeTo(log carteiro.ID) error {
 		skipped.AlreadySucceeded++
 	case reason == carteiro.InProgress:
 		skipped.InProgress++
-	case !lessID(e.latest, b.job.ID.MinSibling()):
+	case !layout.Less(e.latest, b.job.ID.MinSibling()):
 		skipped.RetriedSince++
 	case reason == carteiro.TooOld:
 		skipped.TooOld++
@@ -181,13 +182,13 @@ func (b *bulkStep) failedBehind() ([]carteiro.ID, error) {
 		WebhookID: b.job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
 	}
 	l := newListing(b.tx, &p)
-	if end := b.job.ID.MinSibling(); lessID(end, l.all.to) {
-		l.all.to = end
+	if end := b.job.ID.MinSibling(); layout.Less(end, l.all.To) {
+		l.all.To = end
 	}
-	if after := following(b.job.Cursor); lessID(l.all.from, after) {
-		l.all.from = after
+	if after := following(b.job.Cursor); layout.Less(l.all.From, after) {
+		l.all.From = after
 	}
-	if l.all.empty() {
+	if l.all.Empty() {
 		return nil, nil
 	}
 	if !f.EventID.IsZero() {
@@ -199,7 +200,7 @@ func (b *bulkStep) failedBehind() ([]carteiro.ID, error) {
 func (l *listing) oldestOfEvent(p *store.ListLogs, event carteiro.ID, n int) ([]carteiro.ID, error) {
 	few := few{listing: l, p: p}
 	err := few.look(listEvent, attemptsOf(event)...)
-	slices.SortFunc(few.found, compareIDs)
+	slices.SortFunc(few.found, layout.CompareIDs)
 	return few.found[:min(n, len(few.found))], err
 }
 
@@ -209,11 +210,11 @@ func (l *listing) oldest(n int) (found []carteiro.ID, err error) {
 	if err != nil || len(hours) == 0 {
 		return nil, err
 	}
-	first, _ := l.all.cut(hours[0].hour)
-	last, _ := l.all.cut(hours[len(hours)-1].hour)
+	first, _ := l.all.Cut(hours[0].hour)
+	last, _ := l.all.Cut(hours[len(hours)-1].hour)
 	reached := 0
 	for _, h := range hours {
-		part, whole := l.all.cut(h.hour)
+		part, whole := l.all.Cut(h.hour)
 		if whole {
 			reached += h.count
 		}
@@ -227,7 +228,7 @@ func (l *listing) oldest(n int) (found []carteiro.ID, err error) {
 		err := scan(toID(&log))
 		found = append(found, log)
 		return err
-	}, oldestFirst.of(l.kind), append(l.args(span{first.from, last.to}), n)...)
+	}, oldestFirst.of(l.kind), append(l.args(layout.Span{From: first.From, To: last.To}), n)...)
 	return found, err
 }
 

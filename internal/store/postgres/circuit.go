@@ -10,6 +10,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // circuitColumns are those of a carteiro.Circuit, in its order.
@@ -139,7 +140,7 @@ func (t *tally) queueHealth(b *pgx.Batch) {
 	if len(t.health) == 0 {
 		return
 	}
-	webhooks := slices.SortedFunc(maps.Keys(t.health), compareIDs)
+	webhooks := slices.SortedFunc(maps.Keys(t.health), layout.CompareIDs)
 	var (
 		succeeded            bools
 		failures             ints

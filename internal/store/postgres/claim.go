@@ -7,6 +7,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const eventColumns = `e.id, e.environment_id, e.owner_kind, e.owner_id, e.owner_name, e.campaign_id, e.campaign_name, e.type, e.occurred_at, e.test, e.payload, e.trace_parent`
@@ -109,7 +110,7 @@ func readDeliveries(rows pgx.Rows, webhook carteiro.ID) (deliveries []*carteiro.
 		err := rows.Scan(append([]any{
 			toID(&a.ID), &a.EventType, &a.Number, &a.ChainStart, &trigger, toID(&a.PreviousID), toTime(&a.DueAt),
 		}, eventFields(d.Event)...)...)
-		a.EventID, a.Trigger = d.Event.ID, triggerOf(trigger)
+		a.EventID, a.Trigger = d.Event.ID, layout.TriggerOf(trigger)
 		if err != nil {
 			return nil, err
 		}

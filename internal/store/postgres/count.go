@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"carteiro"
+	"carteiro/internal/store/layout"
 )
 
 // listKind is a combination of filters that has queries of its own.
@@ -159,9 +160,9 @@ func (l *listing) total() (total int, err error) {
 
 func (l *listing) totalOpen() (int, error) {
 	switch {
-	case l.all == (span{to: endOfTime}):
+	case l.all.Unbounded():
 		return l.number(sumOpen[l.kind.typed], l.filtered([]any{[16]byte(l.webhook)}))
-	case l.all.empty():
+	case l.all.Empty():
 		return 0, nil
 	default:
 		return l.number(countOpen[l.kind.typed], l.args(l.all))
@@ -169,15 +170,15 @@ func (l *listing) totalOpen() (int, error) {
 }
 
 func (l *listing) totalFinished() (int, error) {
-	if l.all.empty() {
+	if l.all.Empty() {
 		return 0, nil
 	}
-	if l.all == (span{to: endOfTime}) {
+	if l.all.Unbounded() {
 		return l.number(sumTotals.of(l.kind), l.filtered([]any{[16]byte(l.webhook)}))
 	}
 	// The whole hours of the span are those from first up to, but without, last.
-	first, last := hourOf(l.all.from), hourOf(l.all.to)
-	if lessID(startOfHour(first), l.all.from) {
+	first, last := layout.HourOf(l.all.From), layout.HourOf(l.all.To)
+	if layout.Less(layout.StartOfHour(first), l.all.From) {
 		first++
 	}
 	if first >= last {
@@ -187,11 +188,11 @@ func (l *listing) totalFinished() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	before, err := l.count(span{l.all.from, startOfHour(first)})
+	before, err := l.count(layout.Span{From: l.all.From, To: layout.StartOfHour(first)})
 	if err != nil {
 		return 0, err
 	}
-	after, err := l.count(span{startOfHour(last), l.all.to})
+	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.all.To})
 	return n + before + after, err
 }
 
@@ -202,8 +203,8 @@ func (l *listing) number(sql string, args []any) (n int, err error) {
 }
 
 // count says how many finished attempts match in a span, one by one.
-func (l *listing) count(in span) (int, error) {
-	if in.empty() {
+func (l *listing) count(in layout.Span) (int, error) {
+	if in.Empty() {
 		return 0, nil
 	}
 	return l.number(countFinished.of(l.kind), l.args(in))
@@ -217,13 +218,13 @@ type matching struct {
 
 // matchingHours gives the hours of a span in which finished attempts match, the newest first, as far as the first reach
 // of them can go.
-func (l *listing) matchingHours(in span, reach int) ([]matching, error) {
+func (l *listing) matchingHours(in layout.Span, reach int) ([]matching, error) {
 	return l.hours(&hoursWith, in, reach)
 }
 
-func (l *listing) hours(sql *listQueries, in span, reach int) (hours []matching, err error) {
+func (l *listing) hours(sql *listQueries, in layout.Span, reach int) (hours []matching, err error) {
 	// Two of the hours may be cut off by the span, so that nothing in them matches.
-	args := append(l.filtered([]any{[16]byte(l.webhook), hourOf(in.from), hourOf(in.to)}), reach+2)
+	args := append(l.filtered([]any{[16]byte(l.webhook), layout.HourOf(in.From), layout.HourOf(in.To)}), reach+2)
 	err = l.each(func(scan func(...any) error) error {
 		var h matching
 		err := scan(&h.hour, &h.count)

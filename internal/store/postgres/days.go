@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/store/layout"
 )
 
 // Events and attempts have a partition a day (UTC), by the time that their ids carry, so that what is too old goes by
@@ -39,10 +40,10 @@ type days struct {
 }
 
 // dayOf is the day since 1970 that an id was made in.
-func dayOf(id carteiro.ID) int64 { return hourOf(id) / 24 }
+func dayOf(id carteiro.ID) int64 { return layout.HourOf(id) / 24 }
 
 // startOfDay is the least id of a day since 1970.
-func startOfDay(d int64) carteiro.ID { return startOfHour(24 * d) }
+func startOfDay(d int64) carteiro.ID { return layout.StartOfHour(24 * d) }
 
 // dayAt is the day of a time.
 func dayAt(t time.Time) int64 { return dayOf(carteiro.MinID(t)) }

@@ -8,6 +8,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, which
@@ -66,28 +67,19 @@ type undelivered struct{ to *carteiro.Undelivered }
 // Scan implements [sql.Scanner].
 func (u undelivered) Scan(from any) error {
 	number, ok := from.(int64)
-	if !ok || number < 0 || int(number) > len(carteiro.UndeliveredReasons) {
+	reason := layout.UndeliveredOf(number)
+	if !ok || reason == "" && number != 0 {
 		return fmt.Errorf("no such reason why an event is undelivered: %v", from)
 	}
-	*u.to = ""
-	if number > 0 {
-		*u.to = carteiro.UndeliveredReasons[number-1]
-	}
+	*u.to = reason
 	return nil
-}
-
-func undeliveredNumber(reason carteiro.Undelivered) int64 {
-	if reason == "" {
-		return 0
-	}
-	return int64(slices.Index(carteiro.UndeliveredReasons, reason) + 1)
 }
 
 // eventSearch is what events are sought by.
 type eventSearch struct {
 	*tx
 	p           *store.ListEvents
-	all         span
+	all         layout.Span
 	types       []string
 	undelivered int32 // -1: any of the index
 	look        int   // at so many
@@ -98,15 +90,9 @@ type eventSearch struct {
 const contradiction = 1 << 20
 
 func newEventSearch(t *tx, p *store.ListEvents) *eventSearch {
-	e := &eventSearch{tx: t, p: p, all: span{to: endOfTime}, types: []string{}, undelivered: -1, look: cmp.Or(p.Look, store.MaxLooked), queries: &allEvents}
-	if !p.From.IsZero() {
-		e.all.from = carteiro.MinID(p.From)
-	}
-	if !p.To.IsZero() {
-		e.all.to = carteiro.MinID(p.To)
-	}
+	e := &eventSearch{tx: t, p: p, all: layout.SpanOf(p.From, p.To), types: []string{}, undelivered: -1, look: cmp.Or(p.Look, store.MaxLooked), queries: &allEvents}
 	if p.Reason != "" {
-		e.undelivered = int32(undeliveredNumber(p.Reason)) //nolint:gosec // one of a few
+		e.undelivered = int32(layout.UndeliveredNumber(p.Reason)) //nolint:gosec // one of a few
 	}
 	switch {
 	case p.Undelivered != nil && !*p.Undelivered && p.Reason != "":
@@ -130,15 +116,15 @@ func newEventSearch(t *tx, p *store.ListEvents) *eventSearch {
 func (e *eventSearch) onlyUndelivered() bool { return e.queries == &undeliveredEvents }
 
 // in are the parameters of seenEvents.
-func (e *eventSearch) in(in span, looked int) []any {
+func (e *eventSearch) in(in layout.Span, looked int) []any {
 	return []any{
-		[16]byte(e.p.EnvironmentID), [16]byte(in.from), [16]byte(in.to), looked, int16(e.p.OwnerKind), [16]byte(e.p.OwnerID),
+		[16]byte(e.p.EnvironmentID), [16]byte(in.From), [16]byte(in.To), looked, int16(e.p.OwnerKind), [16]byte(e.p.OwnerID),
 		e.p.CallEvents, e.types, e.undelivered,
 	}
 }
 
 // found gives the ids that a query finds among so many.
-func (e *eventSearch) found(sql string, in span, looked int, more ...any) (found []carteiro.ID, err error) {
+func (e *eventSearch) found(sql string, in layout.Span, looked int, more ...any) (found []carteiro.ID, err error) {
 	err = e.each(func(scan func(...any) error) error {
 		var event carteiro.ID
 		err := scan(toID(&event))
@@ -182,8 +168,8 @@ func (e *eventSearch) page(page *store.EventPage) (found []carteiro.ID, err erro
 	}
 	page.TotalIsLowerBound = !behind.IsZero()
 	rest := e.all
-	if !e.p.Before.IsZero() && lessID(e.p.Before, rest.to) {
-		rest.to = e.p.Before
+	if !e.p.Before.IsZero() && layout.Less(e.p.Before, rest.To) {
+		rest.To = e.p.Before
 		if looked, err = e.newest(rest, e.look); err != nil {
 			return nil, err
 		}
@@ -213,7 +199,7 @@ type looked struct {
 }
 
 // lookAt counts along an index, and finds the last when there are as many as may be looked at.
-func (e *eventSearch) lookAt(count, last string, in span, most int) (l looked, err error) {
+func (e *eventSearch) lookAt(count, last string, in layout.Span, most int) (l looked, err error) {
 	args := e.in(in, most)
 	if err = e.row(count, args...)(&l.n, &l.matching); err != nil || l.n < most {
 		return l, err
@@ -222,16 +208,16 @@ func (e *eventSearch) lookAt(count, last string, in span, most int) (l looked, e
 	return l, err
 }
 
-func (e *eventSearch) newest(in span, most int) (looked, error) {
+func (e *eventSearch) newest(in layout.Span, most int) (looked, error) {
 	return e.lookAt(e.queries.count, e.queries.last, in, most)
 }
 
 // behind gives the last event that was looked at, from the newest, when there are older ones that were not.
-func (e *eventSearch) behind(in span, l looked) (last carteiro.ID, err error) {
+func (e *eventSearch) behind(in layout.Span, l looked) (last carteiro.ID, err error) {
 	if l.n < e.look {
 		return last, nil
 	}
-	more, err := e.newest(span{in.from, l.last}, 1)
+	more, err := e.newest(layout.Span{From: in.From, To: l.last}, 1)
 	if err == nil && more.n > 0 {
 		last = l.last
 	}
@@ -247,7 +233,7 @@ func (e *eventSearch) pageOfIDs(page *store.EventPage) (found []carteiro.ID, err
 	slices.Reverse(found)
 	page.Total = len(found)
 	if !e.p.Before.IsZero() {
-		found = slices.DeleteFunc(found, func(id carteiro.ID) bool { return !lessID(id, e.p.Before) })
+		found = slices.DeleteFunc(found, func(id carteiro.ID) bool { return !layout.Less(id, e.p.Before) })
 	}
 	if found = found[min(e.p.Offset, len(found)):]; len(found) > e.p.Limit {
 		found = found[:e.p.Limit]
@@ -301,7 +287,7 @@ func (t *tx) webhooksFor(e *carteiro.Event) (all []*carteiro.Webhook, err error)
 			return nil, err
 		}
 	}
-	slices.SortFunc(all, func(a, b *carteiro.Webhook) int { return compareIDs(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b *carteiro.Webhook) int { return layout.CompareIDs(a.ID, b.ID) })
 	return all, nil
 }
 
@@ -317,7 +303,7 @@ func (t *tx) eventDelivery(w *carteiro.Webhook, event carteiro.ID) (store.EventD
 			return err // a replay of the same instant is found in both ways
 		}
 		seen = append(seen, entry)
-		if d.Attempts++; lessID(d.LogID, entry) {
+		if d.Attempts++; layout.Less(d.LogID, entry) {
 			d.LogID, d.Status, d.HTTPStatus = entry, carteiro.Status(status), max(0, httpStatus)
 		}
 		return nil

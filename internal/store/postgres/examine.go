@@ -10,6 +10,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/settings"
 )
 
@@ -170,7 +171,7 @@ func (e *examination) queue() error {
 
 // history looks at some hours of what is finished.
 func (e *examination) history(p *store.ExamineWebhook) error {
-	from, to, untilHour := startOfHour(p.From.Hour), endOfTime, int64(math.MaxInt64)
+	from, to, untilHour := layout.StartOfHour(p.From.Hour), layout.EndOfTime, int64(math.MaxInt64)
 	if e.First {
 		from = carteiro.ID{}
 	}
@@ -181,10 +182,10 @@ func (e *examination) history(p *store.ExamineWebhook) error {
 		return err
 	}
 	if found {
-		untilHour = max(hourOf(behind), hourOf(from)+1)
-		to, e.Next.Hour = startOfHour(untilHour), untilHour
+		untilHour = max(layout.HourOf(behind), layout.HourOf(from)+1)
+		to, e.Next.Hour = layout.StartOfHour(untilHour), untilHour
 	}
-	return errors.Join(e.attempts(from, to), e.counts(hourOf(from), untilHour))
+	return errors.Join(e.attempts(from, to), e.counts(layout.HourOf(from), untilHour))
 }
 
 func (e *examination) attempts(from, to carteiro.ID) error {
@@ -195,8 +196,8 @@ func (e *examination) attempts(from, to carteiro.ID) error {
 		var retrying bool
 		var recorded time.Time
 		err := scan(toID(&a.ID), &hour.EventType, &hour.HTTPStatus, &status, &retrying, toTime(&recorded), &a.NoEvent)
-		hour.Hour = hourOf(a.ID)
-		e.Finish(hour, status == statusSuccess, retrying, recorded)
+		hour.Hour = layout.HourOf(a.ID)
+		e.Finish(hour, status == layout.StatusSuccess, retrying, recorded)
 		e.AddFaulty(a)
 		return err
 	}, examineAttempts, id(e.WebhookID), [16]byte(from), [16]byte(to))

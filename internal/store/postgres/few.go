@@ -5,6 +5,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // Lists of few entries, which are looked at one by one: the attempts of some events, and those whose ids are in a range.
@@ -62,7 +63,7 @@ func (f *few) look(sql string, args ...any) error {
 		f.looked++
 		switch {
 		case f.p.Status != "" && carteiro.Status(status) != f.p.Status, f.eventType != "" && eventType != f.eventType,
-			f.http != nil && !f.http.Has(httpStatus), lessID(entry, f.all.from), !lessID(entry, f.all.to):
+			f.http != nil && !f.http.Has(httpStatus), layout.Less(entry, f.all.From), !layout.Less(entry, f.all.To):
 			return nil
 		}
 		f.found = append(f.found, entry)
@@ -72,11 +73,11 @@ func (f *few) look(sql string, args ...any) error {
 
 // page gives the ids of the page, and one more if there are more, and how many match in all.
 func (f *few) page() (found []carteiro.ID, total int) {
-	slices.SortFunc(f.found, func(a, b carteiro.ID) int { return compareIDs(b, a) })
+	slices.SortFunc(f.found, func(a, b carteiro.ID) int { return layout.CompareIDs(b, a) })
 	found = slices.Compact(f.found)
 	total = len(found)
 	if !f.p.Before.IsZero() {
-		found = slices.DeleteFunc(found, func(id carteiro.ID) bool { return !lessID(id, f.p.Before) })
+		found = slices.DeleteFunc(found, func(id carteiro.ID) bool { return !layout.Less(id, f.p.Before) })
 	}
 	found = found[min(f.p.Offset, len(found)):]
 	return found[:min(f.p.Limit+1, len(found))], total

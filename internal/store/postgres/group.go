@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"carteiro"
+	"carteiro/internal/store/layout"
 )
 
 // group is the transaction of a writer's group. It takes two trips to the server: one that begins it, locks, and reads
@@ -92,7 +93,7 @@ const insertOpen = `INSERT INTO open (webhook_id, id, event_id, event_type, numb
 
 // add takes an attempt in, with the environment of its event; a lease of 0 is nobody's.
 func (o *openRows) add(a *carteiro.Attempt, environment carteiro.ID, lease int64) error {
-	trigger, err := triggerNumber(a.Trigger)
+	trigger, err := layout.TriggerNumber(a.Trigger)
 	if err != nil {
 		return err
 	}

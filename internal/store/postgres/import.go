@@ -11,6 +11,7 @@ import (
 	"carteiro"
 	"carteiro/internal/seal"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/settings"
 )
 
@@ -179,7 +180,7 @@ func (g *group) queueAttempts(b *pgx.Batch, page *store.Page) error {
 	}
 	recorded := recording{group: g}
 	for _, a := range page.Attempts {
-		x := importedExchange(a.Outcome)
+		x := layout.ImportedExchange(a.Outcome)
 		if err := recorded.append(&taken{Attempt: *a, result: &store.Result{Outcome: a.Outcome}, exchange: &x}); err != nil {
 			return err
 		}
@@ -195,7 +196,7 @@ func (g *group) queueAttempts(b *pgx.Batch, page *store.Page) error {
 func queueBulk(b *pgx.Batch, page *store.Page) error {
 	for i := range page.Bulk {
 		job := &page.Bulk[i]
-		status, err := bulkNumber(job.Status)
+		status, err := layout.BulkNumber(job.Status)
 		if err != nil {
 			return err
 		}
@@ -271,10 +272,4 @@ func (g *group) environmentsOf(attempts []*carteiro.Attempt) (map[carteiro.ID]ca
 		environments[event] = environment
 		return err
 	}, findEnvironments, events)
-}
-
-// importedExchange shares with the event's payload what was shared in the source, where the same payload was compared.
-func importedExchange(o *carteiro.Outcome) exchange {
-	shared := &carteiro.Event{Payload: o.RequestBody[len(o.RequestBody)-o.SharedTail:]}
-	return newExchange(&store.Result{Outcome: o, Delivery: &carteiro.Delivery{Event: shared}})
 }

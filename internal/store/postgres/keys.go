@@ -11,6 +11,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -57,7 +58,7 @@ func (r *keyring) want(key *store.Key) {
 }
 
 func (n keyName) compare(other keyName) int {
-	return cmp.Or(compareIDs(n.environment, other.environment), cmp.Compare(n.key, other.key))
+	return cmp.Or(layout.CompareIDs(n.environment, other.environment), cmp.Compare(n.key, other.key))
 }
 
 // lock is the number of the key's lock. Two keys may share one, which costs a wait.

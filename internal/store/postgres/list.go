@@ -1,46 +1,19 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // How a page is found. Entries come from two tables, open and attempts, and are put in order by their ids. The table
 // counts says in which hours how many match: from it comes the total, to the ragged hours at its edges; from it is known
 // which hours a later page skips, and in which the page lies, so that only their days are looked into.
-
-// endOfTime is greater than every id that a source makes.
-var endOfTime = carteiro.ID(bytes.Repeat([]byte{0xff}, 16))
-
-// span is the ids from one up to, but without, another.
-type span struct{ from, to carteiro.ID }
-
-func (s span) empty() bool { return !lessID(s.from, s.to) }
-
-// cut gives the part of the span that lies in an hour, and whether that is the whole hour.
-func (s span) cut(hour int64) (part span, whole bool) {
-	part = span{startOfHour(hour), startOfHour(hour + 1)}
-	whole = !lessID(part.from, s.from) && !lessID(s.to, part.to)
-	if lessID(part.from, s.from) {
-		part.from = s.from
-	}
-	if lessID(s.to, part.to) {
-		part.to = s.to
-	}
-	return part, whole
-}
-
-func lessID(a, b carteiro.ID) bool { return compareIDs(a, b) < 0 }
-
-// startOfHour is the least id of an hour since 1970.
-func startOfHour(hour int64) carteiro.ID { return carteiro.MinID(time.UnixMilli(hour * 3_600_000)) }
 
 // ListLogs implements [store.Logs].
 func (s *Store) ListLogs(ctx context.Context, p store.ListLogs) (page store.LogPage, err error) {
@@ -63,9 +36,9 @@ type listing struct {
 	webhook   carteiro.ID
 	eventType string
 	http      *carteiro.StatusRange
-	all       span // between From and To
-	open      bool // whether open attempts may match
-	finished  bool // whether finished ones may
+	all       layout.Span // between From and To
+	open      bool        // whether open attempts may match
+	finished  bool        // whether finished ones may
 	kind      listKind
 	openTotal int // how many open attempts match, once total has asked
 }
@@ -73,16 +46,10 @@ type listing struct {
 func newListing(t *tx, p *store.ListLogs) *listing {
 	l := &listing{
 		tx: t, webhook: p.WebhookID, eventType: p.EventType, http: p.HTTP,
-		all:      span{to: endOfTime},
+		all:      layout.SpanOf(p.From, p.To),
 		open:     (p.Status == "" || p.Status == carteiro.StatusPending) && p.HTTP == nil,
 		finished: p.Status != carteiro.StatusPending,
 		kind:     listKind{status: statusIndex(p.Status)},
-	}
-	if !p.From.IsZero() {
-		l.all.from = carteiro.MinID(p.From)
-	}
-	if !p.To.IsZero() {
-		l.all.to = carteiro.MinID(p.To)
 	}
 	if p.EventType != "" {
 		l.kind.typed = 1
@@ -132,10 +99,10 @@ func (l *listing) find(p *store.ListLogs) (found []carteiro.ID, total int, err e
 		return nil, 0, err
 	}
 	rest := l.all
-	if !p.Before.IsZero() && lessID(p.Before, rest.to) {
-		rest.to = p.Before
+	if !p.Before.IsZero() && layout.Less(p.Before, rest.To) {
+		rest.To = p.Before
 	}
-	if rest.empty() || total == 0 {
+	if rest.Empty() || total == 0 {
 		return nil, total, nil
 	}
 	found, err = l.take(rest, p.Offset, p.Limit+1)
@@ -146,13 +113,13 @@ func (l *listing) find(p *store.ListLogs) (found []carteiro.ID, total int, err e
 var manyOpen = 5000
 
 // take gives up to n ids of a span, the newest first, behind the first few that are skipped.
-func (l *listing) take(in span, skip, n int) (found []carteiro.ID, err error) {
+func (l *listing) take(in layout.Span, skip, n int) (found []carteiro.ID, err error) {
 	switch {
 	case !l.finished:
 		return l.ids(listOpen[l.kind.typed], in, n, skip)
 	case !l.open || l.openTotal == 0:
 		in, skip, err = l.narrow(in, skip, n, nil)
-		if err != nil || in.empty() {
+		if err != nil || in.Empty() {
 			return nil, err
 		}
 		return l.ids(listFinished.of(l.kind), in, n, skip)
@@ -167,47 +134,47 @@ func (l *listing) take(in span, skip, n int) (found []carteiro.ID, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if !narrow.empty() {
+	if !narrow.Empty() {
 		if found, err = l.ids(listFinished.of(l.kind), narrow, skip+n, 0); err != nil {
 			return nil, err
 		}
 	}
-	open = slices.DeleteFunc(open, func(id carteiro.ID) bool { return !lessID(id, narrow.to) })
+	open = slices.DeleteFunc(open, func(id carteiro.ID) bool { return !layout.Less(id, narrow.To) })
 	found = append(found, open...)
-	slices.SortFunc(found, func(a, b carteiro.ID) int { return compareIDs(b, a) })
+	slices.SortFunc(found, func(a, b carteiro.ID) int { return layout.CompareIDs(b, a) })
 	return found[min(skip, len(found)):min(skip+n, len(found))], nil
 }
 
 // narrow leaves out the hours at the end of a span of which all is to be skipped, and those at its beginning that the
 // page does not reach. open are ids that are not counted by the hour, the newest first: as many as the page may need.
 // It gives what is left of the span, and how much is still to be skipped in it. Empty means that nothing finished matches.
-func (l *listing) narrow(in span, skip, n int, open []carteiro.ID) (rest span, left int, err error) {
+func (l *listing) narrow(in layout.Span, skip, n int, open []carteiro.ID) (rest layout.Span, left int, err error) {
 	hours, err := l.matchingHours(in, skip+n)
 	if err != nil || len(hours) == 0 {
-		return span{in.to, in.to}, skip, err
+		return layout.Span{From: in.To, To: in.To}, skip, err
 	}
 	rest, left = in, skip
 	for left > 0 && len(hours) > 0 {
-		part, whole := in.cut(hours[0].hour)
+		part, whole := in.Cut(hours[0].hour)
 		count := hours[0].count
 		if !whole {
 			if count, err = l.count(part); err != nil {
-				return span{}, 0, err
+				return layout.Span{}, 0, err
 			}
 		}
-		if count += countIn(open, span{part.from, rest.to}); count > left {
+		if count += countIn(open, layout.Span{From: part.From, To: rest.To}); count > left {
 			break
 		}
-		rest.to, left, hours = part.from, left-count, hours[1:]
+		rest.To, left, hours = part.From, left-count, hours[1:]
 	}
 	reached := 0
 	for _, h := range hours {
-		part, whole := in.cut(h.hour)
+		part, whole := in.Cut(h.hour)
 		if whole {
 			reached += h.count
 		}
 		if reached >= left+n {
-			rest.from = part.from
+			rest.From = part.From
 			break
 		}
 	}
@@ -215,9 +182,9 @@ func (l *listing) narrow(in span, skip, n int, open []carteiro.ID) (rest span, l
 }
 
 // countIn counts those of some ids that are in a span.
-func countIn(all []carteiro.ID, in span) (n int) {
+func countIn(all []carteiro.ID, in layout.Span) (n int) {
 	for _, id := range all {
-		if !lessID(id, in.from) && lessID(id, in.to) {
+		if !layout.Less(id, in.From) && layout.Less(id, in.To) {
 			n++
 		}
 	}
@@ -225,7 +192,7 @@ func countIn(all []carteiro.ID, in span) (n int) {
 }
 
 // ids reads the ids that a query gives for a span.
-func (l *listing) ids(sql string, in span, limit, offset int) (found []carteiro.ID, err error) {
+func (l *listing) ids(sql string, in layout.Span, limit, offset int) (found []carteiro.ID, err error) {
 	err = l.each(func(scan func(...any) error) error {
 		var id carteiro.ID
 		err := scan(toID(&id))
@@ -236,8 +203,8 @@ func (l *listing) ids(sql string, in span, limit, offset int) (found []carteiro.
 }
 
 // args are the parameters with which queries of a span begin.
-func (l *listing) args(in span) []any {
-	return l.filtered([]any{[16]byte(l.webhook), [16]byte(in.from), [16]byte(in.to)})
+func (l *listing) args(in layout.Span) []any {
+	return l.filtered([]any{[16]byte(l.webhook), [16]byte(in.From), [16]byte(in.To)})
 }
 
 // filtered adds the parameters that listKind.filter asks for.

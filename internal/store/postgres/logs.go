@@ -7,6 +7,7 @@ import (
 	"carteiro"
 	"carteiro/internal/store"
 	"carteiro/internal/store/headers"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -76,7 +77,7 @@ func readAttempt(scan func(...any) error, a *carteiro.Attempt, more ...any) erro
 	err := scan(append([]any{
 		toID(&a.ID), toID(&a.EventID), &a.EventType, &a.Number, &a.ChainStart, &trigger, toID(&a.PreviousID), toTime(&a.DueAt),
 	}, more...)...)
-	a.Trigger = triggerOf(trigger)
+	a.Trigger = layout.TriggerOf(trigger)
 	return err
 }
 
@@ -97,7 +98,7 @@ func readFinished(scan func(...any) error, a *carteiro.Attempt, more ...any) (er
 	if err != nil {
 		return err
 	}
-	o.Success, o.Reason = status == statusSuccess, carteiro.Reason(reason)
+	o.Success, o.Reason = status == layout.StatusSuccess, carteiro.Reason(reason)
 	if o.RequestHeaders, err = headers.Decode(requestHeaders); err != nil {
 		return fmt.Errorf("log %s: %w", a.ID, err)
 	}

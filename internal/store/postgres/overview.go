@@ -8,6 +8,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -97,7 +98,7 @@ func (t *tx) failing(p *store.Overview) (worst []store.FailingWebhook, err error
 		}
 	}
 	slices.SortFunc(worst, func(a, b store.FailingWebhook) int {
-		return cmp.Or(cmp.Compare(b.Failed, a.Failed), compareIDs(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(b.Failed, a.Failed), layout.CompareIDs(a.ID, b.ID))
 	})
 	return worst[:min(p.Failing, len(worst))], nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/postgres/postgrestest"
 )
 
@@ -24,7 +25,7 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 	hook := [16]byte(l.webhooks[0])
 	noon := start.Add(5*24*time.Hour + 12*time.Hour)
 	span := []any{hook, [16]byte(carteiro.MinID(noon)), [16]byte(carteiro.MinID(noon.Add(3 * time.Hour)))}
-	hours := []any{hook, hourOf(carteiro.MinID(noon.Add(-48 * time.Hour))), hourOf(carteiro.MinID(noon))}
+	hours := []any{hook, layout.HourOf(carteiro.MinID(noon.Add(-48 * time.Hour))), layout.HourOf(carteiro.MinID(noon))}
 	event := carteiro.MinID(noon)
 	siblings := []any{[16]byte(event.MinSibling()), [16]byte(event.MaxSibling()), [16]byte(beforeRetries(event))}
 	type question struct {
@@ -52,14 +53,14 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		{"bulk retries that have ended", purgeBulk, []any{noon, 500}, 0, false},
 		{"sessions that have ended", purgeSessions, []any{noon, 500}, 0, false},
 		{"activity that has been kept", purgeActivity, []any{1, 1, 500}, 0, false},
-		{"activity", listActivity, []any{hook, 1, hourOf(event)}, 0, false},
+		{"activity", listActivity, []any{hook, 1, layout.HourOf(event)}, 0, false},
 		{"what is open in an environment", openIn, []any{hook}, 0, false},
 		{"what is held there", countHeld, []any{hook, 10_000}, 0, false},
 		{"the first that waits anywhere", firstWaiting, nil, 0, false},
 		{"what is due there", countDue, []any{hook, noon, 10_000}, 0, true},
 		{"what is scheduled there", countScheduled, []any{hook, noon, 10_000}, 0, true},
 		{"who has failed last", failedLast, []any{hook, noon, 256}, 0, false},
-		{"and how often", outcomesSince, []any{ids{l.webhooks[0]}, hourOf(event)}, 0, false},
+		{"and how often", outcomesSince, []any{ids{l.webhooks[0]}, layout.HourOf(event)}, 0, false},
 		{"webhooks by name", findWebhooks, []any{hook, []byte("crm"), 25, 0}, 0, false},
 		{"how many these are", countWebhooks, []any{hook, []byte("crm")}, 0, false},
 		{"the event of an entry", eventOfLog, []any{hook, [16]byte(event)}, 1, false},

@@ -98,7 +98,7 @@ var faults = map[string]string{
 	restFault:                   `SELECT 1 FROM attempts_rest UNION ALL SELECT 1 FROM events_rest e WHERE NOT EXISTS (SELECT 1 FROM attempts a WHERE a.event_id = e.id) AND NOT EXISTS (SELECT 1 FROM open o WHERE o.event_id = e.id)`,
 }
 
-// hourOfID is hourOf in SQL.
+// hourOfID is layout.HourOf in SQL.
 const hourOfID = `('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 3600000`
 
 func wantConsistent(t testing.TB, s *Store) {

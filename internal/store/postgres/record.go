@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -11,7 +10,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
-	"carteiro/internal/store/headers"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -41,15 +40,15 @@ const (
 // recordOp is a call of Record.
 type recordOp struct {
 	store.Record
-	exchanges []exchange
+	exchanges []layout.Exchange
 	recorded  []store.Recorded
 }
 
 // Record implements [store.Queue].
 func (s *Store) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
-	call := recordOp{Record: p, exchanges: make([]exchange, len(p.Results))}
+	call := recordOp{Record: p, exchanges: make([]layout.Exchange, len(p.Results))}
 	for i := range p.Results {
-		call.exchanges[i] = newExchange(&p.Results[i])
+		call.exchanges[i] = layout.NewExchange(&p.Results[i])
 	}
 	call, err := s.records.write(ctx, 1+2*len(p.Results), call)
 	if err != nil {
@@ -123,7 +122,7 @@ type taken struct {
 	carteiro.Attempt
 	environment carteiro.ID
 	result      *store.Result
-	exchange    *exchange
+	exchange    *layout.Exchange
 	now         time.Time
 	recorded    *store.Recorded
 }
@@ -173,7 +172,7 @@ func (r *recording) take(ops []*op[recordOp]) error {
 				return err
 			}
 			p := all[n-1]
-			a.WebhookID, a.ID, a.Trigger = webhooks[n-1], ids[n-1], triggerOf(trigger)
+			a.WebhookID, a.ID, a.Trigger = webhooks[n-1], ids[n-1], layout.TriggerOf(trigger)
 			p.op.recorded[p.result].Lost = false
 			r.taken = append(r.taken, taken{a, environment, &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now, &p.op.recorded[p.result]})
 		}
@@ -241,7 +240,7 @@ func (r *recording) disableGone(t *taken) {
 
 // append adds a finished attempt to the history.
 func (r *recording) append(t *taken) error {
-	trigger, err := triggerNumber(t.Trigger)
+	trigger, err := layout.TriggerNumber(t.Trigger)
 	if err != nil {
 		return err
 	}
@@ -250,17 +249,17 @@ func (r *recording) append(t *taken) error {
 		due = time.Time{}
 	}
 	o, x := t.result.Outcome, t.exchange
-	r.tally.finished(t.WebhookID, t.ID, t.EventType, o.HTTPStatus, x.status)
+	r.tally.finished(t.WebhookID, t.ID, t.EventType, o.HTTPStatus, x.Status)
 	r.webhooks, r.ids, r.events = append(r.webhooks, t.WebhookID), append(r.ids, t.ID), append(r.events, t.EventID)
 	r.previous, r.types, r.due = append(r.previous, t.PreviousID), append(r.types, t.EventType), append(r.due, due)
-	r.statuses, r.triggers = append(r.statuses, x.status), append(r.triggers, trigger)
+	r.statuses, r.triggers = append(r.statuses, x.Status), append(r.triggers, trigger)
 	r.numbers, r.chainStarts = append(r.numbers, int64(t.Number)), append(r.chainStarts, int64(t.ChainStart))
 	r.finished, r.durations = append(r.finished, o.FinishedAt), append(r.durations, int64(o.Duration))
 	r.reasons, r.errors, r.details = append(r.reasons, string(o.Reason)), append(r.errors, o.Error), append(r.details, o.Detail)
 	r.httpStatuses, r.retryAfter = append(r.httpStatuses, int64(o.HTTPStatus)), append(r.retryAfter, int64(o.RetryAfter))
 	r.truncated, r.methods, r.urls = append(r.truncated, o.ResponseTruncated), append(r.methods, o.RequestMethod), append(r.urls, o.RequestURL)
-	r.requestHeaders, r.responseHeaders = append(r.requestHeaders, x.requestHeaders), append(r.responseHeaders, x.responseHeaders)
-	r.tails, r.heads, r.bodies = append(r.tails, int64(x.sharedTail)), append(r.heads, x.requestHead), append(r.bodies, o.ResponseBody)
+	r.requestHeaders, r.responseHeaders = append(r.requestHeaders, x.RequestHeaders), append(r.responseHeaders, x.ResponseHeaders)
+	r.tails, r.heads, r.bodies = append(r.tails, int64(x.SharedTail)), append(r.heads, x.RequestHead), append(r.bodies, o.ResponseBody)
 	return nil
 }
 
@@ -307,34 +306,4 @@ func (r *recording) queue(b *pgx.Batch) {
 	if len(r.off.ids) > 0 {
 		b.Queue(switchOff, r.off.ids, r.off.now)
 	}
-}
-
-// exchange is what an outcome is encoded to.
-type exchange struct {
-	status          int64
-	requestHeaders  []byte
-	responseHeaders []byte
-	requestHead     []byte
-	sharedTail      int
-}
-
-func newExchange(r *store.Result) exchange {
-	o := r.Outcome
-	x := exchange{
-		status:          statusFailed,
-		requestHeaders:  headers.Encode(o.RequestHeaders),
-		responseHeaders: headers.Encode(o.ResponseHeaders),
-		requestHead:     o.RequestBody,
-	}
-	if o.Success {
-		x.status = statusSuccess
-	}
-	// What is said to be shared is compared once more: the history must be right even when its writer was not.
-	if n := o.SharedTail; n > 0 && n <= len(o.RequestBody) && r.Delivery.Event != nil {
-		head, tail := o.RequestBody[:len(o.RequestBody)-n], o.RequestBody[len(o.RequestBody)-n:]
-		if bytes.HasSuffix(r.Delivery.Event.Payload, tail) {
-			x.requestHead, x.sharedTail = head, n
-		}
-	}
-	return x
 }

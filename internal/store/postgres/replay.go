@@ -5,6 +5,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const notUndelivered = `UPDATE events SET undelivered = 0 WHERE id = ANY ($1) AND undelivered > 0`
@@ -26,8 +27,8 @@ func (b *bulkStep) ahead() (next eventsAhead, err error) {
 	}
 	sought, stride := store.Replayed(&b.job, owner), cmp.Or(b.p.Stride, store.ReplayStride)
 	e := newEventSearch(b.tx, &sought)
-	if after := following(b.job.Cursor); lessID(e.all.from, after) {
-		e.all.from = after
+	if after := following(b.job.Cursor); layout.Less(e.all.From, after) {
+		e.all.From = after
 	}
 	if len(sought.IDs) > 0 {
 		next.found, err = e.found(oldestNamed, e.all, 1, b.p.Look, ids(sought.IDs), e.onlyUndelivered())
@@ -105,7 +106,7 @@ func (b *bulkStep) comeToEvent(event carteiro.ID) error {
 		skipped.InProgress++
 	case b.job.Replay.Undelivered && e.event.Undelivered == "":
 		skipped.RetriedSince++
-	case lessID(event, carteiro.MinID(b.p.NotBefore)):
+	case layout.Less(event, carteiro.MinID(b.p.NotBefore)):
 		skipped.TooOld++
 	default:
 		return b.retry(e, e.latest)

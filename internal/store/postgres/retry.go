@@ -10,6 +10,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -139,7 +140,7 @@ func (e *eventState) refused(log, notBefore carteiro.ID, enabled bool) carteiro.
 		return carteiro.AlreadySucceeded
 	case e.open:
 		return carteiro.InProgress
-	case lessID(log, notBefore):
+	case layout.Less(log, notBefore):
 		return carteiro.TooOld
 	case !enabled:
 		return carteiro.WebhookOff
@@ -153,8 +154,8 @@ func (e *eventState) isOpen(number int) { e.open, e.highest = true, max(e.highes
 
 // finished takes a finished attempt into account.
 func (e *eventState) finished(attempt carteiro.ID, number int, status int64) {
-	e.highest, e.delivered = max(e.highest, number), e.delivered || status == statusSuccess
-	if lessID(e.latest, attempt) {
+	e.highest, e.delivered = max(e.highest, number), e.delivered || status == layout.StatusSuccess
+	if layout.Less(e.latest, attempt) {
 		e.latest = attempt
 	}
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"maps"
 	"math/rand/v2"
@@ -13,12 +12,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
-)
-
-// The stored numbers of statuses and triggers.
-const (
-	statusSuccess = 1
-	statusFailed  = 2
+	"carteiro/internal/store/layout"
 )
 
 // shard tells rows of one count apart that different writers change, so that none waits for the other's commit. What is
@@ -34,15 +28,6 @@ type shards struct{ accepts, records, others shard }
 func newShards() shards {
 	drawn := rand.Perm(maxShards)                                                              //nolint:gosec // no secret
 	return shards{accepts: shard(drawn[0]), records: shard(drawn[1]), others: shard(drawn[2])} //nolint:gosec // below maxShards
-}
-
-// hourOf is the hour since 1970 that an id was made in: the grain of the table counts.
-func hourOf(id carteiro.ID) int64 {
-	var milli int64
-	for _, b := range id[:6] {
-		milli = milli<<8 | int64(b)
-	}
-	return milli / 3_600_000
 }
 
 // tally gathers what a batch changes of counts, totals, queues and activity and of the webhooks' failures, so that each
@@ -111,7 +96,7 @@ func (t *tally) open(environment, webhook carteiro.ID, eventType string, n int64
 
 // finished counts a finished attempt more that was created when id was.
 func (t *tally) finished(webhook, id carteiro.ID, eventType string, httpStatus int, status int64) {
-	if status == statusSuccess {
+	if status == layout.StatusSuccess {
 		t.add(webhook, id, eventType, httpStatus, hour{success: 1})
 	} else {
 		t.add(webhook, id, eventType, httpStatus, hour{failed: 1})
@@ -124,7 +109,7 @@ func (t *tally) retrying(webhook, id carteiro.ID, eventType string, httpStatus i
 }
 
 func (t *tally) add(webhook, id carteiro.ID, eventType string, httpStatus int, by hour) {
-	key := hourKey{totalKey{webhook, eventType}, hourOf(id), httpStatus}
+	key := hourKey{totalKey{webhook, eventType}, layout.HourOf(id), httpStatus}
 	t.hours[key] = t.hours[key].plus(by)
 	sum := t.totals[key.totalKey]
 	sum.hour = sum.plus(by)
@@ -229,7 +214,7 @@ func (t *tally) queueQueues(b *pgx.Batch) {
 		environments ids
 		open         ints
 	)
-	for _, environment := range slices.SortedFunc(maps.Keys(t.queues), compareIDs) {
+	for _, environment := range slices.SortedFunc(maps.Keys(t.queues), layout.CompareIDs) {
 		if n := t.queues[environment]; n != 0 {
 			environments, open = append(environments, environment), append(open, n)
 		}
@@ -239,10 +224,8 @@ func (t *tally) queueQueues(b *pgx.Batch) {
 	}
 }
 
-func compareIDs(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) }
-
 func (k totalKey) compare(other totalKey) int {
-	return cmp.Or(compareIDs(k.webhook, other.webhook), strings.Compare(k.eventType, other.eventType))
+	return cmp.Or(layout.CompareIDs(k.webhook, other.webhook), strings.Compare(k.eventType, other.eventType))
 }
 
 func (k hourKey) compare(other hourKey) int {

@@ -7,6 +7,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // Writers of different shards may be in the middle of a commit at once, whatever they count.
@@ -21,7 +22,7 @@ func TestNodesThatCountTheSameDoNotWaitForEachOther(t *testing.T) {
 		for _, shard := range []shard{c.a.shards.accepts, c.a.shards.records} {
 			count := newTally(shard)
 			count.open(c.owner.EnvironmentID, hook.ID, "event_action", 7)
-			count.finished(hook.ID, c.ids.New(c.now), "event_action", 200, statusSuccess)
+			count.finished(hook.ID, c.ids.New(c.now), "event_action", 200, layout.StatusSuccess)
 			count.recorded(c.owner.EnvironmentID, &carteiro.Outcome{Success: true, Duration: time.Second}, c.now)
 			if err := held.batch(count.queue); err != nil {
 				return err

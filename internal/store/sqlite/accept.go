@@ -7,6 +7,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 var (
@@ -138,7 +139,7 @@ func (t *tx) insertEvent(e *carteiro.Event, attempts int) (int64, error) {
 	}
 	err := t.write(insertEvent).id(e.ID).int(int64(attempts)).id(e.EnvironmentID).int(int64(e.OwnerKind)).id(e.OwnerID).
 		text(e.OwnerName).maybeID(e.CampaignID).text(e.CampaignName).text(e.Type).time(e.OccurredAt).bool(e.Test).
-		blob(payload).text(e.TraceParent).int(undeliveredNumber(e.Undelivered)).run()
+		blob(payload).text(e.TraceParent).int(layout.UndeliveredNumber(e.Undelivered)).run()
 	return t.db.LastInsertRowID(), err
 }
 
@@ -153,7 +154,7 @@ type openRow struct {
 
 func (t *tx) insertOpen(o *openRow) error {
 	a := &o.attempt
-	trigger, err := triggerNumber(a.Trigger)
+	trigger, err := layout.TriggerNumber(a.Trigger)
 	if err != nil {
 		return err
 	}
@@ -166,23 +167,4 @@ func (t *tx) insertOpen(o *openRow) error {
 	}
 	t.tally.open(o, 1)
 	return row.run()
-}
-
-// triggers by their stored number.
-var triggers = [...]carteiro.Trigger{1: carteiro.TriggerAutomatic, carteiro.TriggerManual, carteiro.TriggerTest, carteiro.TriggerBulk}
-
-func triggerNumber(trigger carteiro.Trigger) (int64, error) {
-	for n := 1; n < len(triggers); n++ {
-		if triggers[n] == trigger {
-			return int64(n), nil
-		}
-	}
-	return 0, fmt.Errorf("no such trigger: %q", trigger)
-}
-
-func triggerOf(number int64) carteiro.Trigger {
-	if number < 1 || number >= int64(len(triggers)) {
-		return ""
-	}
-	return triggers[number]
 }

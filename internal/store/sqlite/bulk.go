@@ -8,6 +8,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const bulkColumns = `webhook_id, id, status, filter, matched, retried, already_succeeded, in_progress, too_old, retried_since, cursor,
@@ -24,20 +25,6 @@ var (
 		ORDER BY due_at, webhook_id, id LIMIT 1`)
 	nextBulk = newQuery(`SELECT due_at FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 ORDER BY due_at LIMIT 1`)
 )
-
-// bulkStatuses by their stored number.
-var bulkStatuses = [...]carteiro.BulkStatus{
-	1: carteiro.BulkQueued, carteiro.BulkRunning, carteiro.BulkPaused, carteiro.BulkCancelled, carteiro.BulkDone,
-}
-
-func bulkNumber(status carteiro.BulkStatus) (int64, error) {
-	for n := 1; n < len(bulkStatuses); n++ {
-		if bulkStatuses[n] == status {
-			return int64(n), nil
-		}
-	}
-	return 0, fmt.Errorf("no such status of a bulk retry: %q", status)
-}
 
 // bulkFilter is a filter as it is stored. Times are microseconds.
 type bulkFilter struct {
@@ -128,12 +115,12 @@ func readBulk(row *stmt) (carteiro.BulkRetry, error) {
 }
 
 func bulkOf(row *stmt) (job carteiro.BulkRetry, err error) {
-	status := row.colInt(2)
-	if status < 1 || status >= int64(len(bulkStatuses)) {
-		return job, fmt.Errorf("no such status of a bulk retry: %d", status)
+	status, err := layout.BulkStatusOf(row.colInt(2))
+	if err != nil {
+		return job, err
 	}
 	job = carteiro.BulkRetry{
-		WebhookID: row.colID(0), ID: row.colID(1), Status: bulkStatuses[status],
+		WebhookID: row.colID(0), ID: row.colID(1), Status: status,
 		Matched: int(row.colInt(4)), Retried: int(row.colInt(5)),
 		Skipped: carteiro.BulkSkips{
 			AlreadySucceeded: int(row.colInt(6)), InProgress: int(row.colInt(7)), TooOld: int(row.colInt(8)), RetriedSince: int(row.colInt(9)),
@@ -194,7 +181,7 @@ func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (j
 }
 
 func (t *tx) saveBulk(job *carteiro.BulkRetry) error {
-	status, err := bulkNumber(job.Status)
+	status, err := layout.BulkNumber(job.Status)
 	if err != nil {
 		return err
 	}

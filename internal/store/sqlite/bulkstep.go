@@ -9,6 +9,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // The failed entries of a span, and the hours in which there are any, from the oldest.
@@ -97,16 +98,16 @@ func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, 
 	l := newListing(c, &store.ListLogs{
 		WebhookID: job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
 	})
-	if end := job.ID.MinSibling(); lessID(end, l.all.to) {
-		l.all.to = end
+	if end := job.ID.MinSibling(); layout.Less(end, l.all.To) {
+		l.all.To = end
 	}
-	if after := following(job.Cursor); lessID(l.all.from, after) {
-		l.all.from = after
+	if after := following(job.Cursor); layout.Less(l.all.From, after) {
+		l.all.From = after
 	}
 	if !f.EventID.IsZero() {
 		return l.failedOfEvent(f.EventID, n)
 	}
-	if l.all.empty() {
+	if l.all.Empty() {
 		return nil, nil
 	}
 	hours, err := l.hoursOldest()
@@ -114,7 +115,7 @@ func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, 
 		return nil, err
 	}
 	for _, hour := range hours {
-		part, _ := l.all.cut(hour)
+		part, _ := l.all.Cut(hour)
 		rows := l.filter(l.in(l.query(oldestFirst.of(l.kind)), part)).int(int64(n - len(ids)))
 		for rows.next() {
 			ids = append(ids, rows.colID(0))
@@ -127,7 +128,7 @@ func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, 
 }
 
 func (l *listing) hoursOldest() (hours []int64, err error) {
-	rows := l.filter(l.query(hoursOldest.of(l.kind)).id(l.webhook).int(hourOf(l.all.from)).int(hourOf(l.all.to)))
+	rows := l.filter(l.query(hoursOldest.of(l.kind)).id(l.webhook).int(layout.HourOf(l.all.From)).int(layout.HourOf(l.all.To)))
 	for rows.next() {
 		hours = append(hours, rows.colInt(0))
 	}
@@ -246,7 +247,7 @@ func (b *bulkStep) comeTo(id carteiro.ID) error {
 		skipped.AlreadySucceeded++
 	case reason == carteiro.InProgress:
 		skipped.InProgress++
-	case !lessID(log.latest, b.job.ID.MinSibling()):
+	case !layout.Less(log.latest, b.job.ID.MinSibling()):
 		skipped.RetriedSince++
 	case reason == carteiro.TooOld:
 		skipped.TooOld++

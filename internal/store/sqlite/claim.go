@@ -5,6 +5,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const eventColumns = `e.id, e.environment_id, e.owner_kind, e.owner_id, e.owner_name, e.campaign_id, e.campaign_name, e.type, e.occurred_at, e.test, e.payload, e.trace_parent`
@@ -101,7 +102,7 @@ func (t *tx) due(p *store.Claim, grant *carteiro.Grant) (deliveries []*carteiro.
 		event := readEvent(rows, 8)
 		deliveries = append(deliveries, &carteiro.Delivery{Event: event, Probe: grant.Probe, Attempt: carteiro.Attempt{
 			ID: rows.colID(0), WebhookID: p.WebhookID, EventID: event.ID, EventType: rows.colText(1),
-			Number: int(rows.colInt(2)), ChainStart: int(rows.colInt(3)), Trigger: triggerOf(rows.colInt(4)),
+			Number: int(rows.colInt(2)), ChainStart: int(rows.colInt(3)), Trigger: layout.TriggerOf(rows.colInt(4)),
 			PreviousID: rows.colID(5), DueAt: rows.colTime(6), Status: carteiro.StatusPending,
 		}})
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"carteiro"
+	"carteiro/internal/store/layout"
 )
 
 // listKind is a combination of filters that has queries of its own.
@@ -137,7 +138,7 @@ func (l *listing) total() (total int, err error) {
 }
 
 func (l *listing) totalOpen() (int, error) {
-	if l.all == (span{to: endOfTime}) {
+	if l.all.Unbounded() {
 		n, err := l.ofType(l.query(sumOpen[l.openKind]).id(l.webhook)).number()
 		return int(n), err
 	}
@@ -145,16 +146,16 @@ func (l *listing) totalOpen() (int, error) {
 }
 
 func (l *listing) totalFinished() (int, error) {
-	if l.all.empty() {
+	if l.all.Empty() {
 		return 0, nil
 	}
-	if l.all == (span{to: endOfTime}) {
+	if l.all.Unbounded() {
 		n, err := l.filter(l.query(sumTotals.of(l.kind)).id(l.webhook)).number()
 		return int(n), err
 	}
 	// The whole hours of the span are those from first up to, but without, last.
-	first, last := hourOf(l.all.from), hourOf(l.all.to)
-	if lessID(startOfHour(first), l.all.from) {
+	first, last := layout.HourOf(l.all.From), layout.HourOf(l.all.To)
+	if layout.Less(layout.StartOfHour(first), l.all.From) {
 		first++
 	}
 	if first >= last {
@@ -164,11 +165,11 @@ func (l *listing) totalFinished() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	before, err := l.count(span{l.all.from, startOfHour(first)})
+	before, err := l.count(layout.Span{From: l.all.From, To: layout.StartOfHour(first)})
 	if err != nil {
 		return 0, err
 	}
-	after, err := l.count(span{startOfHour(last), l.all.to})
+	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.all.To})
 	return int(n) + before + after, err
 }
 
@@ -189,16 +190,16 @@ func (l *listing) filter(rows *stmt) *stmt {
 }
 
 // count says how many finished attempts match in a span, one by one.
-func (l *listing) count(in span) (int, error) {
-	if in.empty() {
+func (l *listing) count(in layout.Span) (int, error) {
+	if in.Empty() {
 		return 0, nil
 	}
 	n, err := l.filter(l.in(l.query(countFinished.of(l.kind)), in)).number()
 	return int(n), err
 }
 
-func (l *listing) countOpen(in span) (int, error) {
-	if in.empty() {
+func (l *listing) countOpen(in layout.Span) (int, error) {
+	if in.Empty() {
 		return 0, nil
 	}
 	n, err := l.ofType(l.in(l.query(countOpen[l.openKind]), in)).number()
@@ -207,8 +208,8 @@ func (l *listing) countOpen(in span) (int, error) {
 
 // eachHour calls do with each hour of a span in which finished attempts match, the newest first, and with how many
 // match in the whole of it, until do says to stop.
-func (l *listing) eachHour(in span, do func(hour int64, count int) (more bool, err error)) error {
-	rows := l.filter(l.query(matchingHours.of(l.kind)).id(l.webhook).int(hourOf(in.from)).int(hourOf(in.to)))
+func (l *listing) eachHour(in layout.Span, do func(hour int64, count int) (more bool, err error)) error {
+	rows := l.filter(l.query(matchingHours.of(l.kind)).id(l.webhook).int(layout.HourOf(in.From)).int(layout.HourOf(in.To)))
 	for rows.next() {
 		if more, err := do(rows.colInt(0), int(rows.colInt(1))); err != nil || !more {
 			_ = rows.end() // stopped half way

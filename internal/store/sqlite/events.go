@@ -10,6 +10,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, which
@@ -52,26 +53,11 @@ var (
 		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? ORDER BY id`)
 )
 
-// undeliveredNumber gives the number that a reason is stored as; 0 for none.
-func undeliveredNumber(reason carteiro.Undelivered) int64 {
-	if reason == "" {
-		return 0
-	}
-	return int64(slices.Index(carteiro.UndeliveredReasons, reason) + 1)
-}
-
-func undeliveredOf(number int64) carteiro.Undelivered {
-	if number < 1 || int(number) > len(carteiro.UndeliveredReasons) {
-		return ""
-	}
-	return carteiro.UndeliveredReasons[number-1]
-}
-
 // eventSearch is what events are sought by.
 type eventSearch struct {
 	*conn
 	p           *store.ListEvents
-	all         span
+	all         layout.Span
 	types       []byte // JSON; nil: any
 	undelivered int64  // -1: any of the index
 	look        int    // at so many
@@ -79,15 +65,9 @@ type eventSearch struct {
 }
 
 func newEventSearch(c *conn, p *store.ListEvents) (*eventSearch, error) {
-	e := &eventSearch{conn: c, p: p, all: span{to: endOfTime}, undelivered: -1, queries: &allEvents, look: cmp.Or(p.Look, store.MaxLooked)}
-	if !p.From.IsZero() {
-		e.all.from = carteiro.MinID(p.From)
-	}
-	if !p.To.IsZero() {
-		e.all.to = carteiro.MinID(p.To)
-	}
+	e := &eventSearch{conn: c, p: p, all: layout.SpanOf(p.From, p.To), undelivered: -1, queries: &allEvents, look: cmp.Or(p.Look, store.MaxLooked)}
 	if p.Reason != "" {
-		e.undelivered = undeliveredNumber(p.Reason)
+		e.undelivered = layout.UndeliveredNumber(p.Reason)
 	}
 	switch {
 	case p.Undelivered != nil && !*p.Undelivered && p.Reason != "":
@@ -109,8 +89,8 @@ func newEventSearch(c *conn, p *store.ListEvents) (*eventSearch, error) {
 const contradiction = 1 << 20
 
 // in binds the parameters of seenEvents.
-func (e *eventSearch) in(q *query, in span, looked int) *stmt {
-	row := e.query(q).id(e.p.EnvironmentID).id(in.from).id(in.to).int(int64(looked)).
+func (e *eventSearch) in(q *query, in layout.Span, looked int) *stmt {
+	row := e.query(q).id(e.p.EnvironmentID).id(in.From).id(in.To).int(int64(looked)).
 		int(int64(e.p.OwnerKind)).id(e.p.OwnerID).bool(e.p.CallEvents)
 	if e.types == nil {
 		row.null()
@@ -158,8 +138,8 @@ func (e *eventSearch) page(page *store.EventPage) (ids []carteiro.ID, err error)
 	}
 	page.TotalIsLowerBound = !behind.IsZero()
 	rest := e.all
-	if !e.p.Before.IsZero() && lessID(e.p.Before, rest.to) {
-		rest.to = e.p.Before
+	if !e.p.Before.IsZero() && layout.Less(e.p.Before, rest.To) {
+		rest.To = e.p.Before
 		if looked, err = e.lookAt(e.queries.count, rest, e.look); err != nil {
 			return nil, err
 		}
@@ -191,7 +171,7 @@ type looked struct {
 	last        carteiro.ID
 }
 
-func (e *eventSearch) lookAt(q *query, in span, most int) (l looked, err error) {
+func (e *eventSearch) lookAt(q *query, in layout.Span, most int) (l looked, err error) {
 	row := e.in(q, in, most)
 	if _, err := row.one(); err != nil {
 		return l, err
@@ -201,11 +181,11 @@ func (e *eventSearch) lookAt(q *query, in span, most int) (l looked, err error) 
 }
 
 // behind gives the last event that was looked at, from the newest, when there are older ones that were not.
-func (e *eventSearch) behind(in span, l looked) (last carteiro.ID, err error) {
+func (e *eventSearch) behind(in layout.Span, l looked) (last carteiro.ID, err error) {
 	if l.n < e.look {
 		return last, nil
 	}
-	more, err := e.lookAt(e.queries.count, span{in.from, l.last}, 1)
+	more, err := e.lookAt(e.queries.count, layout.Span{From: in.From, To: l.last}, 1)
 	if err == nil && more.n > 0 {
 		last = l.last
 	}
@@ -221,7 +201,7 @@ func (e *eventSearch) pageOfIDs(page *store.EventPage) (ids []carteiro.ID, err e
 	ids = slices.Compact(ids)
 	page.Total = len(ids)
 	if !e.p.Before.IsZero() {
-		ids = slices.DeleteFunc(ids, func(id carteiro.ID) bool { return !lessID(id, e.p.Before) })
+		ids = slices.DeleteFunc(ids, func(id carteiro.ID) bool { return !layout.Less(id, e.p.Before) })
 	}
 	if ids = ids[min(e.p.Offset, len(ids)):]; len(ids) > e.p.Limit {
 		ids = ids[:e.p.Limit]
@@ -253,7 +233,7 @@ func (c *conn) eventSummary(id carteiro.ID) (*carteiro.Event, error) {
 	e := &carteiro.Event{
 		ID: id, EnvironmentID: row.colID(0), OwnerKind: carteiro.OwnerKind(row.colInt(1)), OwnerID: row.colID(2), //nolint:gosec // 1 or 2
 		OwnerName: row.colText(3), CampaignID: row.colID(4), CampaignName: row.colText(5), Type: row.colText(6),
-		OccurredAt: row.colTime(7), Undelivered: undeliveredOf(row.colInt(8)),
+		OccurredAt: row.colTime(7), Undelivered: layout.UndeliveredOf(row.colInt(8)),
 	}
 	return e, row.end()
 }
@@ -266,7 +246,7 @@ func (s *Store) GetEvent(ctx context.Context, ref store.EventRef) (stored store.
 			return orNotFound(err)
 		}
 		stored.Event = readEvent(row, 0)
-		stored.Undelivered = undeliveredOf(row.colInt(eventWidth))
+		stored.Undelivered = layout.UndeliveredOf(row.colInt(eventWidth))
 		number := row.colInt(eventWidth + 1)
 		if err := row.end(); err != nil {
 			return err
@@ -317,7 +297,7 @@ func (c *conn) eventDelivery(w *carteiro.Webhook, number int64, event carteiro.I
 			continue // a replay of the same instant is found in both ways
 		}
 		seen = append(seen, id)
-		if d.Attempts++; lessID(d.LogID, id) {
+		if d.Attempts++; layout.Less(d.LogID, id) {
 			d.LogID, d.Status, d.HTTPStatus = id, carteiro.Status(rows.colText(1)), max(0, int(rows.colInt(3)))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/settings"
 )
 
@@ -61,7 +62,7 @@ func examinedAttempt(row *stmt) store.ExaminedAttempt {
 	return store.ExaminedAttempt{
 		AttemptRef: store.AttemptRef{WebhookID: row.colID(1), ID: row.colID(2)},
 		Number:     int(row.colInt(3)), ChainStart: int(row.colInt(4)), PreviousID: row.colID(5),
-		Open: row.colBool(6), Success: row.colInt(7) == statusSuccess, HTTPStatus: int(row.colInt(8)),
+		Open: row.colBool(6), Success: row.colInt(7) == layout.StatusSuccess, HTTPStatus: int(row.colInt(8)),
 	}
 }
 
@@ -156,7 +157,7 @@ func (e *examination) queue() error {
 
 // history looks at some hours of what is finished.
 func (e *examination) history(p *store.ExamineWebhook) error {
-	from, to, untilHour := startOfHour(p.From.Hour), endOfTime, int64(math.MaxInt64)
+	from, to, untilHour := layout.StartOfHour(p.From.Hour), layout.EndOfTime, int64(math.MaxInt64)
 	if e.First {
 		from = carteiro.ID{}
 	}
@@ -167,18 +168,18 @@ func (e *examination) history(p *store.ExamineWebhook) error {
 		return err
 	}
 	if found {
-		untilHour = max(hourOf(row.colID(0)), hourOf(from)+1)
-		to, e.Next.Hour = startOfHour(untilHour), untilHour
+		untilHour = max(layout.HourOf(row.colID(0)), layout.HourOf(from)+1)
+		to, e.Next.Hour = layout.StartOfHour(untilHour), untilHour
 	}
-	return errors.Join(row.end(), e.attempts(from, to), e.counts(hourOf(from), untilHour))
+	return errors.Join(row.end(), e.attempts(from, to), e.counts(layout.HourOf(from), untilHour))
 }
 
 func (e *examination) attempts(from, to carteiro.ID) error {
 	rows := e.query(examineAttempts).id(e.WebhookID).id(from).id(to)
 	for rows.next() {
 		id := rows.colID(0)
-		hour := store.ExaminedHour{Hour: hourOf(id), EventType: rows.colText(1), HTTPStatus: int(rows.colInt(2))}
-		e.Finish(hour, rows.colInt(3) == statusSuccess, rows.colBool(4), rows.colTime(5))
+		hour := store.ExaminedHour{Hour: layout.HourOf(id), EventType: rows.colText(1), HTTPStatus: int(rows.colInt(2))}
+		e.Finish(hour, rows.colInt(3) == layout.StatusSuccess, rows.colBool(4), rows.colTime(5))
 		e.AddFaulty(store.ExaminedFaulty{ID: id, NoEvent: rows.colBool(6), NoExchange: rows.colBool(7)})
 	}
 	return rows.end()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 var _ store.Movable = (*Store)(nil)
@@ -94,7 +95,7 @@ var exports = [store.Sections]export{
 		from:  afterID,
 		read: func(row *stmt, page *store.Page) (int, error) {
 			e := readEvent(row, 0)
-			e.Undelivered = undeliveredOf(row.colInt(eventWidth))
+			e.Undelivered = layout.UndeliveredOf(row.colInt(eventWidth))
 			page.Events = append(page.Events, e)
 			return len(e.Payload), nil
 		},

@@ -6,6 +6,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // Lists of few entries, which are looked at one by one: the attempts of one event, and those whose ids are in a range.
@@ -41,7 +42,7 @@ func (f *few) read(rows *stmt) (looked int, err error) {
 		id, status := rows.colID(0), carteiro.Status(rows.colText(1))
 		switch {
 		case f.p.Status != "" && status != f.p.Status, f.eventType != "" && rows.colText(2) != f.eventType,
-			f.http != nil && !f.http.Has(int(rows.colInt(3))), lessID(id, f.all.from), !lessID(id, f.all.to):
+			f.http != nil && !f.http.Has(int(rows.colInt(3))), layout.Less(id, f.all.From), !layout.Less(id, f.all.To):
 			continue
 		}
 		f.ids = append(f.ids, id)
@@ -60,7 +61,7 @@ func (f *few) page() (ids []carteiro.ID, total int) {
 	ids = slices.Compact(f.ids)
 	total = len(ids)
 	if !f.p.Before.IsZero() {
-		ids = slices.DeleteFunc(ids, func(id carteiro.ID) bool { return !lessID(id, f.p.Before) })
+		ids = slices.DeleteFunc(ids, func(id carteiro.ID) bool { return !layout.Less(id, f.p.Before) })
 	}
 	ids = ids[min(f.p.Offset, len(ids)):]
 	return ids[:min(f.p.Limit+1, len(ids))], total

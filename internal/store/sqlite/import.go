@@ -7,6 +7,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/settings"
 )
 
@@ -191,7 +192,7 @@ func (t *tx) importAttempts(page *store.Page) error {
 		if err != nil {
 			return err
 		}
-		x := importedExchange(a.Outcome)
+		x := layout.ImportedExchange(a.Outcome)
 		if err := t.append(o, a.Outcome, &x); err != nil {
 			return fmt.Errorf("attempt %s: %w", a.ID, err)
 		}
@@ -218,7 +219,7 @@ func (t *tx) importOpen(page *store.Page) error {
 func (t *tx) importBulk(page *store.Page) error {
 	for i := range page.Bulk {
 		job := &page.Bulk[i]
-		status, err := bulkNumber(job.Status)
+		status, err := layout.BulkNumber(job.Status)
 		if err != nil {
 			return err
 		}
@@ -264,10 +265,4 @@ func (t *tx) importedRow(a *carteiro.Attempt) (*openRow, error) {
 		return nil, err
 	}
 	return o, t.write(moreAttempts).int(o.event).run()
-}
-
-// importedExchange shares with the event's payload what was shared in the source, where the same payload was compared.
-func importedExchange(o *carteiro.Outcome) exchange {
-	shared := &carteiro.Event{Payload: o.RequestBody[len(o.RequestBody)-o.SharedTail:]}
-	return newExchange(&store.Result{Outcome: o, Delivery: &carteiro.Delivery{Event: shared}})
 }

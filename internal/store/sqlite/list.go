@@ -4,40 +4,16 @@ import (
 	"bytes"
 	"context"
 	"slices"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // How a page is found. Entries come from two tables, open and attempts, and are put in order by their ids. Whole hours
 // are taken from the table counts: to sum up the total, to skip to a later page, and to leave out hours in which nothing
 // matches; only what is left at the edges is looked at one by one. Each status that can be asked for has an index, or is
 // frequent.
-
-// endOfTime is greater than every id that a source makes.
-var endOfTime = carteiro.ID(bytes.Repeat([]byte{0xff}, 16))
-
-// span is the ids from one up to, but without, another.
-type span struct{ from, to carteiro.ID }
-
-func (s span) empty() bool { return !lessID(s.from, s.to) }
-
-// cut gives the part of the span that lies in an hour, and whether that is the whole hour.
-func (s span) cut(hour int64) (part span, whole bool) {
-	part = span{startOfHour(hour), startOfHour(hour + 1)}
-	whole = !lessID(part.from, s.from) && !lessID(s.to, part.to)
-	if lessID(part.from, s.from) {
-		part.from = s.from
-	}
-	if lessID(s.to, part.to) {
-		part.to = s.to
-	}
-	return part, whole
-}
-
-// startOfHour is the least id of an hour since 1970.
-func startOfHour(hour int64) carteiro.ID { return carteiro.MinID(time.UnixMilli(hour * 3_600_000)) }
 
 // ListLogs implements [store.Logs].
 func (s *Store) ListLogs(ctx context.Context, p store.ListLogs) (page store.LogPage, err error) {
@@ -54,9 +30,9 @@ type listing struct {
 	webhook   carteiro.ID
 	eventType string
 	http      *carteiro.StatusRange
-	all       span // between From and To
-	open      bool // whether open attempts may match
-	finished  bool // whether finished ones may
+	all       layout.Span // between From and To
+	open      bool        // whether open attempts may match
+	finished  bool        // whether finished ones may
 	kind      listKind
 	openKind  int
 	openTotal int // how many open attempts match, once total has asked
@@ -65,16 +41,10 @@ type listing struct {
 func newListing(c *conn, p *store.ListLogs) *listing {
 	l := &listing{
 		conn: c, webhook: p.WebhookID, eventType: p.EventType, http: p.HTTP,
-		all:      span{to: endOfTime},
+		all:      layout.SpanOf(p.From, p.To),
 		open:     (p.Status == "" || p.Status == carteiro.StatusPending) && p.HTTP == nil,
 		finished: p.Status != carteiro.StatusPending,
 		kind:     listKind{status: statusIndex(p.Status)},
-	}
-	if !p.From.IsZero() {
-		l.all.from = carteiro.MinID(p.From)
-	}
-	if !p.To.IsZero() {
-		l.all.to = carteiro.MinID(p.To)
 	}
 	if p.EventType != "" {
 		l.kind.typed, l.openKind = 1, 1
@@ -119,10 +89,10 @@ func (l *listing) find(p *store.ListLogs) (ids []carteiro.ID, total int, err err
 		return nil, 0, err
 	}
 	rest := l.all
-	if !p.Before.IsZero() && lessID(p.Before, rest.to) {
-		rest.to = p.Before
+	if !p.Before.IsZero() && layout.Less(p.Before, rest.To) {
+		rest.To = p.Before
 	}
-	if rest.empty() || total == 0 {
+	if rest.Empty() || total == 0 {
 		return nil, total, nil
 	}
 	skip := p.Offset
@@ -136,7 +106,7 @@ func (l *listing) find(p *store.ListLogs) (ids []carteiro.ID, total int, err err
 }
 
 // take gives up to n ids of a span, the newest first, behind the first few that are skipped.
-func (l *listing) take(in span, skip, n int) (ids []carteiro.ID, err error) {
+func (l *listing) take(in layout.Span, skip, n int) (ids []carteiro.ID, err error) {
 	var open []carteiro.ID
 	if l.open && l.openTotal > 0 {
 		// It ends with the last that matches: there may be very many others behind it.
@@ -160,9 +130,9 @@ func (l *listing) take(in span, skip, n int) (ids []carteiro.ID, err error) {
 }
 
 // takeFinished is take for finished attempts: hour by hour, leaving out those in which none matches.
-func (l *listing) takeFinished(in span, skip, n int) (ids []carteiro.ID, err error) {
+func (l *listing) takeFinished(in layout.Span, skip, n int) (ids []carteiro.ID, err error) {
 	err = l.eachHour(in, func(hour int64, count int) (bool, error) {
-		part, whole := in.cut(hour)
+		part, whole := in.Cut(hour)
 		if skip > 0 && !whole {
 			if count, err = l.count(part); err != nil {
 				return false, err
@@ -181,7 +151,7 @@ func (l *listing) takeFinished(in span, skip, n int) (ids []carteiro.ID, err err
 
 // skipHours leaves out hours at the end of a span as long as all that is in them is to be skipped. It gives the rest of
 // the span, and how much is still to be skipped in it.
-func (l *listing) skipHours(in span, skip int) (rest span, left int, err error) {
+func (l *listing) skipHours(in layout.Span, skip int) (rest layout.Span, left int, err error) {
 	rest, left = in, skip
 	if !l.open {
 		return rest, left, nil // takeFinished does as much
@@ -190,18 +160,18 @@ func (l *listing) skipHours(in span, skip int) (rest span, left int, err error) 
 		return rest, left, nil
 	}
 	err = l.eachHour(in, func(hour int64, count int) (bool, error) {
-		part, whole := in.cut(hour)
+		part, whole := in.Cut(hour)
 		if !whole {
 			if count, err = l.count(part); err != nil {
 				return false, err
 			}
 		}
 		// What is open since then, whether anything has finished in the hours between or not.
-		open, err := l.countOpen(span{part.from, rest.to})
+		open, err := l.countOpen(layout.Span{From: part.From, To: rest.To})
 		if err != nil || count+open > left {
 			return false, err
 		}
-		rest.to, left = part.from, left-count-open
+		rest.To, left = part.From, left-count-open
 		return true, nil
 	})
 	return rest, left, err
@@ -217,4 +187,6 @@ func (l *listing) ids(rows *stmt, limit, offset int) (ids []carteiro.ID, err err
 }
 
 // in binds the webhook and a span.
-func (l *listing) in(rows *stmt, in span) *stmt { return rows.id(l.webhook).id(in.from).id(in.to) }
+func (l *listing) in(rows *stmt, in layout.Span) *stmt {
+	return rows.id(l.webhook).id(in.From).id(in.To)
+}

@@ -9,6 +9,7 @@ import (
 	"carteiro"
 	"carteiro/internal/store"
 	"carteiro/internal/store/headers"
+	"carteiro/internal/store/layout"
 )
 
 var (
@@ -64,7 +65,7 @@ func (c *conn) log(webhook, id carteiro.ID) (*carteiro.Attempt, error) {
 func readAttempt(row *stmt) *carteiro.Attempt {
 	return &carteiro.Attempt{
 		ID: row.colID(8), WebhookID: row.colID(7), EventID: row.colID(0), EventType: row.colText(1),
-		Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)), Trigger: triggerOf(row.colInt(4)),
+		Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)), Trigger: layout.TriggerOf(row.colInt(4)),
 		PreviousID: row.colID(5), DueAt: row.colTime(6), Status: carteiro.StatusPending,
 	}
 }
@@ -86,7 +87,7 @@ func finish(a *carteiro.Attempt, row *stmt) (err error) {
 
 func readOutcome(row *stmt, at int) (o *carteiro.Outcome, err error) {
 	o = &carteiro.Outcome{
-		Success:           row.colInt(at) == statusSuccess,
+		Success:           row.colInt(at) == layout.StatusSuccess,
 		Reason:            carteiro.Reason(row.colText(at + 1)),
 		Error:             row.colText(at + 2),
 		Detail:            row.colText(at + 3),

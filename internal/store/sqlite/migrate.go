@@ -11,6 +11,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"carteiro"
+	"carteiro/internal/store/layout"
 )
 
 // applicationID marks a file as Carteiro's; it spells "Crto".
@@ -91,12 +92,12 @@ func (c *conn) migrateInside(path string, steps []string, shared bool) error {
 	return c.exec(fmt.Sprintf("PRAGMA user_version = %d", len(steps)))
 }
 
-// defineFunctions makes known to SQL what migrations need of this package: hourOf and fold.
+// defineFunctions makes known to SQL what migrations need of this package: layout.HourOf and fold.
 func (c *conn) defineFunctions() error {
 	err := c.db.CreateFunction("hour", &sqlite.FunctionImpl{
 		NArgs: 1, Deterministic: true,
 		Scalar: func(_ sqlite.Context, args []sqlite.Value) (sqlite.Value, error) {
-			return sqlite.IntegerValue(hourOf(carteiro.ID(args[0].Blob()))), nil
+			return sqlite.IntegerValue(layout.HourOf(carteiro.ID(args[0].Blob()))), nil
 		},
 	})
 	if err != nil {

@@ -1,11 +1,11 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 var (
@@ -102,7 +102,7 @@ type purgePlace struct {
 
 // nextOld gives the place behind another that may hold attempts older than before.
 func (t *tx) nextOld(after purgePlace, before carteiro.ID) (next purgePlace, err error) {
-	row := t.query(oldHours).int(hourOf(before)).int(after.hour).id(after.webhook)
+	row := t.query(oldHours).int(layout.HourOf(before)).int(after.hour).id(after.webhook)
 	found, err := row.one()
 	if !found {
 		return purgePlace{hour: -1}, err
@@ -121,11 +121,11 @@ type oldAttempt struct {
 
 func (t *tx) purgeHour(place purgePlace, before carteiro.ID, limit int) (deleted int, err error) {
 	var old []oldAttempt
-	end := startOfHour(place.hour + 1)
-	if lessID(before, end) {
+	end := layout.StartOfHour(place.hour + 1)
+	if layout.Less(before, end) {
 		end = before
 	}
-	rows := t.query(oldAttempts).id(place.webhook).id(startOfHour(place.hour)).id(end).int(int64(limit))
+	rows := t.query(oldAttempts).id(place.webhook).id(layout.StartOfHour(place.hour)).id(end).int(int64(limit))
 	for rows.next() {
 		old = append(old, oldAttempt{
 			id: rows.colID(0), status: rows.colInt(1), event: rows.colInt(2), exchange: rows.colInt(3), eventType: rows.colText(4),
@@ -152,7 +152,7 @@ func (t *tx) purgeAttempt(webhook carteiro.ID, a *oldAttempt) error {
 		return err
 	}
 	t.tally.finished(webhook, a.id, a.eventType, a.httpStatus, a.status, -1)
-	if a.status == statusFailed {
+	if a.status == layout.StatusFailed {
 		retrying, err := t.query(hasOpenRetry).id(webhook).id(a.id).exists()
 		if err != nil {
 			return err
@@ -170,5 +170,3 @@ func (t *tx) purgeAttempt(webhook carteiro.ID, a *oldAttempt) error {
 	}
 	return t.write(deleteEvent).int(a.event).run()
 }
-
-func lessID(a, b carteiro.ID) bool { return bytes.Compare(a[:], b[:]) < 0 }

@@ -1,14 +1,13 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
-	"carteiro/internal/store/headers"
+	"carteiro/internal/store/layout"
 )
 
 var (
@@ -27,9 +26,9 @@ var (
 // Record implements [store.Queue].
 func (s *Store) Record(ctx context.Context, p store.Record) (recorded []store.Recorded, err error) {
 	// What can be made ready is made ready here, so that the one writer does not do it for all.
-	exchanges := make([]exchange, len(p.Results))
+	exchanges := make([]layout.Exchange, len(p.Results))
 	for i := range p.Results {
-		exchanges[i] = newExchange(&p.Results[i])
+		exchanges[i] = layout.NewExchange(&p.Results[i])
 	}
 	err = s.writer.write(ctx, 2*len(p.Results), func(t *tx) error {
 		recorded = make([]store.Recorded, len(p.Results))
@@ -58,7 +57,7 @@ func (s *Store) Record(ctx context.Context, p store.Record) (recorded []store.Re
 }
 
 // record finishes one attempt, if the session holds it.
-func (t *tx) record(p *store.Record, r *store.Result, x *exchange) (lost bool, err error) {
+func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange) (lost bool, err error) {
 	o, found, err := t.held(r.Delivery.WebhookID, r.Delivery.ID, p.Session)
 	if err != nil || !found {
 		return true, err
@@ -112,23 +111,23 @@ func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, f
 	}
 	o = &openRow{event: row.colInt(0), environment: row.colID(7), attempt: carteiro.Attempt{
 		ID: id, WebhookID: webhook, EventType: row.colText(1), Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)),
-		Trigger: triggerOf(row.colInt(4)), PreviousID: row.colID(5), DueAt: row.colTime(6),
+		Trigger: layout.TriggerOf(row.colInt(4)), PreviousID: row.colID(5), DueAt: row.colTime(6),
 	}}
 	return o, true, row.end()
 }
 
 // append writes a finished attempt to the history.
-func (t *tx) append(o *openRow, outcome *carteiro.Outcome, x *exchange) error {
+func (t *tx) append(o *openRow, outcome *carteiro.Outcome, x *layout.Exchange) error {
 	err := t.write(insertExchange).time(outcome.FinishedAt).int(int64(outcome.Duration)).text(string(outcome.Reason)).
 		text(outcome.Error).text(outcome.Detail).int(int64(outcome.HTTPStatus)).int(int64(outcome.RetryAfter)).
 		bool(outcome.ResponseTruncated).text(outcome.RequestMethod).text(outcome.RequestURL).
-		blob(x.requestHeaders).blob(x.responseHeaders).int(int64(x.sharedTail)).blob(x.requestHead).
+		blob(x.RequestHeaders).blob(x.ResponseHeaders).int(int64(x.SharedTail)).blob(x.RequestHead).
 		blob(outcome.ResponseBody).run()
 	if err != nil {
 		return err
 	}
 	a := &o.attempt
-	trigger, err := triggerNumber(a.Trigger)
+	trigger, err := layout.TriggerNumber(a.Trigger)
 	if err != nil {
 		return err
 	}
@@ -136,8 +135,8 @@ func (t *tx) append(o *openRow, outcome *carteiro.Outcome, x *exchange) error {
 	if due.Equal(a.ID.Time()) {
 		due = time.Time{}
 	}
-	t.tally.finished(a.WebhookID, a.ID, a.EventType, outcome.HTTPStatus, x.status, 1)
-	return t.write(insertAttempt).id(a.WebhookID).id(a.ID).int(x.status).int(o.event).int(t.db.LastInsertRowID()).
+	t.tally.finished(a.WebhookID, a.ID, a.EventType, outcome.HTTPStatus, x.Status, 1)
+	return t.write(insertAttempt).id(a.WebhookID).id(a.ID).int(x.Status).int(o.event).int(t.db.LastInsertRowID()).
 		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).time(due).maybeID(a.PreviousID).text(a.EventType).int(int64(outcome.HTTPStatus)).run()
 }
 
@@ -151,7 +150,7 @@ func (t *tx) countRetrying(a *carteiro.Attempt, n int64) error {
 	if found, err := row.one(); !found {
 		return err
 	}
-	if row.colInt(0) == statusFailed {
+	if row.colInt(0) == layout.StatusFailed {
 		t.tally.retrying(a.WebhookID, a.PreviousID, a.EventType, int(row.colInt(1)), n)
 	}
 	return row.end()
@@ -180,34 +179,4 @@ func (t *tx) noteHealth(a *carteiro.Attempt, r *store.Result) {
 	if test := r.Delivery.Event != nil && r.Delivery.Event.Test; r.Outcome.Success || !test {
 		t.tally.sent(a.WebhookID, r.Outcome)
 	}
-}
-
-// exchange is what an outcome is encoded to.
-type exchange struct {
-	status          int64
-	requestHeaders  []byte
-	responseHeaders []byte
-	requestHead     []byte
-	sharedTail      int
-}
-
-func newExchange(r *store.Result) exchange {
-	o := r.Outcome
-	x := exchange{
-		status:          statusFailed,
-		requestHeaders:  headers.Encode(o.RequestHeaders),
-		responseHeaders: headers.Encode(o.ResponseHeaders),
-		requestHead:     o.RequestBody,
-	}
-	if o.Success {
-		x.status = statusSuccess
-	}
-	// What is said to be shared is compared once more: the history must be right even when its writer was not.
-	if n := o.SharedTail; n > 0 && n <= len(o.RequestBody) && r.Delivery.Event != nil {
-		head, tail := o.RequestBody[:len(o.RequestBody)-n], o.RequestBody[len(o.RequestBody)-n:]
-		if bytes.HasSuffix(r.Delivery.Event.Payload, tail) {
-			x.requestHead, x.sharedTail = head, n
-		}
-	}
-	return x
 }

@@ -5,6 +5,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 var (
@@ -29,8 +30,8 @@ func (c *conn) eventsBehind(next *upcoming, p *store.StepBulkRetry) error {
 	if err != nil {
 		return err
 	}
-	if after := following(next.job.Cursor); lessID(e.all.from, after) {
-		e.all.from = after
+	if after := following(next.job.Cursor); layout.Less(e.all.From, after) {
+		e.all.From = after
 	}
 	if len(sought.IDs) > 0 {
 		next.ids, err = e.matching(sought.IDs)
@@ -77,7 +78,7 @@ func (b *bulkStep) comeToEvent(id carteiro.ID) error {
 		skipped.InProgress++
 	case b.job.Replay.Undelivered && !undelivered:
 		skipped.RetriedSince++
-	case lessID(id, carteiro.MinID(b.p.NotBefore)):
+	case layout.Less(id, carteiro.MinID(b.p.NotBefore)):
 		skipped.TooOld++
 	default:
 		return b.send(&log, undelivered)

@@ -6,6 +6,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 var (
@@ -125,7 +126,7 @@ func (log *logEntry) refused(notBefore carteiro.ID, enabled bool) carteiro.NotRe
 		return carteiro.AlreadySucceeded
 	case log.open:
 		return carteiro.InProgress
-	case lessID(log.id, notBefore):
+	case layout.Less(log.id, notBefore):
 		return carteiro.TooOld
 	case !enabled:
 		return carteiro.WebhookOff
@@ -171,7 +172,7 @@ func (c *conn) finishedEntry(webhook carteiro.ID, log *logEntry) error {
 	if !found {
 		return orNotFound(err)
 	}
-	log.number, log.delivered, log.highest = row.colInt(0), row.colInt(1) == statusSuccess, int(row.colInt(2))
+	log.number, log.delivered, log.highest = row.colInt(0), row.colInt(1) == layout.StatusSuccess, int(row.colInt(2))
 	if err := row.end(); err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func (c *conn) lookAtOthers(webhook carteiro.ID, log *logEntry) error {
 	}
 	if found {
 		log.highest, log.latest = max(log.highest, 1), row.colID(1)
-		log.delivered = log.delivered || row.colInt(0) == statusSuccess
+		log.delivered = log.delivered || row.colInt(0) == layout.StatusSuccess
 	}
 	if err := row.end(); err != nil {
 		return err
@@ -206,12 +207,12 @@ func (c *conn) lookAtOthers(webhook carteiro.ID, log *logEntry) error {
 	if _, err := row.one(); err != nil {
 		return err
 	}
-	highest, best := int(row.colInt(0)), row.colInt(1) // statusSuccess is the least; 0 is none
+	highest, best := int(row.colInt(0)), row.colInt(1) // layout.StatusSuccess is the least; 0 is none
 	log.highest = max(log.highest, highest)
-	if later := row.colID(2); lessID(log.latest, later) {
+	if later := row.colID(2); layout.Less(log.latest, later) {
 		log.latest = later
 	}
-	log.delivered = log.delivered || best == statusSuccess
+	log.delivered = log.delivered || best == layout.StatusSuccess
 	return row.end()
 }
 

@@ -9,22 +9,8 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
-
-// The stored numbers of statuses and triggers.
-const (
-	statusSuccess = 1
-	statusFailed  = 2
-)
-
-// hourOf is the hour since 1970 that an id was made in: the grain of the table counts.
-func hourOf(id carteiro.ID) int64 {
-	var milli int64
-	for _, b := range id[:6] {
-		milli = milli<<8 | int64(b)
-	}
-	return milli / 3_600_000
-}
 
 // tally gathers what a batch changes of counts, totals and activity and of the webhooks' failures, so that each row is
 // written once a batch however many attempts it counts. It is flushed in the batch's own transaction.
@@ -102,7 +88,7 @@ func (t *tally) open(o *openRow, n int64) {
 
 // finished counts n finished attempts more that were created when id was.
 func (t *tally) finished(webhook, id carteiro.ID, eventType string, httpStatus int, status, n int64) {
-	if status == statusSuccess {
+	if status == layout.StatusSuccess {
 		t.add(webhook, id, eventType, httpStatus, hour{success: n})
 	} else {
 		t.add(webhook, id, eventType, httpStatus, hour{failed: n})
@@ -116,7 +102,7 @@ func (t *tally) retrying(webhook, id carteiro.ID, eventType string, httpStatus i
 }
 
 func (t *tally) add(webhook, id carteiro.ID, eventType string, httpStatus int, by hour) {
-	key := hourKey{totalKey{webhook, eventType}, hourOf(id), httpStatus}
+	key := hourKey{totalKey{webhook, eventType}, layout.HourOf(id), httpStatus}
 	t.hours[key] = t.hours[key].plus(by)
 	sum := t.totals[key.totalKey]
 	sum.hour = sum.plus(by)
