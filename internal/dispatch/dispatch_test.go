@@ -265,6 +265,8 @@ type faultyStore struct {
 	down   bool
 	cutOff bool // the lease cannot be renewed, while all else works
 	asked  int  // how often it was asked what is held
+	// listing is how long it takes to be told what is held, as it was when that was asked.
+	listing time.Duration
 	// unanswered is how many more records are committed without that the node is told.
 	unanswered int
 	// late is how many more releases fail, and are carried out so much later.
@@ -299,8 +301,19 @@ func (s *faultyStore) askedHeld() int {
 func (s *faultyStore) Held(ctx context.Context, p store.Held) ([]store.AttemptRef, error) {
 	s.mu.Lock()
 	s.asked++
+	listing := s.listing
 	s.mu.Unlock()
-	return s.Store.Held(ctx, p)
+	held, err := s.Store.Held(ctx, p)
+	if listing > 0 {
+		<-time.After(listing)
+	}
+	return held, err
+}
+
+func (s *faultyStore) listFor(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listing = d
 }
 
 func (s *faultyStore) fault() error {

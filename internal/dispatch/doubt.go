@@ -92,7 +92,8 @@ func (d *Dispatcher) trust(looked time.Time) {
 func (d *Dispatcher) unknown(session store.Session, held []store.AttemptRef) (unknown []store.AttemptRef) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if session != d.session {
+	// While this was listed a call that gave some back may have failed: what it was about is known no more, and must wait.
+	if session != d.session || time.Now().Before(d.releaseAfter) {
 		return nil
 	}
 	for _, ref := range held {

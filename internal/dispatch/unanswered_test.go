@@ -154,3 +154,38 @@ func givenBackInVain(t *testing.T, later time.Duration) {
 		t.Errorf("log %v, want %d delivered", got, waiting+1)
 	}
 }
+
+// The same when what is held was being listed at the moment at which that call failed, for another reason: the list names what
+// the node still knew of when it asked, and knows no more.
+func TestWhatWasGivenBackInVainIsNotGivenBackByALookThatWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shared)
+		w := n.webhook(takes(1600*time.Millisecond, 500), func(w *carteiro.Webhook) { w.MaxRetries = 0 })
+		n.Doubt(store.ErrUnavailable)
+		for n.store.askedHeld() == 0 {
+			elapse(100 * time.Millisecond)
+		}
+		// Four fail soon, the fifth a moment after the next look has begun.
+		for range 20 {
+			n.publish(w)
+		}
+		n.store.listFor(4 * time.Second)
+		n.store.delayReleases(1, 10*time.Second)
+		elapse(dispatch.DefaultLease/5 + 2*time.Second)
+		if n.status(w) != carteiro.WebhookError || n.store.releasesToDelay() != 0 || n.store.askedHeld() != 2 {
+			t.Fatalf("status %s, %d of 1 calls did not fail, asked %d times", n.status(w), n.store.releasesToDelay(), n.store.askedHeld())
+		}
+		n.store.listFor(0)
+		n.receivers.set(w.ID, takes(20*time.Second, 200))
+		elapse(10 * time.Minute)
+		sent := make(map[carteiro.ID]int)
+		for _, s := range n.receivers.of(w) {
+			if sent[s.logID]++; sent[s.logID] > 1 {
+				t.Errorf("attempt %s was sent %d times", s.logID, sent[s.logID])
+			}
+		}
+		if got := n.statuses(w); got[carteiro.StatusPending] != 0 {
+			t.Errorf("log %v", got)
+		}
+	})
+}
