@@ -1,16 +1,14 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
-	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"carteiro/internal/store/layout"
 )
 
 // schema is where everything is; the search path of every connection.
@@ -26,31 +24,10 @@ const (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations gives the steps from an empty database to the present layout, in their order: the nth makes version n.
-func migrations() ([]string, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(names, cmp.Compare[string])
-	steps := make([]string, len(names))
-	for i, name := range names {
-		sql, err := migrationFiles.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if want := fmt.Sprintf("migrations/%04d_", i+1); !strings.HasPrefix(name, want) {
-			return nil, fmt.Errorf("migration %s should begin with %s", name, want)
-		}
-		steps[i] = string(sql)
-	}
-	return steps, nil
-}
-
 // migrate brings the database to the present layout, in one transaction. Nodes that start together wait for the one
 // that comes first.
 func (s *Store) migrate(ctx context.Context, opts Options) error {
-	steps, err := migrations()
+	steps, err := layout.Migrations(migrationFiles)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"carteiro/internal/store/layout"
 )
 
 // identity is what a database file says of itself.
@@ -53,7 +55,7 @@ func inspect(path string, shared bool) error {
 	if n < headerSize || !strings.HasPrefix(string(header), headerMagic) {
 		return notADatabase(path, nil)
 	}
-	steps, err := migrations()
+	steps, err := layout.Migrations(migrationFiles)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,8 @@
 package sqlite
 
 import (
-	"cmp"
 	"embed"
 	"fmt"
-	"io/fs"
-	"slices"
 	"strings"
 
 	"zombiezen.com/go/sqlite"
@@ -20,31 +17,10 @@ const applicationID = 0x4372746f
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations gives the steps from an empty file to the present layout, in their order: the nth makes version n.
-func migrations() ([]string, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(names, cmp.Compare[string])
-	steps := make([]string, len(names))
-	for i, name := range names {
-		sql, err := migrationFiles.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if want := fmt.Sprintf("migrations/%04d_", i+1); !strings.HasPrefix(name, want) {
-			return nil, fmt.Errorf("migration %s should begin with %s", name, want)
-		}
-		steps[i] = string(sql)
-	}
-	return steps, nil
-}
-
 // migrate brings the database to the present layout, in one transaction. It also finds out whether the database can be
 // written to.
 func (c *conn) migrate(path string, shared bool) error {
-	steps, err := migrations()
+	steps, err := layout.Migrations(migrationFiles)
 	if err != nil {
 		return err
 	}

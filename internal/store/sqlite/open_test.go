@@ -15,6 +15,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // What cannot be opened is told with its reason and a hint, and stays as it was to the byte, as does all beside it.
@@ -201,7 +202,7 @@ func TestAnEmptyFileIsMadeADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd name?#%20.db")
 	writeFile(t, path, "")
 	s := reopen(t, path, Options{})
-	steps, err := migrations()
+	steps, err := layout.Migrations(migrationFiles)
 	must(t, err)
 	err = s.read(t.Context(), func(c *conn) error {
 		for pragma, want := range map[string]int64{"application_id": applicationID, "user_version": int64(len(steps)), "page_size": 8192, "query_only": 1} {

@@ -13,6 +13,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // A database of an earlier layout is made by copying what that layout kept out of one of the present layout. Once it is
@@ -93,16 +94,16 @@ func answers(t *testing.T, s *Store, asked []store.ListLogs, l *load) (all []str
 }
 
 // makeLayout makes a database of an earlier layout with what it has in common with another.
-func makeLayout(t *testing.T, path string, layout int, from string) {
+func makeLayout(t *testing.T, path string, version int, from string) {
 	t.Helper()
-	steps, err := migrations()
+	steps, err := layout.Migrations(migrationFiles)
 	must(t, err)
 	c, err := openConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate, "page_size = 8192")
 	must(t, err)
-	for _, step := range steps[:layout] {
+	for _, step := range steps[:version] {
 		must(t, c.script(step))
 	}
-	must(t, c.script(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; ATTACH '%s' AS present;", applicationID, layout, from)))
+	must(t, c.script(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; ATTACH '%s' AS present;", applicationID, version, from)))
 	for _, table := range names(t, c, "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT IN ('counts', 'ping')") {
 		columns := strings.Join(names(t, c, "SELECT name FROM pragma_table_info('"+table+"', 'main')"), ", ")
 		must(t, c.exec(fmt.Sprintf("INSERT INTO main.%s (%s) SELECT %s FROM present.%s", table, columns, columns, table)))
