@@ -159,7 +159,7 @@ func (a *acceptance) add(item *store.AcceptItem, session store.Session) error {
 		if err != nil {
 			return err
 		}
-		a.tally.open(e.EnvironmentID, first.WebhookID, e.Type, 1)
+		a.tally.Open(e.EnvironmentID, first.WebhookID, e.Type, 1)
 	}
 	return nil
 }

@@ -14,27 +14,12 @@ import (
 	"carteiro/internal/store/layout"
 )
 
-// The grains of the table activity.
-const (
-	grainMinute = 1
-	grainHour   = 2
-)
-
-// grainSeconds is how long a slot of each grain is.
-var grainSeconds = [...]int64{grainMinute: 60, grainHour: 3600}
-
 // activity gathers what a batch recorded, by environment and slot.
-type activity map[activityKey]*counted
+type activity map[activityKey]*layout.Outcomes
 
 type activityKey struct {
 	environment carteiro.ID
 	grain, slot int64
-}
-
-// counted is a change of a row of the table.
-type counted struct {
-	success, failed int64
-	latencies       carteiro.Latencies
 }
 
 // recorded counts a result, in its minute and in its hour.
@@ -43,21 +28,14 @@ func (a activity) recorded(environment carteiro.ID, o *carteiro.Outcome, now tim
 	if at.IsZero() {
 		at = now
 	}
-	for _, grain := range []int64{grainMinute, grainHour} {
-		key := activityKey{environment, grain, at.Unix() / grainSeconds[grain]}
+	for _, grain := range []int64{layout.GrainMinute, layout.GrainHour} {
+		key := activityKey{environment, grain, layout.SlotOf(grain, at)}
 		row := a[key]
 		if row == nil {
-			row = new(counted)
+			row = new(layout.Outcomes)
 			a[key] = row
 		}
-		if o.Success {
-			row.success++
-		} else {
-			row.failed++
-		}
-		if o.Duration > 0 {
-			row.latencies[carteiro.LatencyBucket(o.Duration)]++
-		}
+		row.Count(o)
 	}
 }
 
@@ -92,8 +70,8 @@ func (a activity) queue(b *pgx.Batch, shard shard) {
 	for _, key := range slices.SortedFunc(maps.Keys(a), activityKey.compare) {
 		row := a[key]
 		environments, grains, slots = append(environments, key.environment), append(grains, key.grain), append(slots, key.slot)
-		success, failed = append(success, row.success), append(failed, row.failed)
-		latencies = append(latencies, arrayOf(&row.latencies))
+		success, failed = append(success, row.Success), append(failed, row.Failed)
+		latencies = append(latencies, arrayOf(&row.Latencies))
 	}
 	b.Queue(addActivity, int16(shard), environments, grains, slots, success, failed, latencies)
 }
@@ -121,7 +99,7 @@ func (t *tx) activity(environment carteiro.ID, grain int64, from time.Time) (lis
 		slot, err := readSlot(scan)
 		slots = addSlot(slots, &slot)
 		return err
-	}, listActivity, id(environment), grain, from.Unix()/grainSeconds[grain])
+	}, listActivity, id(environment), grain, layout.SlotOf(grain, from))
 	for i := range slots {
 		list = append(list, slots[i].Activity)
 	}
@@ -135,8 +113,8 @@ func readSlot(scan func(...any) error) (slot store.Slot, err error) {
 	if err := scan(toID(&slot.EnvironmentID), &grain, &number, &slot.Success, &slot.Failed, &latencies); err != nil {
 		return slot, err
 	}
-	slot.Hourly = grain == grainHour
-	slot.At = time.Unix(number*grainSeconds[grainOf(slot.Hourly)], 0).UTC()
+	slot.Hourly = grain == layout.GrainHour
+	slot.At = layout.StartOfSlot(layout.GrainOf(slot.Hourly), number)
 	copy(slot.Latencies[:], latencies)
 	return slot, nil
 }
@@ -153,17 +131,10 @@ func addSlot(list []store.Slot, slot *store.Slot) []store.Slot {
 	return append(list, *slot)
 }
 
-func grainOf(hourly bool) int64 {
-	if hourly {
-		return grainHour
-	}
-	return grainMinute
-}
-
 // purgeActivity deletes slots that have been kept long enough.
 func (t *tx) purgeActivity(now time.Time, limit int) (deleted int, err error) {
-	for grain, kept := range map[int64]time.Duration{grainMinute: store.MinutesKept, grainHour: store.HoursKept} {
-		n, err := t.run(purgeActivity, grain, now.Add(-kept).Unix()/grainSeconds[grain], limit)
+	for grain, kept := range map[int64]time.Duration{layout.GrainMinute: store.MinutesKept, layout.GrainHour: store.HoursKept} {
+		n, err := t.run(purgeActivity, grain, layout.SlotOf(grain, now.Add(-kept)), limit)
 		if err != nil {
 			return 0, err
 		}

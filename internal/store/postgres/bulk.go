@@ -2,9 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
@@ -26,46 +23,9 @@ const (
 		(SELECT webhook_id, id FROM bulk_retries WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)`
 )
 
-// bulkFilter is a filter as it is stored. Times are microseconds.
-type bulkFilter struct {
-	EventType string                `json:"event_type,omitempty"`
-	EventID   carteiro.ID           `json:"event_id,omitzero"`
-	From      int64                 `json:"from,omitempty"`
-	To        int64                 `json:"to,omitempty"`
-	HTTP      *carteiro.StatusRange `json:"http,omitempty"`
-	// Replay is that of a replay, which has nothing else.
-	Replay *carteiro.ReplayFilter `json:"replay,omitempty"`
-}
-
-func encodeBulkFilter(f carteiro.BulkFilter, replay *carteiro.ReplayFilter) ([]byte, error) {
-	stored := bulkFilter{EventType: f.EventType, EventID: f.EventID, HTTP: f.HTTP, Replay: replay}
-	if !f.From.IsZero() {
-		stored.From = f.From.UnixMicro()
-	}
-	if !f.To.IsZero() {
-		stored.To = f.To.UnixMicro()
-	}
-	return json.Marshal(stored)
-}
-
-func decodeBulkFilter(b []byte) (f carteiro.BulkFilter, replay *carteiro.ReplayFilter, err error) {
-	var stored bulkFilter
-	if err := json.Unmarshal(b, &stored); err != nil {
-		return f, nil, fmt.Errorf("filter of a bulk retry: %w", err)
-	}
-	f = carteiro.BulkFilter{EventType: stored.EventType, EventID: stored.EventID, HTTP: stored.HTTP}
-	if stored.From != 0 {
-		f.From = time.UnixMicro(stored.From).UTC()
-	}
-	if stored.To != 0 {
-		f.To = time.UnixMicro(stored.To).UTC()
-	}
-	return f, stored.Replay, nil
-}
-
 // CreateBulkRetry implements [store.BulkRetries].
 func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (job carteiro.BulkRetry, err error) {
-	filter, err := encodeBulkFilter(p.Filter, p.Replay)
+	filter, err := layout.EncodeFilter(p.Filter, p.Replay)
 	if err != nil {
 		return job, err
 	}
@@ -108,7 +68,7 @@ func readBulk(scan func(...any) error) (job carteiro.BulkRetry, err error) {
 	if job.Status, err = layout.BulkStatusOf(status); err != nil {
 		return job, err
 	}
-	job.Filter, job.Replay, err = decodeBulkFilter(filter)
+	job.Filter, job.Replay, err = layout.DecodeFilter(filter)
 	return job, err
 }
 

@@ -168,7 +168,7 @@ func (b *bulkStep) retry(e *eventState, log carteiro.ID) error {
 	e.isOpen(a.Number)
 	b.retried++
 	b.job.Retried++
-	b.count.open(e.event.EnvironmentID, a.WebhookID, a.EventType, 1)
+	b.count.Open(e.event.EnvironmentID, a.WebhookID, a.EventType, 1)
 	return b.open.add(&a, e.event.EnvironmentID, 0)
 }
 

@@ -136,11 +136,11 @@ var noteHealth = fmt.Sprintf(`WITH seen AS (
 	carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent, isHeard)
 
 func (t *tally) queueHealth(b *pgx.Batch) {
-	maps.DeleteFunc(t.health, func(_ carteiro.ID, h health) bool { return !h.noted })
-	if len(t.health) == 0 {
+	maps.DeleteFunc(t.Health, func(_ carteiro.ID, h layout.Health) bool { return !h.Noted })
+	if len(t.Health) == 0 {
 		return
 	}
-	webhooks := slices.SortedFunc(maps.Keys(t.health), layout.CompareIDs)
+	webhooks := slices.SortedFunc(maps.Keys(t.Health), layout.CompareIDs)
 	var (
 		succeeded            bools
 		failures             ints
@@ -148,10 +148,10 @@ func (t *tally) queueHealth(b *pgx.Batch) {
 		lastErrors           octets
 	)
 	for _, webhook := range webhooks {
-		h := t.health[webhook]
-		succeeded, failures = append(succeeded, h.succeeded), append(failures, h.failures)
-		since, failedAt, lastErrors = append(since, h.since), append(failedAt, h.failedAt), append(lastErrors, h.lastError)
-		now = append(now, h.now)
+		h := t.Health[webhook]
+		succeeded, failures = append(succeeded, h.Succeeded), append(failures, h.Failures)
+		since, failedAt, lastErrors = append(since, h.Since), append(failedAt, h.FailedAt), append(lastErrors, h.LastError)
+		now = append(now, h.Now)
 	}
 	b.Queue(noteHealth, ids(webhooks), succeeded, failures, since, failedAt, lastErrors, now).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
@@ -160,7 +160,7 @@ func (t *tally) queueHealth(b *pgx.Batch) {
 			if err := rows.Scan(toID(&webhook), &change); err != nil {
 				return err
 			}
-			t.health[webhook].first.Circuit = change
+			t.Health[webhook].First.Circuit = change
 		}
 		return rows.Err()
 	})
@@ -168,8 +168,8 @@ func (t *tally) queueHealth(b *pgx.Batch) {
 
 // changed gives the webhooks whose circuits the group has opened or closed.
 func (t *tally) changed() (webhooks []carteiro.ID) {
-	for webhook, h := range t.health {
-		if h.first != nil && h.first.Circuit != carteiro.CircuitUnchanged {
+	for webhook, h := range t.Health {
+		if h.First != nil && h.First.Circuit != carteiro.CircuitUnchanged {
 			webhooks = append(webhooks, webhook)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 var _ store.Movable = (*Store)(nil)
@@ -164,8 +165,8 @@ var exports = [store.Sections]export{
 		count: `SELECT count(*) FROM (SELECT DISTINCT environment_id, grain, slot FROM activity) slots`,
 		rows:  exportActivity,
 		from: func(c store.Cursor) []any {
-			grain := grainOf(c.Hourly)
-			return []any{[16]byte(c.Scope), grain, c.At.Unix() / grainSeconds[grain]}
+			grain := layout.GrainOf(c.Hourly)
+			return []any{[16]byte(c.Scope), grain, layout.SlotOf(grain, c.At)}
 		},
 		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			slot, err := readSlot(scan)

@@ -200,7 +200,7 @@ func queueBulk(b *pgx.Batch, page *store.Page) error {
 		if err != nil {
 			return err
 		}
-		filter, err := encodeBulkFilter(job.Filter, job.Replay)
+		filter, err := layout.EncodeFilter(job.Filter, job.Replay)
 		if err != nil {
 			return err
 		}
@@ -214,9 +214,9 @@ func queueBulk(b *pgx.Batch, page *store.Page) error {
 func (g *group) importActivity(page *store.Page) {
 	for i := range page.Activity {
 		slot := &page.Activity[i]
-		grain := grainOf(slot.Hourly)
-		key := activityKey{slot.EnvironmentID, grain, slot.At.Unix() / grainSeconds[grain]}
-		g.tally.activity[key] = &counted{success: int64(slot.Success), failed: int64(slot.Failed), latencies: slot.Latencies}
+		grain := layout.GrainOf(slot.Hourly)
+		key := activityKey{slot.EnvironmentID, grain, layout.SlotOf(grain, slot.At)}
+		g.tally.activity[key] = &layout.Outcomes{Success: int64(slot.Success), Failed: int64(slot.Failed), Latencies: slot.Latencies}
 	}
 }
 
@@ -236,7 +236,7 @@ func (g *group) importOpen(rows *openRows, open []*carteiro.Attempt) error {
 		if err := rows.add(a, environment, 0); err != nil {
 			return err
 		}
-		g.tally.open(environment, a.WebhookID, a.EventType, 1)
+		g.tally.Open(environment, a.WebhookID, a.EventType, 1)
 		if a.IsRetry() {
 			retries[a.PreviousID] = a
 			webhooks, previous = append(webhooks, a.WebhookID), append(previous, a.PreviousID)
@@ -250,7 +250,7 @@ func (g *group) importOpen(rows *openRows, open []*carteiro.Attempt) error {
 		var httpStatus int
 		err := scan(toID(&failed), &httpStatus)
 		if retry := retries[failed]; err == nil {
-			g.tally.retrying(retry.WebhookID, failed, retry.EventType, httpStatus, 1)
+			g.tally.Retrying(retry.WebhookID, failed, retry.EventType, httpStatus, 1)
 		}
 		return err
 	}, findFailed, webhooks, previous)

@@ -4,10 +4,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/postgres/postgrestest"
 	"carteiro/internal/store/sqlite"
 	"carteiro/internal/store/storetest"
@@ -39,11 +39,11 @@ func TestTheShardsOfActivityAreExportedAsOneSlot(t *testing.T) {
 			got, from = append(got, page.Activity...), page.Next
 		}
 		var want []store.Slot
-		for _, grain := range []int64{grainMinute, grainHour} {
+		for _, grain := range []int64{layout.GrainMinute, layout.GrainHour} {
 			for slot := int64(100); slot < 103; slot++ {
 				want = append(want, store.Slot{
-					EnvironmentID: carteiro.ID{15: 1}, Hourly: grain == grainHour,
-					Activity: store.Activity{At: time.Unix(slot*grainSeconds[grain], 0).UTC(), Success: 6, Failed: 3, Latencies: carteiro.Latencies{3, 6}},
+					EnvironmentID: carteiro.ID{15: 1}, Hourly: grain == layout.GrainHour,
+					Activity: store.Activity{At: layout.StartOfSlot(grain, slot), Success: 6, Failed: 3, Latencies: carteiro.Latencies{3, 6}},
 				})
 			}
 		}

@@ -29,9 +29,9 @@ const (
 
 // Overview implements [store.Logs].
 func (s *Store) Overview(ctx context.Context, p store.Overview) (o store.OverviewResult, err error) {
-	grain := int64(grainHour)
+	grain := layout.GrainHour
 	if p.ByMinute {
-		grain = grainMinute
+		grain = layout.GrainMinute
 	}
 	err = s.inSnapshot(ctx, func(t *tx) error {
 		if o.Activity, err = t.activity(p.EnvironmentID, grain, p.From); err != nil {
@@ -71,8 +71,8 @@ func (t *tx) queueState(environment carteiro.ID, now time.Time) (q store.QueueSt
 
 // failing sums the counts of those that failed last, and gives the worst.
 func (t *tx) failing(p *store.Overview) (worst []store.FailingWebhook, err error) {
-	hour := p.From.Unix() / grainSeconds[grainHour]
-	candidates, err := t.foundBy(failedLast, id(p.EnvironmentID), time.Unix(hour*grainSeconds[grainHour], 0), store.MaxFailing)
+	hour := layout.SlotOf(layout.GrainHour, p.From)
+	candidates, err := t.foundBy(failedLast, id(p.EnvironmentID), layout.StartOfSlot(layout.GrainHour, hour), store.MaxFailing)
 	if err != nil || len(candidates) == 0 {
 		return nil, err
 	}

@@ -204,12 +204,12 @@ func (r *recording) findPredecessors() error {
 }
 
 func (r *recording) record(t *taken) error {
-	r.tally.open(t.environment, t.WebhookID, t.EventType, -1)
+	r.tally.Open(t.environment, t.WebhookID, t.EventType, -1)
 	if err := r.append(t); err != nil {
 		return err
 	}
 	if httpStatus, failed := r.predecessors[t.PreviousID]; failed && t.IsRetry() {
-		r.tally.retrying(t.WebhookID, t.PreviousID, t.EventType, httpStatus, -1)
+		r.tally.Retrying(t.WebhookID, t.PreviousID, t.EventType, httpStatus, -1)
 	}
 	if err := r.succeed(t); err != nil {
 		return err
@@ -221,7 +221,7 @@ func (r *recording) record(t *taken) error {
 		r.exhausted.add(t.result.Delivery.ExhaustedNotice(t.result.Outcome, t.now))
 	}
 	r.noteHealth(t)
-	r.tally.tell(t.WebhookID, t.now, t.recorded)
+	r.tally.Tell(t.WebhookID, t.now, t.recorded)
 	r.tally.recorded(t.environment, t.result.Outcome, t.now)
 	return nil
 }
@@ -249,7 +249,7 @@ func (r *recording) append(t *taken) error {
 		due = time.Time{}
 	}
 	o, x := t.result.Outcome, t.exchange
-	r.tally.finished(t.WebhookID, t.ID, t.EventType, o.HTTPStatus, x.Status)
+	r.tally.Finished(t.WebhookID, t.ID, t.EventType, o.HTTPStatus, x.Status, 1)
 	r.webhooks, r.ids, r.events = append(r.webhooks, t.WebhookID), append(r.ids, t.ID), append(r.events, t.EventID)
 	r.previous, r.types, r.due = append(r.previous, t.PreviousID), append(r.types, t.EventType), append(r.due, due)
 	r.statuses, r.triggers = append(r.statuses, x.Status), append(r.triggers, trigger)
@@ -271,9 +271,9 @@ func (r *recording) succeed(t *taken) error {
 	next := *t.result.Next
 	next.WebhookID, next.EventID, next.EventType, next.PreviousID = t.WebhookID, t.EventID, t.EventType, t.ID
 	if !t.result.Outcome.Success && next.IsRetry() {
-		r.tally.retrying(t.WebhookID, t.ID, t.EventType, t.result.Outcome.HTTPStatus, 1)
+		r.tally.Retrying(t.WebhookID, t.ID, t.EventType, t.result.Outcome.HTTPStatus, 1)
 	}
-	r.tally.open(t.environment, t.WebhookID, t.EventType, 1)
+	r.tally.Open(t.environment, t.WebhookID, t.EventType, 1)
 	return r.open.add(&next, t.environment, 0)
 }
 
@@ -285,7 +285,7 @@ func (r *recording) noteHealth(t *taken) {
 		return
 	}
 	if test := t.result.Delivery.Event != nil && t.result.Delivery.Event.Test; t.result.Outcome.Success || !test {
-		r.tally.sent(t.WebhookID, t.result.Outcome)
+		r.tally.Sent(t.WebhookID, t.result.Outcome)
 	}
 }
 

@@ -232,6 +232,6 @@ func (t *tx) reopen(p *store.Retry, e *eventState, keys *keyring, shard shard) (
 		return nil, err
 	}
 	count := newTally(shard)
-	count.open(e.event.EnvironmentID, p.WebhookID, e.event.Type, 1)
+	count.Open(e.event.EnvironmentID, p.WebhookID, e.event.Type, 1)
 	return d, t.batch(keys.queueStore, open.queue, count.queue)
 }

@@ -1,17 +1,12 @@
 package postgres
 
 import (
-	"cmp"
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"carteiro"
-	"carteiro/internal/store"
 	"carteiro/internal/store/layout"
 )
 
@@ -30,119 +25,15 @@ func newShards() shards {
 	return shards{accepts: shard(drawn[0]), records: shard(drawn[1]), others: shard(drawn[2])} //nolint:gosec // below maxShards
 }
 
-// tally gathers what a batch changes of counts, totals, queues and activity and of the webhooks' failures, so that each
-// row is written once a batch however many attempts it counts. It is flushed in the batch's own transaction.
+// tally is what a batch changes of counts and activity, in a shard of theirs. It is flushed in the batch's own transaction.
 type tally struct {
 	shard
-	totals map[totalKey]total
-	hours  map[hourKey]hour
-	health map[carteiro.ID]health
-	queues map[carteiro.ID]int64 // by environment
+	layout.Tally
 	activity
 }
 
-type totalKey struct {
-	webhook   carteiro.ID
-	eventType string
-}
-
-type hourKey struct {
-	totalKey
-	hour       int64
-	httpStatus int
-}
-
-// hour is a change of a row of counts.
-type hour struct{ success, failed, retrying int64 }
-
-// total is a change of a row of totals.
-type total struct {
-	hour
-	open int64
-}
-
-// health is what a batch has learnt of a webhook's receiver: whether it has succeeded, and of its failures since. failedAt
-// is that of the last failure, whether it has succeeded since or not.
-type health struct {
-	noted           bool // anything below
-	succeeded       bool
-	failures        int64
-	since, failedAt time.Time
-	lastError       string
-	// first is the answer that is told when the circuit opens or closes, and now the time at which it does.
-	first *store.Recorded
-	now   time.Time
-}
-
 func newTally(shard shard) tally {
-	return tally{
-		shard:    shard,
-		totals:   make(map[totalKey]total),
-		hours:    make(map[hourKey]hour),
-		health:   make(map[carteiro.ID]health),
-		queues:   make(map[carteiro.ID]int64),
-		activity: make(activity),
-	}
-}
-
-// open counts n open attempts more.
-func (t *tally) open(environment, webhook carteiro.ID, eventType string, n int64) {
-	t.queues[environment] += n
-	key := totalKey{webhook, eventType}
-	sum := t.totals[key]
-	sum.open += n
-	t.totals[key] = sum
-}
-
-// finished counts a finished attempt more that was created when id was.
-func (t *tally) finished(webhook, id carteiro.ID, eventType string, httpStatus int, status int64) {
-	if status == layout.StatusSuccess {
-		t.add(webhook, id, eventType, httpStatus, hour{success: 1})
-	} else {
-		t.add(webhook, id, eventType, httpStatus, hour{failed: 1})
-	}
-}
-
-// retrying counts n failed attempts more, created when id was, that have an open retry.
-func (t *tally) retrying(webhook, id carteiro.ID, eventType string, httpStatus int, n int64) {
-	t.add(webhook, id, eventType, httpStatus, hour{retrying: n})
-}
-
-func (t *tally) add(webhook, id carteiro.ID, eventType string, httpStatus int, by hour) {
-	key := hourKey{totalKey{webhook, eventType}, layout.HourOf(id), httpStatus}
-	t.hours[key] = t.hours[key].plus(by)
-	sum := t.totals[key.totalKey]
-	sum.hour = sum.plus(by)
-	t.totals[key.totalKey] = sum
-}
-
-func (h hour) plus(by hour) hour {
-	return hour{h.success + by.success, h.failed + by.failed, h.retrying + by.retrying}
-}
-
-// sent notes how a receiver did.
-func (t *tally) sent(webhook carteiro.ID, o *carteiro.Outcome) {
-	h := t.health[webhook]
-	h.noted = true
-	if o.Success {
-		h.succeeded, h.failures, h.since, h.lastError = true, 0, time.Time{}, ""
-	} else {
-		if h.failures++; h.failures == 1 {
-			h.since = o.FinishedAt
-		}
-		h.failedAt, h.lastError = o.FinishedAt, o.Error
-	}
-	t.health[webhook] = h
-}
-
-// tell notes an answer of a result that counts. sent has been told of it, if its receiver was.
-func (t *tally) tell(webhook carteiro.ID, now time.Time, answer *store.Recorded) {
-	h := t.health[webhook]
-	if h.first == nil {
-		h.first = answer
-	}
-	h.now = now
-	t.health[webhook] = h
+	return tally{shard: shard, Tally: layout.NewTally(), activity: make(activity)}
 }
 
 // Rows are written in the order of their keys, totals before counts, and last in their transaction: writers that draw the
@@ -175,14 +66,14 @@ func (t *tally) queueTotals(b *pgx.Batch) {
 		types                           texts
 		open, success, failed, retrying ints
 	)
-	for _, key := range slices.SortedFunc(maps.Keys(t.totals), totalKey.compare) {
-		sum := t.totals[key]
-		if sum == (total{}) {
+	for _, key := range slices.SortedFunc(maps.Keys(t.Totals), layout.TotalKey.Compare) {
+		sum := t.Totals[key]
+		if sum == (layout.Total{}) {
 			continue
 		}
-		webhooks, types = append(webhooks, key.webhook), append(types, key.eventType)
-		open, success = append(open, sum.open), append(success, sum.success)
-		failed, retrying = append(failed, sum.failed), append(retrying, sum.retrying)
+		webhooks, types = append(webhooks, key.Webhook), append(types, key.EventType)
+		open, success = append(open, sum.Open), append(success, sum.Success)
+		failed, retrying = append(failed, sum.Failed), append(retrying, sum.Retrying)
 	}
 	if len(webhooks) > 0 {
 		b.Queue(addTotals, int16(t.shard), webhooks, types, open, success, failed, retrying)
@@ -195,14 +86,14 @@ func (t *tally) queueHours(b *pgx.Batch) {
 		types                                          texts
 		hours, httpStatuses, success, failed, retrying ints
 	)
-	for _, key := range slices.SortedFunc(maps.Keys(t.hours), hourKey.compare) {
-		sum := t.hours[key]
-		if sum == (hour{}) {
+	for _, key := range slices.SortedFunc(maps.Keys(t.Hours), layout.HourKey.Compare) {
+		sum := t.Hours[key]
+		if sum == (layout.Sum{}) {
 			continue
 		}
-		webhooks, types, hours = append(webhooks, key.webhook), append(types, key.eventType), append(hours, key.hour)
-		httpStatuses = append(httpStatuses, int64(key.httpStatus))
-		success, failed, retrying = append(success, sum.success), append(failed, sum.failed), append(retrying, sum.retrying)
+		webhooks, types, hours = append(webhooks, key.Webhook), append(types, key.EventType), append(hours, key.Hour)
+		httpStatuses = append(httpStatuses, int64(key.HTTPStatus))
+		success, failed, retrying = append(success, sum.Success), append(failed, sum.Failed), append(retrying, sum.Retrying)
 	}
 	if len(webhooks) > 0 {
 		b.Queue(addCounts, int16(t.shard), webhooks, hours, types, httpStatuses, success, failed, retrying)
@@ -214,20 +105,12 @@ func (t *tally) queueQueues(b *pgx.Batch) {
 		environments ids
 		open         ints
 	)
-	for _, environment := range slices.SortedFunc(maps.Keys(t.queues), layout.CompareIDs) {
-		if n := t.queues[environment]; n != 0 {
+	for _, environment := range slices.SortedFunc(maps.Keys(t.Queues), layout.CompareIDs) {
+		if n := t.Queues[environment]; n != 0 {
 			environments, open = append(environments, environment), append(open, n)
 		}
 	}
 	if len(environments) > 0 {
 		b.Queue(addQueues, int16(t.shard), environments, open)
 	}
-}
-
-func (k totalKey) compare(other totalKey) int {
-	return cmp.Or(layout.CompareIDs(k.webhook, other.webhook), strings.Compare(k.eventType, other.eventType))
-}
-
-func (k hourKey) compare(other hourKey) int {
-	return cmp.Or(k.totalKey.compare(other.totalKey), cmp.Compare(k.hour, other.hour), cmp.Compare(k.httpStatus, other.httpStatus))
 }

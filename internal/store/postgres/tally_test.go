@@ -21,8 +21,8 @@ func TestNodesThatCountTheSameDoNotWaitForEachOther(t *testing.T) {
 	err := c.a.inTx(t.Context(), func(held *tx) error {
 		for _, shard := range []shard{c.a.shards.accepts, c.a.shards.records} {
 			count := newTally(shard)
-			count.open(c.owner.EnvironmentID, hook.ID, "event_action", 7)
-			count.finished(hook.ID, c.ids.New(c.now), "event_action", 200, layout.StatusSuccess)
+			count.Open(c.owner.EnvironmentID, hook.ID, "event_action", 7)
+			count.Finished(hook.ID, c.ids.New(c.now), "event_action", 200, layout.StatusSuccess, 1)
 			count.recorded(c.owner.EnvironmentID, &carteiro.Outcome{Success: true, Duration: time.Second}, c.now)
 			if err := held.batch(count.queue); err != nil {
 				return err

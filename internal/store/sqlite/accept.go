@@ -165,6 +165,6 @@ func (t *tx) insertOpen(o *openRow) error {
 	} else {
 		row.int(o.lease)
 	}
-	t.tally.open(o, 1)
+	t.tally.Open(o.environment, o.attempt.WebhookID, o.attempt.EventType, 1)
 	return row.run()
 }

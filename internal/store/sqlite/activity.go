@@ -7,16 +7,8 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
-
-// The grains of the table activity.
-const (
-	grainMinute = 1
-	grainHour   = 2
-)
-
-// grainSeconds is how long a slot of each grain is.
-var grainSeconds = [...]int64{grainMinute: 60, grainHour: 3600}
 
 // activity gathers what a batch recorded, by environment and minute. Its rows are kept from batch to batch, so that an
 // event costs it nothing but the counting.
@@ -33,13 +25,7 @@ type activityKey struct {
 
 type activityRow struct {
 	activityKey
-	counted
-}
-
-// counted is a change of a row of the table.
-type counted struct {
-	success, failed int64
-	latencies       carteiro.Latencies
+	layout.Outcomes
 }
 
 func newActivity() activity { return activity{index: make(map[activityKey]int)} }
@@ -55,15 +41,8 @@ func (a *activity) recorded(environment carteiro.ID, o *carteiro.Outcome, now ti
 	if at.IsZero() {
 		at = now
 	}
-	row := a.row(activityKey{environment, at.Unix() / grainSeconds[grainMinute]})
-	if o.Success {
-		row.success++
-	} else {
-		row.failed++
-	}
-	if o.Duration > 0 {
-		row.latencies[carteiro.LatencyBucket(o.Duration)]++
-	}
+	row := a.row(activityKey{environment, layout.SlotOf(layout.GrainMinute, at)})
+	row.Count(o)
 }
 
 func (a *activity) row(key activityKey) *activityRow {
@@ -94,9 +73,9 @@ var (
 func (a *activity) flush(c *conn) error {
 	for i := range a.rows {
 		row := &a.rows[i]
-		for _, grain := range []int64{grainMinute, grainHour} {
-			slot := row.minute * grainSeconds[grainMinute] / grainSeconds[grain]
-			if err := c.addActivity(row.environment, grain, slot, &row.counted); err != nil {
+		for _, grain := range []int64{layout.GrainMinute, layout.GrainHour} {
+			slot := layout.SlotOf(grain, layout.StartOfSlot(layout.GrainMinute, row.minute))
+			if err := c.addActivity(row.environment, grain, slot, &row.Outcomes); err != nil {
 				return err
 			}
 		}
@@ -104,8 +83,8 @@ func (a *activity) flush(c *conn) error {
 	return nil
 }
 
-func (c *conn) addActivity(environment carteiro.ID, grain, slot int64, by *counted) error {
-	sum := by.latencies
+func (c *conn) addActivity(environment carteiro.ID, grain, slot int64, by *layout.Outcomes) error {
+	sum := by.Latencies
 	row := c.query(latenciesOf).id(environment).int(grain).int(slot)
 	found, err := row.one()
 	if err != nil {
@@ -121,7 +100,7 @@ func (c *conn) addActivity(environment carteiro.ID, grain, slot int64, by *count
 		return err
 	}
 	var buf [carteiro.LatencyBuckets * binary.MaxVarintLen64]byte
-	return c.write(addActivity).id(environment).int(grain).int(slot).int(by.success).int(by.failed).
+	return c.write(addActivity).id(environment).int(grain).int(slot).int(by.Success).int(by.Failed).
 		blob(appendLatencies(buf[:0], &sum)).run()
 }
 
@@ -154,10 +133,9 @@ func addLatencies(l *carteiro.Latencies, b []byte) error {
 
 // activity reads what was recorded since a time.
 func (c *conn) activity(environment carteiro.ID, grain int64, from time.Time) (list []store.Activity, err error) {
-	seconds := grainSeconds[grain]
-	rows := c.query(listActivity).id(environment).int(grain).int(from.Unix() / seconds)
+	rows := c.query(listActivity).id(environment).int(grain).int(layout.SlotOf(grain, from))
 	for rows.next() {
-		a, err := readActivity(rows, seconds)
+		a, err := readActivity(rows, grain)
 		if err != nil {
 			_ = rows.end() // what was read is at fault, not the reading
 			return nil, err
@@ -168,24 +146,17 @@ func (c *conn) activity(environment carteiro.ID, grain int64, from time.Time) (l
 }
 
 // readActivity reads slot, success, failed and latencies.
-func readActivity(row *stmt, seconds int64) (a store.Activity, err error) {
+func readActivity(row *stmt, grain int64) (a store.Activity, err error) {
 	a = store.Activity{
-		At: time.Unix(row.colInt(0)*seconds, 0).UTC(), Success: int(row.colInt(1)), Failed: int(row.colInt(2)),
+		At: layout.StartOfSlot(grain, row.colInt(0)), Success: int(row.colInt(1)), Failed: int(row.colInt(2)),
 	}
 	return a, addLatencies(&a.Latencies, row.colBlob(3))
 }
 
-func grainOf(hourly bool) int64 {
-	if hourly {
-		return grainHour
-	}
-	return grainMinute
-}
-
 // purgeActivity deletes slots that have been kept long enough.
 func (t *tx) purgeActivity(now time.Time, limit int) (deleted int, err error) {
-	for grain, kept := range map[int64]time.Duration{grainMinute: store.MinutesKept, grainHour: store.HoursKept} {
-		n, err := t.changed(t.write(purgeActivity).int(grain).int(now.Add(-kept).Unix() / grainSeconds[grain]).int(int64(limit)))
+	for grain, kept := range map[int64]time.Duration{layout.GrainMinute: store.MinutesKept, layout.GrainHour: store.HoursKept} {
+		n, err := t.changed(t.write(purgeActivity).int(grain).int(layout.SlotOf(grain, now.Add(-kept))).int(int64(limit)))
 		if err != nil {
 			return 0, err
 		}

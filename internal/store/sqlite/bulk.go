@@ -2,9 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
@@ -26,46 +23,9 @@ var (
 	nextBulk = newQuery(`SELECT due_at FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 ORDER BY due_at LIMIT 1`)
 )
 
-// bulkFilter is a filter as it is stored. Times are microseconds.
-type bulkFilter struct {
-	EventType string                `json:"event_type,omitempty"`
-	EventID   carteiro.ID           `json:"event_id,omitzero"`
-	From      int64                 `json:"from,omitempty"`
-	To        int64                 `json:"to,omitempty"`
-	HTTP      *carteiro.StatusRange `json:"http,omitempty"`
-	// Replay is that of a replay, which has nothing else.
-	Replay *carteiro.ReplayFilter `json:"replay,omitempty"`
-}
-
-func encodeBulkFilter(f carteiro.BulkFilter, replay *carteiro.ReplayFilter) ([]byte, error) {
-	stored := bulkFilter{EventType: f.EventType, EventID: f.EventID, HTTP: f.HTTP, Replay: replay}
-	if !f.From.IsZero() {
-		stored.From = f.From.UnixMicro()
-	}
-	if !f.To.IsZero() {
-		stored.To = f.To.UnixMicro()
-	}
-	return json.Marshal(stored)
-}
-
-func decodeBulkFilter(b []byte) (f carteiro.BulkFilter, replay *carteiro.ReplayFilter, err error) {
-	var stored bulkFilter
-	if err := json.Unmarshal(b, &stored); err != nil {
-		return f, nil, fmt.Errorf("filter of a bulk retry: %w", err)
-	}
-	f = carteiro.BulkFilter{EventType: stored.EventType, EventID: stored.EventID, HTTP: stored.HTTP}
-	if stored.From != 0 {
-		f.From = time.UnixMicro(stored.From).UTC()
-	}
-	if stored.To != 0 {
-		f.To = time.UnixMicro(stored.To).UTC()
-	}
-	return f, stored.Replay, nil
-}
-
 // CreateBulkRetry implements [store.BulkRetries].
 func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (job carteiro.BulkRetry, err error) {
-	filter, err := encodeBulkFilter(p.Filter, p.Replay)
+	filter, err := layout.EncodeFilter(p.Filter, p.Replay)
 	if err != nil {
 		return job, err
 	}
@@ -127,7 +87,7 @@ func bulkOf(row *stmt) (job carteiro.BulkRetry, err error) {
 		},
 		Cursor: row.colID(10), DueAt: row.colTime(11), UpdatedAt: row.colTime(12), EndedAt: row.colTime(13),
 	}
-	job.Filter, job.Replay, err = decodeBulkFilter(row.colBlob(3))
+	job.Filter, job.Replay, err = layout.DecodeFilter(row.colBlob(3))
 	return job, err
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 // circuitColumns are those of a carteiro.Circuit, in its order.
@@ -79,7 +80,7 @@ func (t *tx) pass(p *store.Claim, g gate, given []*carteiro.Delivery) (again tim
 }
 
 // judge opens or closes a webhook's circuit by its failures, which have just been written.
-func (c *conn) judge(webhook carteiro.ID, h *health) error {
+func (c *conn) judge(webhook carteiro.ID, h *layout.Health) error {
 	row := c.query(judgedOf).id(webhook)
 	if found, err := row.one(); !found {
 		return err
@@ -92,8 +93,8 @@ func (c *conn) judge(webhook carteiro.ID, h *health) error {
 		return err
 	}
 	before := w.Circuit
-	h.first.Circuit = w.Judge(h.now)
-	if h.first.Circuit == carteiro.CircuitUnchanged {
+	h.First.Circuit = w.Judge(h.Now)
+	if h.First.Circuit == carteiro.CircuitUnchanged {
 		return nil
 	}
 	if err := c.write(raiseVersion).id(webhook).run(); err != nil {
@@ -102,7 +103,7 @@ func (c *conn) judge(webhook carteiro.ID, h *health) error {
 	if err := c.putCircuit(webhook, &w.Circuit); err != nil {
 		return err
 	}
-	return c.notice(w.CircuitNotice(h.first.Circuit, before, h.now))
+	return c.notice(w.CircuitNotice(h.First.Circuit, before, h.Now))
 }
 
 // DisableFailing implements [store.Circuits].

@@ -139,13 +139,13 @@ var exports = [store.Sections]export{
 		rows: newQuery(`SELECT slot, success, failed, latencies, environment_id, grain FROM activity
 			WHERE (environment_id, grain, slot) > (?, ?, ?) ORDER BY environment_id, grain, slot LIMIT ?`),
 		from: func(row *stmt, c store.Cursor) *stmt {
-			grain := grainOf(c.Hourly)
-			return row.id(c.Scope).int(grain).int(c.At.Unix() / grainSeconds[grain])
+			grain := layout.GrainOf(c.Hourly)
+			return row.id(c.Scope).int(grain).int(layout.SlotOf(grain, c.At))
 		},
 		read: func(row *stmt, page *store.Page) (int, error) {
-			slot := store.Slot{EnvironmentID: row.colID(4), Hourly: row.colInt(5) == grainHour}
+			slot := store.Slot{EnvironmentID: row.colID(4), Hourly: row.colInt(5) == layout.GrainHour}
 			var err error
-			slot.Activity, err = readActivity(row, grainSeconds[grainOf(slot.Hourly)])
+			slot.Activity, err = readActivity(row, layout.GrainOf(slot.Hourly))
 			page.Activity = append(page.Activity, slot)
 			return 0, err
 		},

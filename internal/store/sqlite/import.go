@@ -223,7 +223,7 @@ func (t *tx) importBulk(page *store.Page) error {
 		if err != nil {
 			return err
 		}
-		filter, err := encodeBulkFilter(job.Filter, job.Replay)
+		filter, err := layout.EncodeFilter(job.Filter, job.Replay)
 		if err != nil {
 			return err
 		}
@@ -241,9 +241,9 @@ func (t *tx) importBulk(page *store.Page) error {
 func (t *tx) importActivity(page *store.Page) error {
 	for i := range page.Activity {
 		slot := &page.Activity[i]
-		grain := grainOf(slot.Hourly)
-		sum := counted{success: int64(slot.Success), failed: int64(slot.Failed), latencies: slot.Latencies}
-		if err := t.addActivity(slot.EnvironmentID, grain, slot.At.Unix()/grainSeconds[grain], &sum); err != nil {
+		grain := layout.GrainOf(slot.Hourly)
+		sum := layout.Outcomes{Success: int64(slot.Success), Failed: int64(slot.Failed), Latencies: slot.Latencies}
+		if err := t.addActivity(slot.EnvironmentID, grain, layout.SlotOf(grain, slot.At), &sum); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 var (
@@ -28,9 +29,9 @@ var (
 
 // Overview implements [store.Logs].
 func (s *Store) Overview(ctx context.Context, p store.Overview) (o store.OverviewResult, err error) {
-	grain := int64(grainHour)
+	grain := layout.GrainHour
 	if p.ByMinute {
-		grain = grainMinute
+		grain = layout.GrainMinute
 	}
 	err = s.readSnapshot(ctx, func(c *conn) error {
 		if o.Activity, err = c.activity(p.EnvironmentID, grain, p.From); err != nil {
@@ -80,8 +81,8 @@ func (c *conn) queueState(environment carteiro.ID, now time.Time) (q store.Queue
 
 // failing sums the counts of those that failed last, and gives the worst.
 func (c *conn) failing(p *store.Overview) (worst []store.FailingWebhook, err error) {
-	hour := p.From.Unix() / grainSeconds[grainHour]
-	candidates, err := c.failedLast(p.EnvironmentID, time.Unix(hour*grainSeconds[grainHour], 0))
+	hour := layout.SlotOf(layout.GrainHour, p.From)
+	candidates, err := c.failedLast(p.EnvironmentID, layout.StartOfSlot(layout.GrainHour, hour))
 	if err != nil {
 		return nil, err
 	}

@@ -151,14 +151,15 @@ func (t *tx) purgeAttempt(webhook carteiro.ID, a *oldAttempt) error {
 	if err := t.write(deleteExchange).int(a.exchange).run(); err != nil {
 		return err
 	}
-	t.tally.finished(webhook, a.id, a.eventType, a.httpStatus, a.status, -1)
+	t.tally.Finished(webhook, a.id, a.eventType, a.httpStatus, a.status, -1)
+	t.tally.emptied = true
 	if a.status == layout.StatusFailed {
 		retrying, err := t.query(hasOpenRetry).id(webhook).id(a.id).exists()
 		if err != nil {
 			return err
 		}
 		if retrying {
-			t.tally.retrying(webhook, a.id, a.eventType, a.httpStatus, -1)
+			t.tally.Retrying(webhook, a.id, a.eventType, a.httpStatus, -1)
 		}
 	}
 	attempts, err := t.query(attemptsOf).int(a.event).number()

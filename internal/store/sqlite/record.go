@@ -45,7 +45,7 @@ func (s *Store) Record(ctx context.Context, p store.Record) (recorded []store.Re
 				return fmt.Errorf("record attempt %s: %w", p.Results[i].Delivery.ID, err)
 			}
 			if !recorded[i].Lost {
-				t.tally.tell(p.Results[i].Delivery.WebhookID, p.Now, &recorded[i])
+				t.tally.Tell(p.Results[i].Delivery.WebhookID, p.Now, &recorded[i])
 			}
 		}
 		return nil
@@ -65,7 +65,7 @@ func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange) (lost 
 	if err := t.write(deleteOpen).id(o.attempt.WebhookID).id(o.attempt.ID).run(); err != nil {
 		return false, err
 	}
-	t.tally.open(o, -1)
+	t.tally.Open(o.environment, o.attempt.WebhookID, o.attempt.EventType, -1)
 	if err := t.append(o, r.Outcome, x); err != nil {
 		return false, err
 	}
@@ -135,7 +135,7 @@ func (t *tx) append(o *openRow, outcome *carteiro.Outcome, x *layout.Exchange) e
 	if due.Equal(a.ID.Time()) {
 		due = time.Time{}
 	}
-	t.tally.finished(a.WebhookID, a.ID, a.EventType, outcome.HTTPStatus, x.Status, 1)
+	t.tally.Finished(a.WebhookID, a.ID, a.EventType, outcome.HTTPStatus, x.Status, 1)
 	return t.write(insertAttempt).id(a.WebhookID).id(a.ID).int(x.Status).int(o.event).int(t.db.LastInsertRowID()).
 		int(int64(a.Number)).int(int64(a.ChainStart)).int(trigger).time(due).maybeID(a.PreviousID).text(a.EventType).int(int64(outcome.HTTPStatus)).run()
 }
@@ -151,7 +151,7 @@ func (t *tx) countRetrying(a *carteiro.Attempt, n int64) error {
 		return err
 	}
 	if row.colInt(0) == layout.StatusFailed {
-		t.tally.retrying(a.WebhookID, a.PreviousID, a.EventType, int(row.colInt(1)), n)
+		t.tally.Retrying(a.WebhookID, a.PreviousID, a.EventType, int(row.colInt(1)), n)
 	}
 	return row.end()
 }
@@ -164,7 +164,7 @@ func (t *tx) succeed(o *openRow, r *store.Result) error {
 	next := openRow{attempt: *r.Next, event: o.event, environment: o.environment}
 	next.attempt.WebhookID, next.attempt.EventType, next.attempt.PreviousID = o.attempt.WebhookID, o.attempt.EventType, o.attempt.ID
 	if !r.Outcome.Success && next.attempt.IsRetry() {
-		t.tally.retrying(o.attempt.WebhookID, o.attempt.ID, o.attempt.EventType, r.Outcome.HTTPStatus, 1)
+		t.tally.Retrying(o.attempt.WebhookID, o.attempt.ID, o.attempt.EventType, r.Outcome.HTTPStatus, 1)
 	}
 	return t.open(&next)
 }
@@ -177,6 +177,6 @@ func (t *tx) noteHealth(a *carteiro.Attempt, r *store.Result) {
 		return
 	}
 	if test := r.Delivery.Event != nil && r.Delivery.Event.Test; r.Outcome.Success || !test {
-		t.tally.sent(a.WebhookID, r.Outcome)
+		t.tally.Sent(a.WebhookID, r.Outcome)
 	}
 }

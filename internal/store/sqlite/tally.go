@@ -1,141 +1,26 @@
 package sqlite
 
 import (
-	"bytes"
-	"cmp"
 	"slices"
-	"strings"
-	"time"
 
 	"carteiro"
-	"carteiro/internal/store"
 	"carteiro/internal/store/layout"
 )
 
-// tally gathers what a batch changes of counts, totals and activity and of the webhooks' failures, so that each row is
-// written once a batch however many attempts it counts. It is flushed in the batch's own transaction.
+// tally is what a batch changes of counts and activity. It is flushed in the batch's own transaction.
 type tally struct {
-	totals map[totalKey]total
-	hours  map[hourKey]hour
-	health map[carteiro.ID]health
-	queues map[carteiro.ID]int64 // by environment
+	layout.Tally
 	activity
 	// emptied says that rows may have come to count nothing, and are to be deleted then.
 	emptied bool
 }
 
-type totalKey struct {
-	webhook   carteiro.ID
-	eventType string
-}
-
-type hourKey struct {
-	totalKey
-	hour       int64
-	httpStatus int
-}
-
-// hour is a change of a row of counts.
-type hour struct{ success, failed, retrying int64 }
-
-// total is a change of a row of totals.
-type total struct {
-	hour
-	open int64
-}
-
-// health is what a batch has learnt of a webhook's receiver: whether it has succeeded, and of its failures since. failedAt
-// is that of the last failure, whether it has succeeded since or not.
-type health struct {
-	noted           bool // anything below
-	succeeded       bool
-	failures        int64
-	since, failedAt time.Time
-	lastError       string
-	// first is the answer that is told when the circuit opens or closes, and now the time at which it does.
-	first *store.Recorded
-	now   time.Time
-}
-
-func newTally() tally {
-	return tally{
-		totals: make(map[totalKey]total),
-		hours:  make(map[hourKey]hour),
-		health: make(map[carteiro.ID]health),
-		queues: make(map[carteiro.ID]int64),
-
-		activity: newActivity(),
-	}
-}
+func newTally() tally { return tally{Tally: layout.NewTally(), activity: newActivity()} }
 
 func (t *tally) clear() {
-	clear(t.totals)
-	clear(t.hours)
-	clear(t.health)
-	clear(t.queues)
+	t.Clear()
 	t.activity.clear()
 	t.emptied = false
-}
-
-// open counts n open attempts more that are as this one.
-func (t *tally) open(o *openRow, n int64) {
-	t.queues[o.environment] += n
-	key := totalKey{o.attempt.WebhookID, o.attempt.EventType}
-	sum := t.totals[key]
-	sum.open += n
-	t.totals[key] = sum
-}
-
-// finished counts n finished attempts more that were created when id was.
-func (t *tally) finished(webhook, id carteiro.ID, eventType string, httpStatus int, status, n int64) {
-	if status == layout.StatusSuccess {
-		t.add(webhook, id, eventType, httpStatus, hour{success: n})
-	} else {
-		t.add(webhook, id, eventType, httpStatus, hour{failed: n})
-	}
-	t.emptied = t.emptied || n < 0
-}
-
-// retrying counts n failed attempts more, created when id was, that have an open retry.
-func (t *tally) retrying(webhook, id carteiro.ID, eventType string, httpStatus int, n int64) {
-	t.add(webhook, id, eventType, httpStatus, hour{retrying: n})
-}
-
-func (t *tally) add(webhook, id carteiro.ID, eventType string, httpStatus int, by hour) {
-	key := hourKey{totalKey{webhook, eventType}, layout.HourOf(id), httpStatus}
-	t.hours[key] = t.hours[key].plus(by)
-	sum := t.totals[key.totalKey]
-	sum.hour = sum.plus(by)
-	t.totals[key.totalKey] = sum
-}
-
-func (h hour) plus(by hour) hour {
-	return hour{h.success + by.success, h.failed + by.failed, h.retrying + by.retrying}
-}
-
-// sent notes how a receiver did.
-func (t *tally) sent(webhook carteiro.ID, o *carteiro.Outcome) {
-	h := t.health[webhook]
-	h.noted = true
-	if o.Success {
-		h.succeeded, h.failures, h.since, h.lastError = true, 0, time.Time{}, ""
-	} else {
-		if h.failures++; h.failures == 1 {
-			h.since = o.FinishedAt
-		}
-		h.failedAt, h.lastError = o.FinishedAt, o.Error
-	}
-	t.health[webhook] = h
-}
-
-// tell notes an answer of a result that counts. sent has been told of it, if its receiver was.
-func (t *tally) tell(webhook carteiro.ID, now time.Time, answer *store.Recorded) {
-	h := t.health[webhook]
-	if h.first == nil {
-		h.first = answer
-	}
-	h.now = now
-	t.health[webhook] = h
 }
 
 var (
@@ -162,12 +47,12 @@ func (t *tally) flush(c *conn) error {
 	if err := t.flushHours(c); err != nil {
 		return err
 	}
-	for webhook, h := range t.health {
+	for webhook, h := range t.Health {
 		if err := c.flushHealth(webhook, &h); err != nil {
 			return err
 		}
 	}
-	for environment, n := range t.queues {
+	for environment, n := range t.Queues {
 		if n == 0 {
 			continue
 		}
@@ -179,15 +64,15 @@ func (t *tally) flush(c *conn) error {
 }
 
 // flushHealth writes what is known of a receiver, and opens or closes the circuit by it.
-func (c *conn) flushHealth(webhook carteiro.ID, h *health) error {
-	if !h.noted {
+func (c *conn) flushHealth(webhook carteiro.ID, h *layout.Health) error {
+	if !h.Noted {
 		return nil
 	}
 	change := raiseFailures
-	if h.succeeded {
+	if h.Succeeded {
 		change = setFailures
 	}
-	n, err := c.changed(c.write(change).id(webhook).int(h.failures).time(h.since).time(h.failedAt).text(h.lastError))
+	n, err := c.changed(c.write(change).id(webhook).int(h.Failures).time(h.Since).time(h.FailedAt).text(h.LastError))
 	if err != nil || n == 0 {
 		return err
 	}
@@ -195,19 +80,19 @@ func (c *conn) flushHealth(webhook carteiro.ID, h *health) error {
 }
 
 func (t *tally) flushTotals(c *conn) error {
-	keys := make([]totalKey, 0, len(t.totals))
-	for key, sum := range t.totals {
-		if sum != (total{}) {
+	keys := make([]layout.TotalKey, 0, len(t.Totals))
+	for key, sum := range t.Totals {
+		if sum != (layout.Total{}) {
 			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(keys, totalKey.compare)
+	slices.SortFunc(keys, layout.TotalKey.Compare)
 	for _, key := range keys {
-		sum := t.totals[key]
-		err := c.write(addTotal).id(key.webhook).text(key.eventType).
-			int(sum.open).int(sum.success).int(sum.failed).int(sum.retrying).run()
+		sum := t.Totals[key]
+		err := c.write(addTotal).id(key.Webhook).text(key.EventType).
+			int(sum.Open).int(sum.Success).int(sum.Failed).int(sum.Retrying).run()
 		if err == nil && t.emptied {
-			err = c.write(dropTotal).id(key.webhook).text(key.eventType).run()
+			err = c.write(dropTotal).id(key.Webhook).text(key.EventType).run()
 		}
 		if err != nil {
 			return err
@@ -217,31 +102,23 @@ func (t *tally) flushTotals(c *conn) error {
 }
 
 func (t *tally) flushHours(c *conn) error {
-	keys := make([]hourKey, 0, len(t.hours))
-	for key, sum := range t.hours {
-		if sum != (hour{}) {
+	keys := make([]layout.HourKey, 0, len(t.Hours))
+	for key, sum := range t.Hours {
+		if sum != (layout.Sum{}) {
 			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(keys, hourKey.compare)
+	slices.SortFunc(keys, layout.HourKey.Compare)
 	for _, key := range keys {
-		sum := t.hours[key]
-		err := c.write(addCount).id(key.webhook).text(key.eventType).int(key.hour).int(int64(key.httpStatus)).
-			int(sum.success).int(sum.failed).int(sum.retrying).run()
+		sum := t.Hours[key]
+		err := c.write(addCount).id(key.Webhook).text(key.EventType).int(key.Hour).int(int64(key.HTTPStatus)).
+			int(sum.Success).int(sum.Failed).int(sum.Retrying).run()
 		if err == nil && t.emptied {
-			err = c.write(dropCount).id(key.webhook).text(key.eventType).int(key.hour).int(int64(key.httpStatus)).run()
+			err = c.write(dropCount).id(key.Webhook).text(key.EventType).int(key.Hour).int(int64(key.HTTPStatus)).run()
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (k totalKey) compare(other totalKey) int {
-	return cmp.Or(bytes.Compare(k.webhook[:], other.webhook[:]), strings.Compare(k.eventType, other.eventType))
-}
-
-func (k hourKey) compare(other hourKey) int {
-	return cmp.Or(k.totalKey.compare(other.totalKey), cmp.Compare(k.hour, other.hour), cmp.Compare(k.httpStatus, other.httpStatus))
 }
