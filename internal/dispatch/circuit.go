@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"time"
 
 	"carteiro"
@@ -117,7 +118,7 @@ func (d *Dispatcher) LookAgain(webhooks ...carteiro.ID) {
 }
 
 // tellCircuit has the webhook read anew when its circuit has changed, or may have, and tells the operator.
-func (d *Dispatcher) tellCircuit(r *result, recorded store.Recorded) {
+func (d *Dispatcher) tellCircuit(r *result, recorded store.Recorded, batch []result) {
 	if r.webhook == nil || recorded.Circuit == carteiro.CircuitUnchanged && !recorded.Lost {
 		return
 	}
@@ -125,8 +126,20 @@ func (d *Dispatcher) tellCircuit(r *result, recorded store.Recorded) {
 	switch recorded.Circuit {
 	case carteiro.CircuitUnchanged:
 	case carteiro.CircuitOpened:
-		d.Logger.Warn("receiver keeps failing: its deliveries wait, but for probes", "webhook_id", r.webhook.ID, "error", r.Outcome.Error)
+		d.Logger.Warn("receiver keeps failing: its deliveries wait, but for probes", "webhook_id", r.webhook.ID,
+			"error", lastError(batch, r.webhook.ID))
 	case carteiro.CircuitClosed:
 		d.Logger.Info("receiver is well again: its deliveries flow", "webhook_id", r.webhook.ID)
 	}
+}
+
+// lastError is why the last of a webhook's failures in a batch has failed: the result that is told of the circuit may be a
+// success that came before them.
+func lastError(batch []result, webhook carteiro.ID) string {
+	for _, r := range slices.Backward(batch) {
+		if r.Delivery.WebhookID == webhook && !r.Outcome.Success {
+			return r.Outcome.Error
+		}
+	}
+	return ""
 }

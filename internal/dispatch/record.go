@@ -104,7 +104,7 @@ func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded, session
 			d.logEnded(&batch[i])
 		}
 		noticed = noticed || r.Exhausted || r.DisableWebhook || recorded[i].Circuit != carteiro.CircuitUnchanged
-		d.tellCircuit(&batch[i], recorded[i])
+		d.tellCircuit(&batch[i], recorded[i], batch)
 		if r.DisableWebhook && r.webhook != nil {
 			d.Logger.Info("receiver answered 410 Gone: its webhook is disabled", "webhook_id", r.webhook.ID)
 			d.Webhooks.Forget(r.webhook)

@@ -315,22 +315,32 @@ func (l *ledger) receive(d delivery) int {
 }
 
 // flaky is a receiver that fails a quarter of its requests. It stays well enough for its circuit to be closed most of the
-// time, but for an outage now and then, which opens it and ends after a few probes.
-type flaky struct{ requests, inARow, outage int }
+// time, but for an outage a minute, which opens it and ends after a few probes.
+type flaky struct {
+	inARow, outage int
+	next           time.Time // outage
+}
 
 const (
-	flakyOutageEvery = 500 // requests
-	flakyOutage      = 7   // failures; five in a row open a circuit
+	flakyFirst  = 5 * time.Second // after the first request
+	flakyEvery  = time.Minute
+	flakyOutage = 7 // failures; five in a row open a circuit
+	flakyInARow = 3 // at most, otherwise
 )
 
 func (f *flaky) fails() bool {
-	if f.requests++; f.requests%flakyOutageEvery == 0 {
-		f.outage = flakyOutage
+	now := time.Now()
+	if f.next.IsZero() {
+		f.next = now.Add(flakyFirst)
+	}
+	if now.After(f.next) {
+		f.outage, f.next = flakyOutage, now.Add(flakyEvery)
 	}
 	switch {
 	case f.outage > 0:
 		f.outage--
-	case f.inARow < 3 && rand.IntN(4) == 0:
+		f.inARow = flakyInARow // it is well after it
+	case f.inARow < flakyInARow && rand.IntN(4) == 0:
 		f.inARow++
 	default:
 		f.inARow = 0
