@@ -27,6 +27,16 @@ func CompareIDs(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) }
 // Less says whether an id comes before another.
 func Less(a, b carteiro.ID) bool { return CompareIDs(a, b) < 0 }
 
+// Following is the least id that is greater.
+func Following(id carteiro.ID) carteiro.ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			break
+		}
+	}
+	return id
+}
+
 // EndOfTime is greater than every id that a source makes.
 var EndOfTime = carteiro.ID(bytes.Repeat([]byte{0xff}, 16))
 

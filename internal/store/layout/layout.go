@@ -6,6 +6,7 @@ package layout
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"carteiro"
 )
@@ -75,4 +76,20 @@ func UndeliveredOf(number int64) carteiro.Undelivered {
 		return ""
 	}
 	return carteiro.UndeliveredReasons[number-1]
+}
+
+// Micros gives a time as it reads once it is stored, to the microsecond and in UTC.
+func Micros(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMicro(t.UnixMicro()).UTC()
+}
+
+// TokenAtMicros gives a token as it reads once it is stored.
+func TokenAtMicros(token carteiro.Token) carteiro.Token {
+	for _, at := range []*time.Time{&token.CreatedAt, &token.ExpiresAt, &token.LastUsedAt} {
+		*at = Micros(*at)
+	}
+	return token
 }

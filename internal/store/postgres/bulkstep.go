@@ -32,7 +32,7 @@ var finishedOfAll = `SELECT entries.* FROM unnest($2::uuid[], $3::uuid[], $4::uu
 func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step store.BulkStep, err error) {
 	err = s.inTx(ctx, func(t *tx) error {
 		step = store.BulkStep{}
-		job, err := readBulk(t.row(dueBulk, micros(p.Now)))
+		job, err := readBulk(t.row(dueBulk, layout.Micros(p.Now)))
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
@@ -71,7 +71,7 @@ type bulkStep struct {
 }
 
 func (b *bulkStep) take() error {
-	b.job.UpdatedAt, b.job.DueAt = micros(b.p.Now), micros(b.p.DueAt)
+	b.job.UpdatedAt, b.job.DueAt = layout.Micros(b.p.Now), layout.Micros(b.p.DueAt)
 	state, err := b.stateOf(b.job.WebhookID)
 	if err == nil && state == "" {
 		state, err = b.walk()
@@ -182,13 +182,13 @@ func (b *bulkStep) failedBehind() ([]carteiro.ID, error) {
 		WebhookID: b.job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
 	}
 	l := newListing(b.tx, &p)
-	if end := b.job.ID.MinSibling(); layout.Less(end, l.all.To) {
-		l.all.To = end
+	if end := b.job.ID.MinSibling(); layout.Less(end, l.All.To) {
+		l.All.To = end
 	}
-	if after := following(b.job.Cursor); layout.Less(l.all.From, after) {
-		l.all.From = after
+	if after := layout.Following(b.job.Cursor); layout.Less(l.All.From, after) {
+		l.All.From = after
 	}
-	if l.all.Empty() {
+	if l.All.Empty() {
 		return nil, nil
 	}
 	if !f.EventID.IsZero() {
@@ -206,15 +206,15 @@ func (l *listing) oldestOfEvent(p *store.ListLogs, event carteiro.ID, n int) ([]
 
 // oldest gives the oldest entries that match, at most n, looking into no hours but those that they can be in.
 func (l *listing) oldest(n int) (found []carteiro.ID, err error) {
-	hours, err := l.hours(&hoursOldest, l.all, n)
+	hours, err := l.hours(&hoursOldest, l.All, n)
 	if err != nil || len(hours) == 0 {
 		return nil, err
 	}
-	first, _ := l.all.Cut(hours[0].hour)
-	last, _ := l.all.Cut(hours[len(hours)-1].hour)
+	first, _ := l.All.Cut(hours[0].hour)
+	last, _ := l.All.Cut(hours[len(hours)-1].hour)
 	reached := 0
 	for _, h := range hours {
-		part, whole := l.all.Cut(h.hour)
+		part, whole := l.All.Cut(h.hour)
 		if whole {
 			reached += h.count
 		}
@@ -228,18 +228,8 @@ func (l *listing) oldest(n int) (found []carteiro.ID, err error) {
 		err := scan(toID(&log))
 		found = append(found, log)
 		return err
-	}, oldestFirst.of(l.kind), append(l.args(layout.Span{From: first.From, To: last.To}), n)...)
+	}, oldestFirst.Of(l.Kind), append(l.args(layout.Span{From: first.From, To: last.To}), n)...)
 	return found, err
-}
-
-// following is the least id that is greater.
-func following(id carteiro.ID) carteiro.ID {
-	for i := len(id) - 1; i >= 0; i-- {
-		if id[i]++; id[i] != 0 {
-			break
-		}
-	}
-	return id
 }
 
 // readEvents locks the events of entries that are not known yet, and finds out how they stand: what is open first, as in

@@ -72,7 +72,7 @@ func (s *Store) claimGated(ctx context.Context, p *store.Claim) (claimed store.C
 				return err
 			}
 		}
-		return t.row(afterClaim, id(p.WebhookID), p.Session.ID, micros(p.Now))(toTime(&claimed.NextDue), &claimed.Version, &live, &gated)
+		return t.row(afterClaim, id(p.WebhookID), p.Session.ID, layout.Micros(p.Now))(toTime(&claimed.NextDue), &claimed.Version, &live, &gated)
 	})
 	return claimed, err
 }
@@ -88,7 +88,7 @@ func (t *tx) claimGranted(p *store.Claim, grant carteiro.Grant, claimed *store.C
 	if grant.Limit == 0 {
 		return nil
 	}
-	rows, err := t.Query(t.ctx, claimDue, p.Session.ID, id(p.WebhookID), micros(p.Now), grant.Limit, p.MaxBytes)
+	rows, err := t.Query(t.ctx, claimDue, p.Session.ID, id(p.WebhookID), layout.Micros(p.Now), grant.Limit, p.MaxBytes)
 	if err != nil {
 		return err
 	}
@@ -184,12 +184,12 @@ func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (dis
 			w, err := readWithoutSecrets(scan) // one whose secrets cannot be decrypted must not keep the others from it
 			disabled = append(disabled, w)
 			return err
-		}, inErrorFor, micros(p.OpenedBefore), p.Limit)
+		}, inErrorFor, layout.Micros(p.OpenedBefore), p.Limit)
 		if err != nil {
 			return err
 		}
 		for _, w := range disabled {
-			w.DisableFailing(micros(p.Now))
+			w.DisableFailing(layout.Micros(p.Now))
 			if _, err := t.run(insertDisabled, disabledValues(w, w.LastError)...); err != nil {
 				return err
 			}

@@ -78,11 +78,11 @@ func (s *Store) Claim(ctx context.Context, p store.Claim) (claimed store.Claimed
 	err = s.read(ctx, func(t *tx) error {
 		claimed = store.Claimed{}
 		return t.batch(func(b *pgx.Batch) { // one trip, and one transaction
-			b.Queue(claimFree, p.Session.ID, id(p.WebhookID), micros(p.Now), p.Limit, p.MaxBytes).Query(func(rows pgx.Rows) (err error) {
+			b.Queue(claimFree, p.Session.ID, id(p.WebhookID), layout.Micros(p.Now), p.Limit, p.MaxBytes).Query(func(rows pgx.Rows) (err error) {
 				claimed.Deliveries, err = readDeliveries(rows, p.WebhookID)
 				return err
 			})
-			b.Queue(afterClaim, id(p.WebhookID), p.Session.ID, micros(p.Now)).QueryRow(func(row pgx.Row) error {
+			b.Queue(afterClaim, id(p.WebhookID), p.Session.ID, layout.Micros(p.Now)).QueryRow(func(row pgx.Row) error {
 				return row.Scan(toTime(&claimed.NextDue), &claimed.Version, &live, &gated)
 			})
 		})

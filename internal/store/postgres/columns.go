@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"carteiro"
+	"carteiro/internal/store/layout"
 )
 
 // Groups of rows go to the database as arrays, a column each, to be unnested there. These types write themselves in
@@ -199,7 +200,7 @@ type moment time.Time
 
 // TimestamptzValue implements [pgtype.TimestamptzValuer].
 func (v moment) TimestamptzValue() (pgtype.Timestamptz, error) {
-	t := micros(time.Time(v))
+	t := layout.Micros(time.Time(v))
 	return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}, nil
 }
 
@@ -223,12 +224,4 @@ type octet struct{ to *string }
 func (o octet) ScanBytes(b []byte) error {
 	*o.to = string(b)
 	return nil
-}
-
-// micros gives a time as it reads once it is stored.
-func micros(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return time.UnixMicro(t.UnixMicro()).UTC()
 }

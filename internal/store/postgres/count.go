@@ -3,40 +3,11 @@ package postgres
 import (
 	"fmt"
 
-	"carteiro"
 	"carteiro/internal/store/layout"
 )
 
-// listKind is a combination of filters that has queries of its own.
-type listKind struct{ status, typed, http int }
-
-// listQueries holds the query of each combination.
-type listQueries [wantKinds][2][2]string
-
-func (q *listQueries) of(k listKind) string { return q[k.status][k.typed][k.http] }
-
-// statuses of finished attempts that can be asked for; 0 stands for all.
-const (
-	wantAll = iota
-	wantSuccess
-	wantFailed
-	wantRetrying
-	wantFailures // failed or retrying: what a range of HTTP statuses comes to that holds no success
-	wantKinds
-)
-
-func statusIndex(status carteiro.Status) int {
-	switch status {
-	case carteiro.StatusSuccess:
-		return wantSuccess
-	case carteiro.StatusFailed:
-		return wantFailed
-	case carteiro.StatusRetrying:
-		return wantRetrying
-	default:
-		return wantAll
-	}
-}
+// listKind knows the SQL of a kind.
+type listKind layout.Kind
 
 // The queries of each combination of status, event type and range of HTTP statuses. Their first parameters are the
 // webhook, the span, and what listKind.filter asks for.
@@ -53,7 +24,7 @@ var (
 	// Totals are not kept by HTTP status: there are few enough hours.
 	sumTotals = kindQueries(func(k listKind) string {
 		table := "totals"
-		if k.http == 1 {
+		if k.HTTP == 1 {
 			table = "counts"
 		}
 		return "SELECT coalesce(sum(" + k.sum() + "), 0)::bigint FROM " + table + " WHERE webhook_id = $1" + k.filter(2, "")
@@ -69,31 +40,24 @@ var (
 	})
 )
 
-func kindQueries(sql func(listKind) string) (all listQueries) {
-	for status := range all {
-		for typed := range all[status] {
-			for http := range all[status][typed] {
-				all[status][typed][http] = sql(listKind{status, typed, http})
-			}
-		}
-	}
-	return all
+func kindQueries(sql func(listKind) string) layout.Queries[string] {
+	return layout.NewQueries(func(k layout.Kind) string { return sql(listKind(k)) })
 }
 
 func typedQueries(sql func(listKind) string) [2]string {
-	return [2]string{sql(listKind{}), sql(listKind{typed: 1})}
+	return [2]string{sql(listKind{}), sql(listKind{Typed: 1})}
 }
 
 // source is the table and the conditions that give what matches in a span.
 func (k listKind) source() string {
-	switch k.status {
-	case wantSuccess:
+	switch k.Status {
+	case layout.WantSuccess:
 		return " attempts a" + k.in("a.") + " AND a.status = 1"
-	case wantFailed:
+	case layout.WantFailed:
 		return " attempts a" + k.in("a.") + " AND a.status = 2 AND NOT EXISTS " + retryOf
-	case wantFailures:
+	case layout.WantFailures:
 		return " attempts a" + k.in("a.") + " AND a.status = 2"
-	case wantRetrying:
+	case layout.WantRetrying:
 		// From the retries to what they retry, if that is still there.
 		return ` (SELECT o.previous_id AS id FROM open o JOIN attempts a ON a.webhook_id = o.webhook_id AND a.id = o.previous_id
 			WHERE o.webhook_id = $1 AND o.previous_id >= $2 AND o.previous_id < $3 AND o.number > o.chain_start
@@ -109,7 +73,7 @@ func (k listKind) in(table string) string {
 }
 
 // next is the number of the parameter behind those of the filter.
-func (k listKind) next() int { return 4 + k.typed + 2*k.http }
+func (k listKind) next() int { return 4 + k.Typed + 2*k.HTTP }
 
 // page is the order and the bounds of a page.
 func (k listKind) page() string { return fmt.Sprintf("%s OFFSET $%d", k.newest("id"), k.next()+1) }
@@ -130,16 +94,16 @@ func (k listKind) hours() string {
 
 // sum is the columns of counts and totals that count what matches.
 func (k listKind) sum() string {
-	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.status]
+	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.Status]
 }
 
 // filter is the conditions on event type and HTTP status, whose parameters are numbered from n on.
 func (k listKind) filter(n int, table string) (sql string) {
-	if k.typed == 1 {
+	if k.Typed == 1 {
 		sql = fmt.Sprintf(" AND %sevent_type = $%d", table, n)
 		n++
 	}
-	if k.http == 1 {
+	if k.HTTP == 1 {
 		sql += fmt.Sprintf(" AND %shttp_status BETWEEN $%d AND $%d", table, n, n+1)
 	}
 	return sql
@@ -147,12 +111,12 @@ func (k listKind) filter(n int, table string) (sql string) {
 
 // total says how many entries match between From and To.
 func (l *listing) total() (total int, err error) {
-	if l.open {
+	if l.Open {
 		if l.openTotal, err = l.totalOpen(); err != nil {
 			return 0, err
 		}
 	}
-	if l.finished {
+	if l.Finished {
 		total, err = l.totalFinished()
 	}
 	return total + l.openTotal, err
@@ -160,39 +124,39 @@ func (l *listing) total() (total int, err error) {
 
 func (l *listing) totalOpen() (int, error) {
 	switch {
-	case l.all.Unbounded():
-		return l.number(sumOpen[l.kind.typed], l.filtered([]any{[16]byte(l.webhook)}))
-	case l.all.Empty():
+	case l.All.Unbounded():
+		return l.number(sumOpen[l.Kind.Typed], l.filtered([]any{[16]byte(l.Webhook)}))
+	case l.All.Empty():
 		return 0, nil
 	default:
-		return l.number(countOpen[l.kind.typed], l.args(l.all))
+		return l.number(countOpen[l.Kind.Typed], l.args(l.All))
 	}
 }
 
 func (l *listing) totalFinished() (int, error) {
-	if l.all.Empty() {
+	if l.All.Empty() {
 		return 0, nil
 	}
-	if l.all.Unbounded() {
-		return l.number(sumTotals.of(l.kind), l.filtered([]any{[16]byte(l.webhook)}))
+	if l.All.Unbounded() {
+		return l.number(sumTotals.Of(l.Kind), l.filtered([]any{[16]byte(l.Webhook)}))
 	}
 	// The whole hours of the span are those from first up to, but without, last.
-	first, last := layout.HourOf(l.all.From), layout.HourOf(l.all.To)
-	if layout.Less(layout.StartOfHour(first), l.all.From) {
+	first, last := layout.HourOf(l.All.From), layout.HourOf(l.All.To)
+	if layout.Less(layout.StartOfHour(first), l.All.From) {
 		first++
 	}
 	if first >= last {
-		return l.count(l.all)
+		return l.count(l.All)
 	}
-	n, err := l.number(sumHours.of(l.kind), l.filtered([]any{[16]byte(l.webhook), first, last}))
+	n, err := l.number(sumHours.Of(l.Kind), l.filtered([]any{[16]byte(l.Webhook), first, last}))
 	if err != nil {
 		return 0, err
 	}
-	before, err := l.count(layout.Span{From: l.all.From, To: layout.StartOfHour(first)})
+	before, err := l.count(layout.Span{From: l.All.From, To: layout.StartOfHour(first)})
 	if err != nil {
 		return 0, err
 	}
-	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.all.To})
+	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.All.To})
 	return n + before + after, err
 }
 
@@ -207,7 +171,7 @@ func (l *listing) count(in layout.Span) (int, error) {
 	if in.Empty() {
 		return 0, nil
 	}
-	return l.number(countFinished.of(l.kind), l.args(in))
+	return l.number(countFinished.Of(l.Kind), l.args(in))
 }
 
 // matching is an hour, and how many finished attempts match in the whole of it.
@@ -222,14 +186,14 @@ func (l *listing) matchingHours(in layout.Span, reach int) ([]matching, error) {
 	return l.hours(&hoursWith, in, reach)
 }
 
-func (l *listing) hours(sql *listQueries, in layout.Span, reach int) (hours []matching, err error) {
+func (l *listing) hours(sql *layout.Queries[string], in layout.Span, reach int) (hours []matching, err error) {
 	// Two of the hours may be cut off by the span, so that nothing in them matches.
-	args := append(l.filtered([]any{[16]byte(l.webhook), layout.HourOf(in.From), layout.HourOf(in.To)}), reach+2)
+	args := append(l.filtered([]any{[16]byte(l.Webhook), layout.HourOf(in.From), layout.HourOf(in.To)}), reach+2)
 	err = l.each(func(scan func(...any) error) error {
 		var h matching
 		err := scan(&h.hour, &h.count)
 		hours = append(hours, h)
 		return err
-	}, sql.of(l.kind), args...)
+	}, sql.Of(l.Kind), args...)
 	return hours, err
 }

@@ -61,26 +61,11 @@ func (f *few) look(sql string, args ...any) error {
 			return err
 		}
 		f.looked++
-		switch {
-		case f.p.Status != "" && carteiro.Status(status) != f.p.Status, f.eventType != "" && eventType != f.eventType,
-			f.http != nil && !f.http.Has(httpStatus), layout.Less(entry, f.all.From), !layout.Less(entry, f.all.To):
-			return nil
+		if f.Matches(f.p.Status, carteiro.Status(status), entry, eventType, httpStatus) {
+			f.found = append(f.found, entry)
 		}
-		f.found = append(f.found, entry)
 		return nil
-	}, sql, append([]any{id(f.webhook)}, args...)...)
-}
-
-// page gives the ids of the page, and one more if there are more, and how many match in all.
-func (f *few) page() (found []carteiro.ID, total int) {
-	slices.SortFunc(f.found, func(a, b carteiro.ID) int { return layout.CompareIDs(b, a) })
-	found = slices.Compact(f.found)
-	total = len(found)
-	if !f.p.Before.IsZero() {
-		found = slices.DeleteFunc(found, func(id carteiro.ID) bool { return !layout.Less(id, f.p.Before) })
-	}
-	found = found[min(f.p.Offset, len(found)):]
-	return found[:min(f.p.Limit+1, len(found))], total
+	}, sql, append([]any{id(f.Webhook)}, args...)...)
 }
 
 // findOfEvent is find for the attempts of one event.
@@ -89,7 +74,7 @@ func (l *listing) findOfEvent(p *store.ListLogs) (found []carteiro.ID, total int
 	if err := f.look(listEvent, attemptsOf(p.EventID)...); err != nil {
 		return nil, 0, err
 	}
-	found, total = f.page()
+	found, total = layout.PageOf(f.found, p)
 	return found, total, nil
 }
 
@@ -115,7 +100,7 @@ func (l *listing) findInRange(p *store.ListLogs, page *store.LogPage) (found []c
 			return nil, err
 		}
 	}
-	found, page.Total = f.page()
+	found, page.Total = layout.PageOf(f.found, p)
 	return found, nil
 }
 
@@ -135,6 +120,3 @@ func (l *listing) eventsIn(in *store.IDRange) (events []carteiro.ID, err error) 
 	}, eventsInRange, [16]byte(in.First), [16]byte(in.Last), store.MaxFound+1)
 	return events, err
 }
-
-// onlyFailures says whether no success can have a status of the range.
-func onlyFailures(r carteiro.StatusRange) bool { return r.Max < 200 || r.Min > 299 }

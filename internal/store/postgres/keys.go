@@ -132,7 +132,7 @@ func (r *keyring) claim(key *store.Key, now time.Time) *store.Replay {
 		} else {
 			r.journal = append(r.journal, func() { delete(r.claimed, name) })
 		}
-		r.claimed[name] = keyValue{key.Fingerprint, answer, micros(key.ExpiresAt)}
+		r.claimed[name] = keyValue{key.Fingerprint, answer, layout.Micros(key.ExpiresAt)}
 	}
 	return replay
 }

@@ -33,35 +33,11 @@ func canBeText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(
 // listing is one call of ListLogs.
 type listing struct {
 	*tx
-	webhook   carteiro.ID
-	eventType string
-	http      *carteiro.StatusRange
-	all       layout.Span // between From and To
-	open      bool        // whether open attempts may match
-	finished  bool        // whether finished ones may
-	kind      listKind
+	layout.List
 	openTotal int // how many open attempts match, once total has asked
 }
 
-func newListing(t *tx, p *store.ListLogs) *listing {
-	l := &listing{
-		tx: t, webhook: p.WebhookID, eventType: p.EventType, http: p.HTTP,
-		all:      layout.SpanOf(p.From, p.To),
-		open:     (p.Status == "" || p.Status == carteiro.StatusPending) && p.HTTP == nil,
-		finished: p.Status != carteiro.StatusPending,
-		kind:     listKind{status: statusIndex(p.Status)},
-	}
-	if p.EventType != "" {
-		l.kind.typed = 1
-	}
-	if p.HTTP != nil {
-		l.kind.http = 1
-		if onlyFailures(*p.HTTP) && p.Status == "" {
-			l.kind.status = wantFailures
-		}
-	}
-	return l
-}
+func newListing(t *tx, p *store.ListLogs) *listing { return &listing{tx: t, List: layout.NewList(p)} }
 
 func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	var found []carteiro.ID
@@ -82,7 +58,7 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	if len(found) == 0 {
 		return page, nil
 	}
-	entries, err := l.logs(l.webhook, found)
+	entries, err := l.logs(l.Webhook, found)
 	if err != nil {
 		return page, err
 	}
@@ -98,7 +74,7 @@ func (l *listing) find(p *store.ListLogs) (found []carteiro.ID, total int, err e
 	if total, err = l.total(); err != nil {
 		return nil, 0, err
 	}
-	rest := l.all
+	rest := l.All
 	if !p.Before.IsZero() && layout.Less(p.Before, rest.To) {
 		rest.To = p.Before
 	}
@@ -115,18 +91,18 @@ var manyOpen = 5000
 // take gives up to n ids of a span, the newest first, behind the first few that are skipped.
 func (l *listing) take(in layout.Span, skip, n int) (found []carteiro.ID, err error) {
 	switch {
-	case !l.finished:
-		return l.ids(listOpen[l.kind.typed], in, n, skip)
-	case !l.open || l.openTotal == 0:
+	case !l.Finished:
+		return l.ids(listOpen[l.Kind.Typed], in, n, skip)
+	case !l.Open || l.openTotal == 0:
 		in, skip, err = l.narrow(in, skip, n, nil)
 		if err != nil || in.Empty() {
 			return nil, err
 		}
-		return l.ids(listFinished.of(l.kind), in, n, skip)
+		return l.ids(listFinished.Of(l.Kind), in, n, skip)
 	case l.openTotal > manyOpen:
-		return l.ids(listBoth[l.kind.typed], in, n, skip)
+		return l.ids(listBoth[l.Kind.Typed], in, n, skip)
 	}
-	open, err := l.ids(listOpen[l.kind.typed], in, min(skip+n, l.openTotal), 0)
+	open, err := l.ids(listOpen[l.Kind.Typed], in, min(skip+n, l.openTotal), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +111,7 @@ func (l *listing) take(in layout.Span, skip, n int) (found []carteiro.ID, err er
 		return nil, err
 	}
 	if !narrow.Empty() {
-		if found, err = l.ids(listFinished.of(l.kind), narrow, skip+n, 0); err != nil {
+		if found, err = l.ids(listFinished.Of(l.Kind), narrow, skip+n, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -204,16 +180,16 @@ func (l *listing) ids(sql string, in layout.Span, limit, offset int) (found []ca
 
 // args are the parameters with which queries of a span begin.
 func (l *listing) args(in layout.Span) []any {
-	return l.filtered([]any{[16]byte(l.webhook), [16]byte(in.From), [16]byte(in.To)})
+	return l.filtered([]any{[16]byte(l.Webhook), [16]byte(in.From), [16]byte(in.To)})
 }
 
 // filtered adds the parameters that listKind.filter asks for.
 func (l *listing) filtered(args []any) []any {
-	if l.eventType != "" {
-		args = append(args, l.eventType)
+	if l.EventType != "" {
+		args = append(args, l.EventType)
 	}
-	if l.http != nil {
-		args = append(args, l.http.Min, l.http.Max)
+	if l.HTTP != nil {
+		args = append(args, l.HTTP.Min, l.HTTP.Max)
 	}
 	return args
 }

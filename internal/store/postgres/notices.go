@@ -8,6 +8,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const noticeColumns = `at, id, environment_id, type, webhook_id, since, failures, disabled_by, error, attempt_id, event_id, event_type, number, http_status`
@@ -37,7 +38,7 @@ const (
 // disabledValues are the parameters of insertDisabled.
 func disabledValues(w *carteiro.Webhook, lastError string) []any {
 	n := w.DisabledNotice(lastError)
-	return []any{id(n.WebhookID), micros(n.At), n.Type, moment(n.Since), string(n.DisabledBy), []byte(n.Error)}
+	return []any{id(n.WebhookID), layout.Micros(n.At), n.Type, moment(n.Since), string(n.DisabledBy), []byte(n.Error)}
 }
 
 // exhaustion is notices of deliveries that have failed for good.

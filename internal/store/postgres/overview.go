@@ -55,10 +55,10 @@ func (t *tx) queueState(environment carteiro.ID, now time.Time) (q store.QueueSt
 	if err := t.row(countHeld, id(environment), store.MaxQueueCount)(&q.Held, toTime(&heldSince)); err != nil {
 		return q, err
 	}
-	if err := t.row(countDue, id(environment), micros(now), store.MaxQueueCount)(&q.Due, toTime(&dueSince)); err != nil {
+	if err := t.row(countDue, id(environment), layout.Micros(now), store.MaxQueueCount)(&q.Due, toTime(&dueSince)); err != nil {
 		return q, err
 	}
-	if err := t.row(countScheduled, id(environment), micros(now), store.MaxQueueCount)(&q.Scheduled, toTime(&q.NextDue)); err != nil {
+	if err := t.row(countScheduled, id(environment), layout.Micros(now), store.MaxQueueCount)(&q.Scheduled, toTime(&q.NextDue)); err != nil {
 		return q, err
 	}
 	q.More = max(q.Held, q.Due, q.Scheduled) == store.MaxQueueCount

@@ -92,10 +92,10 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		question{"whose webhooks", webhooksEverOf, []any{hook, int16(1), hook}, 0, false},
 		question{"what is delivered now", notUndelivered, []any{ids{event}}, 1, false},
 	)
-	for status := range wantKinds {
+	for status := range layout.WantKinds {
 		for typed := range 2 {
 			for http := range 2 {
-				k := listKind{status, typed, http}
+				k := layout.Kind{Status: status, Typed: typed, HTTP: http}
 				with := func(args []any, more ...any) []any {
 					args = append([]any{}, args...)
 					if typed == 1 {
@@ -108,15 +108,15 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 				}
 				name := fmt.Sprintf(", status %d, type %d, HTTP status %d", status, typed, http)
 				questions = append(questions,
-					question{"page" + name, listFinished.of(k), with(span, 26, 0), 1, true},
-					question{"oldest" + name, oldestFirst.of(k), with(span, 500), 1, true},
-					question{"count" + name, countFinished.of(k), with(span), 1, true},
-					question{"hours" + name, hoursWith.of(k), with(hours, 28), 0, false},
-					question{"oldest hours" + name, hoursOldest.of(k), with(hours, 502), 0, false},
-					question{"sum of hours" + name, sumHours.of(k), with(hours), 0, false},
-					question{"total" + name, sumTotals.of(k), with([]any{hook}), 0, false},
+					question{"page" + name, listFinished.Of(k), with(span, 26, 0), 1, true},
+					question{"oldest" + name, oldestFirst.Of(k), with(span, 500), 1, true},
+					question{"count" + name, countFinished.Of(k), with(span), 1, true},
+					question{"hours" + name, hoursWith.Of(k), with(hours, 28), 0, false},
+					question{"oldest hours" + name, hoursOldest.Of(k), with(hours, 502), 0, false},
+					question{"sum of hours" + name, sumHours.Of(k), with(hours), 0, false},
+					question{"total" + name, sumTotals.Of(k), with([]any{hook}), 0, false},
 				)
-				if status == wantAll && http == 0 {
+				if status == layout.WantAll && http == 0 {
 					questions = append(questions,
 						question{"open page" + name, listOpen[typed], with(span, 26, 0), 0, true},
 						question{"open count" + name, countOpen[typed], with(span), 0, true},
@@ -160,7 +160,7 @@ func TestPlansForAnEmptyQueueServeAFullOne(t *testing.T) {
 	}
 	event := carteiro.MinID(start)
 	hook, span := [16]byte(l.webhooks[0]), []any{[16]byte(l.webhooks[0]), [16]byte(event), [16]byte(l.ids.New(l.now))}
-	failed, byIndex := listKind{status: wantFailed}, regexp.MustCompile(`using (open_\w+) on open`)
+	failed, byIndex := layout.Kind{Status: layout.WantFailed}, regexp.MustCompile(`using (open_\w+) on open`)
 	for _, q := range []struct {
 		name, sql string
 		args      []any
@@ -176,8 +176,8 @@ func TestPlansForAnEmptyQueueServeAFullOne(t *testing.T) {
 		{"what is open of an event", openNumber, []any{[16]byte(event), hook}},
 		{"what is open of some", openNumbers, []any{ids{event}, hook}},
 		{"an event's attempts", listEvent, append([]any{hook}, attemptsOf(event)...)},
-		{"a page of failures", listFinished.of(failed), append(span, 26, 0)},
-		{"their number", countFinished.of(failed), span},
+		{"a page of failures", listFinished.Of(failed), append(span, 26, 0)},
+		{"their number", countFinished.Of(failed), span},
 	} {
 		plan := strings.Split(explain(t, s, q.sql, q.args), "\n")
 		for i, line := range plan {

@@ -9,6 +9,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -61,7 +62,7 @@ func (t *tx) purgeOthers(p *store.Purge) (most int, err error) {
 		sql    string
 		before time.Time
 	}{{purgeKeys, p.Now}, {purgeSessions, p.Now}, {purgeBulk, p.Before}} {
-		n, err := t.run(purge.sql, micros(purge.before), p.Limit)
+		n, err := t.run(purge.sql, layout.Micros(purge.before), p.Limit)
 		if err != nil {
 			return 0, err
 		}

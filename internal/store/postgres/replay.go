@@ -27,7 +27,7 @@ func (b *bulkStep) ahead() (next eventsAhead, err error) {
 	}
 	sought, stride := store.Replayed(&b.job, owner), cmp.Or(b.p.Stride, store.ReplayStride)
 	e := newEventSearch(b.tx, &sought)
-	if after := following(b.job.Cursor); layout.Less(e.all.From, after) {
+	if after := layout.Following(b.job.Cursor); layout.Less(e.all.From, after) {
 		e.all.From = after
 	}
 	if len(sought.IDs) > 0 {

@@ -165,7 +165,7 @@ func (e *eventState) next(webhook, log, attempt carteiro.ID, trigger carteiro.Tr
 	return carteiro.Attempt{
 		ID: attempt, WebhookID: webhook, EventID: e.event.ID, EventType: e.event.Type,
 		Number: e.highest + 1, ChainStart: e.highest + 1, Trigger: trigger, PreviousID: log,
-		DueAt: micros(now), Status: carteiro.StatusPending,
+		DueAt: layout.Micros(now), Status: carteiro.StatusPending,
 	}
 }
 

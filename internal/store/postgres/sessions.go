@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -45,7 +46,7 @@ func (s *Store) keepTime(asked, now time.Time) {
 
 // databaseTime is what the database's clock says when this node's says t.
 func (s *Store) databaseTime(t time.Time) time.Time {
-	return micros(t.Add(time.Duration(s.ahead.Load())))
+	return layout.Micros(t.Add(time.Duration(s.ahead.Load())))
 }
 
 // Join implements [store.Queue].

@@ -2,12 +2,12 @@ package postgres
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const (
@@ -129,8 +129,8 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		if old.Expired(p.Now) {
 			return store.ErrNotFound
 		}
-		token = atMicros(p.Replace(&old))
-		if _, err := t.run(endOne, id(p.EnvironmentID), id(p.ID), micros(p.OldEndsAt)); err != nil {
+		token = layout.TokenAtMicros(p.Replace(&old))
+		if _, err := t.run(endOne, id(p.EnvironmentID), id(p.ID), layout.Micros(p.OldEndsAt)); err != nil {
 			return err
 		}
 		if err := t.insertToken(&token); err != nil {
@@ -141,18 +141,10 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 	return token, err
 }
 
-// atMicros gives a token as it reads once it is stored.
-func atMicros(token carteiro.Token) carteiro.Token {
-	for _, at := range []*time.Time{&token.CreatedAt, &token.ExpiresAt, &token.LastUsedAt} {
-		*at = micros(*at)
-	}
-	return token
-}
-
 // RotateToken implements [store.Tokens].
 func (s *Store) RotateToken(ctx context.Context, p store.RotateToken) error {
 	return s.inEnvironment(ctx, p.Token.EnvironmentID, func(t *tx) error {
-		if _, err := t.run(endTokens, id(p.Token.EnvironmentID), micros(p.OldEndsAt)); err != nil {
+		if _, err := t.run(endTokens, id(p.Token.EnvironmentID), layout.Micros(p.OldEndsAt)); err != nil {
 			return err
 		}
 		if err := t.insertToken(&p.Token); err != nil {
@@ -188,7 +180,7 @@ func (s *Store) DeriveToken(ctx context.Context, p store.DeriveToken) (token car
 		if from.Expired(p.Now) {
 			return store.ErrNotFound
 		}
-		token = atMicros(p.Derive(&from))
+		token = layout.TokenAtMicros(p.Derive(&from))
 		if err := t.insertToken(&token); err != nil {
 			return err
 		}

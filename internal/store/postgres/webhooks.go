@@ -5,6 +5,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/settings"
 )
 
@@ -183,6 +184,6 @@ func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (webhooks []carteiro.ID, err 
 		err := scan(toID(&webhook))
 		webhooks = append(webhooks, webhook)
 		return err
-	}, deleteWebhooks, id(p.EnvironmentID), int16(p.Kind), id(p.ID), micros(p.Now))
+	}, deleteWebhooks, id(p.EnvironmentID), int16(p.Kind), id(p.ID), layout.Micros(p.Now))
 	return webhooks, err
 }

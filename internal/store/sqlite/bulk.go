@@ -125,7 +125,7 @@ func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (j
 		case job.Status.Ended():
 			return store.ErrConflict
 		}
-		job.Status, job.UpdatedAt = p.Status, micros(p.Now)
+		job.Status, job.UpdatedAt = p.Status, layout.Micros(p.Now)
 		switch p.Status {
 		case carteiro.BulkRunning:
 			job.DueAt = job.UpdatedAt

@@ -98,16 +98,16 @@ func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, 
 	l := newListing(c, &store.ListLogs{
 		WebhookID: job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
 	})
-	if end := job.ID.MinSibling(); layout.Less(end, l.all.To) {
-		l.all.To = end
+	if end := job.ID.MinSibling(); layout.Less(end, l.All.To) {
+		l.All.To = end
 	}
-	if after := following(job.Cursor); layout.Less(l.all.From, after) {
-		l.all.From = after
+	if after := layout.Following(job.Cursor); layout.Less(l.All.From, after) {
+		l.All.From = after
 	}
 	if !f.EventID.IsZero() {
 		return l.failedOfEvent(f.EventID, n)
 	}
-	if l.all.Empty() {
+	if l.All.Empty() {
 		return nil, nil
 	}
 	hours, err := l.hoursOldest()
@@ -115,8 +115,8 @@ func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, 
 		return nil, err
 	}
 	for _, hour := range hours {
-		part, _ := l.all.Cut(hour)
-		rows := l.filter(l.in(l.query(oldestFirst.of(l.kind)), part)).int(int64(n - len(ids)))
+		part, _ := l.All.Cut(hour)
+		rows := l.filter(l.in(l.query(oldestFirst.Of(l.Kind)), part)).int(int64(n - len(ids)))
 		for rows.next() {
 			ids = append(ids, rows.colID(0))
 		}
@@ -128,7 +128,7 @@ func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, 
 }
 
 func (l *listing) hoursOldest() (hours []int64, err error) {
-	rows := l.filter(l.query(hoursOldest.of(l.kind)).id(l.webhook).int(layout.HourOf(l.all.From)).int(layout.HourOf(l.all.To)))
+	rows := l.filter(l.query(hoursOldest.Of(l.Kind)).id(l.Webhook).int(layout.HourOf(l.All.From)).int(layout.HourOf(l.All.To)))
 	for rows.next() {
 		hours = append(hours, rows.colInt(0))
 	}
@@ -144,16 +144,6 @@ func (l *listing) failedOfEvent(event carteiro.ID, n int) ([]carteiro.ID, error)
 	err = f.readEvent(number, event)
 	slices.SortFunc(f.ids, func(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) })
 	return f.ids[:min(n, len(f.ids))], err
-}
-
-// following is the least id that is greater.
-func following(id carteiro.ID) carteiro.ID {
-	for i := len(id) - 1; i >= 0; i-- {
-		if id[i]++; id[i] != 0 {
-			break
-		}
-	}
-	return id
 }
 
 // bulkStep is one step under way.
@@ -173,7 +163,7 @@ func (b *bulkStep) take(next upcoming) (taken bool, err error) {
 	if err != nil || present.Cursor != b.job.Cursor || present.Status != b.job.Status || !present.DueAt.Equal(b.job.DueAt) {
 		return false, err
 	}
-	b.job.Status, b.job.UpdatedAt, b.job.DueAt = carteiro.BulkRunning, micros(b.p.Now), micros(b.p.DueAt)
+	b.job.Status, b.job.UpdatedAt, b.job.DueAt = carteiro.BulkRunning, layout.Micros(b.p.Now), layout.Micros(b.p.DueAt)
 	state, err := b.stateOf(b.job.WebhookID)
 	if err != nil {
 		return false, err

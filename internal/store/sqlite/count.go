@@ -1,40 +1,11 @@
 package sqlite
 
 import (
-	"carteiro"
 	"carteiro/internal/store/layout"
 )
 
-// listKind is a combination of filters that has queries of its own.
-type listKind struct{ status, typed, http int }
-
-// listQueries holds the query of each combination.
-type listQueries [wantKinds][2][2]*query
-
-func (q *listQueries) of(k listKind) *query { return q[k.status][k.typed][k.http] }
-
-// statuses of finished attempts that can be asked for; 0 stands for all.
-const (
-	wantAll = iota
-	wantSuccess
-	wantFailed
-	wantRetrying
-	wantFailures // failed or retrying: what a range of HTTP statuses comes to that holds no success
-	wantKinds
-)
-
-func statusIndex(status carteiro.Status) int {
-	switch status {
-	case carteiro.StatusSuccess:
-		return wantSuccess
-	case carteiro.StatusFailed:
-		return wantFailed
-	case carteiro.StatusRetrying:
-		return wantRetrying
-	default:
-		return wantAll
-	}
-}
+// listKind knows the SQL of a kind.
+type listKind layout.Kind
 
 // The queries of each combination of status, event type and range of HTTP statuses, whose parameters come in this order.
 var (
@@ -51,7 +22,7 @@ var (
 	// Totals are not kept by HTTP status: there are few enough hours.
 	sumTotals = kindQueries(func(k listKind) string {
 		table := "totals"
-		if k.http == 1 {
+		if k.HTTP == 1 {
 			table = "counts"
 		}
 		return "SELECT sum(" + k.sum() + ") FROM " + table + " WHERE webhook_id = ?" + k.filter()
@@ -76,28 +47,21 @@ const (
 		WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start)`
 )
 
-func kindQueries(sql func(listKind) string) (all listQueries) {
-	for status := range all {
-		for typed := range all[status] {
-			for http := range all[status][typed] {
-				all[status][typed][http] = newQuery(sql(listKind{status, typed, http}))
-			}
-		}
-	}
-	return all
+func kindQueries(sql func(listKind) string) layout.Queries[*query] {
+	return layout.NewQueries(func(k layout.Kind) *query { return newQuery(sql(listKind(k))) })
 }
 
 // source is the table, the index and the conditions that give what matches in a span.
 func (k listKind) source() string {
 	const in = " WHERE a.webhook_id = ? AND a.id >= ? AND a.id < ?"
-	switch k.status {
-	case wantSuccess:
+	switch k.Status {
+	case layout.WantSuccess:
 		return " attempts a" + in + k.filter() + " AND a.status = 1"
-	case wantFailed:
+	case layout.WantFailed:
 		return " attempts a INDEXED BY attempts_failed" + in + k.filter() + " AND a.status = 2 AND NOT EXISTS " + retryOf
-	case wantFailures:
+	case layout.WantFailures:
 		return " attempts a INDEXED BY attempts_failed" + in + k.filter() + " AND a.status = 2"
-	case wantRetrying:
+	case layout.WantRetrying:
 		// From the retries to what they retry, if that is still there.
 		return ` (SELECT o.previous_id AS id FROM open o INDEXED BY open_retries CROSS JOIN attempts a ON a.webhook_id = o.webhook_id AND a.id = o.previous_id
 			WHERE o.webhook_id = ? AND o.previous_id >= ? AND o.previous_id < ? AND o.number > o.chain_start` +
@@ -109,16 +73,16 @@ func (k listKind) source() string {
 
 // sum is the columns of counts and totals that count what matches.
 func (k listKind) sum() string {
-	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.status]
+	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.Status]
 }
 
 func (k listKind) filter() string { return k.filterIn("") }
 
 func (k listKind) filterIn(table string) (sql string) {
-	if k.typed == 1 {
+	if k.Typed == 1 {
 		sql = " AND " + table + "event_type = ?"
 	}
-	if k.http == 1 {
+	if k.HTTP == 1 {
 		sql += " AND " + table + "http_status BETWEEN ? AND ?"
 	}
 	return sql
@@ -126,56 +90,56 @@ func (k listKind) filterIn(table string) (sql string) {
 
 // total says how many entries match between From and To.
 func (l *listing) total() (total int, err error) {
-	if l.open {
+	if l.Open {
 		if l.openTotal, err = l.totalOpen(); err != nil {
 			return 0, err
 		}
 	}
-	if l.finished {
+	if l.Finished {
 		total, err = l.totalFinished()
 	}
 	return total + l.openTotal, err
 }
 
 func (l *listing) totalOpen() (int, error) {
-	if l.all.Unbounded() {
-		n, err := l.ofType(l.query(sumOpen[l.openKind]).id(l.webhook)).number()
+	if l.All.Unbounded() {
+		n, err := l.ofType(l.query(sumOpen[l.Kind.Typed]).id(l.Webhook)).number()
 		return int(n), err
 	}
-	return l.countOpen(l.all)
+	return l.countOpen(l.All)
 }
 
 func (l *listing) totalFinished() (int, error) {
-	if l.all.Empty() {
+	if l.All.Empty() {
 		return 0, nil
 	}
-	if l.all.Unbounded() {
-		n, err := l.filter(l.query(sumTotals.of(l.kind)).id(l.webhook)).number()
+	if l.All.Unbounded() {
+		n, err := l.filter(l.query(sumTotals.Of(l.Kind)).id(l.Webhook)).number()
 		return int(n), err
 	}
 	// The whole hours of the span are those from first up to, but without, last.
-	first, last := layout.HourOf(l.all.From), layout.HourOf(l.all.To)
-	if layout.Less(layout.StartOfHour(first), l.all.From) {
+	first, last := layout.HourOf(l.All.From), layout.HourOf(l.All.To)
+	if layout.Less(layout.StartOfHour(first), l.All.From) {
 		first++
 	}
 	if first >= last {
-		return l.count(l.all)
+		return l.count(l.All)
 	}
-	n, err := l.filter(l.query(sumHours.of(l.kind)).id(l.webhook).int(first).int(last)).number()
+	n, err := l.filter(l.query(sumHours.Of(l.Kind)).id(l.Webhook).int(first).int(last)).number()
 	if err != nil {
 		return 0, err
 	}
-	before, err := l.count(layout.Span{From: l.all.From, To: layout.StartOfHour(first)})
+	before, err := l.count(layout.Span{From: l.All.From, To: layout.StartOfHour(first)})
 	if err != nil {
 		return 0, err
 	}
-	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.all.To})
+	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.All.To})
 	return int(n) + before + after, err
 }
 
 func (l *listing) ofType(rows *stmt) *stmt {
-	if l.eventType != "" {
-		rows.text(l.eventType)
+	if l.EventType != "" {
+		rows.text(l.EventType)
 	}
 	return rows
 }
@@ -183,8 +147,8 @@ func (l *listing) ofType(rows *stmt) *stmt {
 // filter binds what listKind.filter asks for.
 func (l *listing) filter(rows *stmt) *stmt {
 	l.ofType(rows)
-	if l.http != nil {
-		rows.int(int64(l.http.Min)).int(int64(l.http.Max))
+	if l.HTTP != nil {
+		rows.int(int64(l.HTTP.Min)).int(int64(l.HTTP.Max))
 	}
 	return rows
 }
@@ -194,7 +158,7 @@ func (l *listing) count(in layout.Span) (int, error) {
 	if in.Empty() {
 		return 0, nil
 	}
-	n, err := l.filter(l.in(l.query(countFinished.of(l.kind)), in)).number()
+	n, err := l.filter(l.in(l.query(countFinished.Of(l.Kind)), in)).number()
 	return int(n), err
 }
 
@@ -202,14 +166,14 @@ func (l *listing) countOpen(in layout.Span) (int, error) {
 	if in.Empty() {
 		return 0, nil
 	}
-	n, err := l.ofType(l.in(l.query(countOpen[l.openKind]), in)).number()
+	n, err := l.ofType(l.in(l.query(countOpen[l.Kind.Typed]), in)).number()
 	return int(n), err
 }
 
 // eachHour calls do with each hour of a span in which finished attempts match, the newest first, and with how many
 // match in the whole of it, until do says to stop.
 func (l *listing) eachHour(in layout.Span, do func(hour int64, count int) (more bool, err error)) error {
-	rows := l.filter(l.query(matchingHours.of(l.kind)).id(l.webhook).int(layout.HourOf(in.From)).int(layout.HourOf(in.To)))
+	rows := l.filter(l.query(matchingHours.Of(l.Kind)).id(l.Webhook).int(layout.HourOf(in.From)).int(layout.HourOf(in.To)))
 	for rows.next() {
 		if more, err := do(rows.colInt(0), int(rows.colInt(1))); err != nil || !more {
 			_ = rows.end() // stopped half way

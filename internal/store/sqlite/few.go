@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"slices"
 
 	"carteiro"
@@ -40,31 +39,16 @@ func (f *few) read(rows *stmt) (looked int, err error) {
 	for rows.next() {
 		looked++
 		id, status := rows.colID(0), carteiro.Status(rows.colText(1))
-		switch {
-		case f.p.Status != "" && status != f.p.Status, f.eventType != "" && rows.colText(2) != f.eventType,
-			f.http != nil && !f.http.Has(int(rows.colInt(3))), layout.Less(id, f.all.From), !layout.Less(id, f.all.To):
-			continue
+		if f.Matches(f.p.Status, status, id, rows.colText(2), int(rows.colInt(3))) {
+			f.ids = append(f.ids, id)
 		}
-		f.ids = append(f.ids, id)
 	}
 	return looked, rows.end()
 }
 
 func (f *few) readEvent(number int64, id carteiro.ID) error {
-	_, err := f.read(f.query(listEvent).id(f.webhook).int(number).id(id.MinSibling()).id(id.MaxSibling()))
+	_, err := f.read(f.query(listEvent).id(f.Webhook).int(number).id(id.MinSibling()).id(id.MaxSibling()))
 	return err
-}
-
-// page gives the ids of the page, and one more if there are more, and how many match in all.
-func (f *few) page() (ids []carteiro.ID, total int) {
-	slices.SortFunc(f.ids, func(a, b carteiro.ID) int { return bytes.Compare(b[:], a[:]) })
-	ids = slices.Compact(f.ids)
-	total = len(ids)
-	if !f.p.Before.IsZero() {
-		ids = slices.DeleteFunc(ids, func(id carteiro.ID) bool { return !layout.Less(id, f.p.Before) })
-	}
-	ids = ids[min(f.p.Offset, len(ids)):]
-	return ids[:min(f.p.Limit+1, len(ids))], total
 }
 
 // findOfEvent is find for the attempts of one event.
@@ -77,14 +61,14 @@ func (l *listing) findOfEvent(p *store.ListLogs) (ids []carteiro.ID, total int, 
 	if err := f.readEvent(number, p.EventID); err != nil {
 		return nil, 0, err
 	}
-	ids, total = f.page()
+	ids, total = layout.PageOf(f.ids, p)
 	return ids, total, nil
 }
 
 // findInRange is find for entries whose ids, or whose events' ids, are in a range.
 func (l *listing) findInRange(p *store.ListLogs, page *store.LogPage) (ids []carteiro.ID, err error) {
 	f := few{listing: l, p: p}
-	looked, err := f.read(l.query(listRange).id(l.webhook).id(p.IDs.First).id(p.IDs.Last).int(store.MaxFound + 1))
+	looked, err := f.read(l.query(listRange).id(l.Webhook).id(p.IDs.First).id(p.IDs.Last).int(store.MaxFound + 1))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +89,7 @@ func (l *listing) findInRange(p *store.ListLogs, page *store.LogPage) (ids []car
 			return nil, err
 		}
 	}
-	ids, page.Total = f.page()
+	ids, page.Total = layout.PageOf(f.ids, p)
 	page.TotalIsLowerBound = looked > store.MaxFound || len(events) > store.MaxFound
 	return ids, nil
 }
@@ -130,6 +114,3 @@ func (l *listing) eventsIn(ids *store.IDRange) (events []numbered, err error) {
 	}
 	return events, rows.end()
 }
-
-// onlyFailures says whether no success can have a status of the range.
-func onlyFailures(r carteiro.StatusRange) bool { return r.Max < 200 || r.Min > 299 }

@@ -27,35 +27,12 @@ func (s *Store) ListLogs(ctx context.Context, p store.ListLogs) (page store.LogP
 // listing is one call of ListLogs.
 type listing struct {
 	*conn
-	webhook   carteiro.ID
-	eventType string
-	http      *carteiro.StatusRange
-	all       layout.Span // between From and To
-	open      bool        // whether open attempts may match
-	finished  bool        // whether finished ones may
-	kind      listKind
-	openKind  int
+	layout.List
 	openTotal int // how many open attempts match, once total has asked
 }
 
 func newListing(c *conn, p *store.ListLogs) *listing {
-	l := &listing{
-		conn: c, webhook: p.WebhookID, eventType: p.EventType, http: p.HTTP,
-		all:      layout.SpanOf(p.From, p.To),
-		open:     (p.Status == "" || p.Status == carteiro.StatusPending) && p.HTTP == nil,
-		finished: p.Status != carteiro.StatusPending,
-		kind:     listKind{status: statusIndex(p.Status)},
-	}
-	if p.EventType != "" {
-		l.kind.typed, l.openKind = 1, 1
-	}
-	if p.HTTP != nil {
-		l.kind.http = 1
-		if onlyFailures(*p.HTTP) && p.Status == "" {
-			l.kind.status = wantFailures
-		}
-	}
-	return l
+	return &listing{conn: c, List: layout.NewList(p)}
 }
 
 func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
@@ -76,7 +53,7 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	}
 	page.Attempts = make([]*carteiro.Attempt, len(ids))
 	for i, id := range ids {
-		if page.Attempts[i], err = l.log(l.webhook, id); err != nil {
+		if page.Attempts[i], err = l.log(l.Webhook, id); err != nil {
 			return page, err
 		}
 	}
@@ -88,7 +65,7 @@ func (l *listing) find(p *store.ListLogs) (ids []carteiro.ID, total int, err err
 	if total, err = l.total(); err != nil {
 		return nil, 0, err
 	}
-	rest := l.all
+	rest := l.All
 	if !p.Before.IsZero() && layout.Less(p.Before, rest.To) {
 		rest.To = p.Before
 	}
@@ -108,14 +85,14 @@ func (l *listing) find(p *store.ListLogs) (ids []carteiro.ID, total int, err err
 // take gives up to n ids of a span, the newest first, behind the first few that are skipped.
 func (l *listing) take(in layout.Span, skip, n int) (ids []carteiro.ID, err error) {
 	var open []carteiro.ID
-	if l.open && l.openTotal > 0 {
+	if l.Open && l.openTotal > 0 {
 		// It ends with the last that matches: there may be very many others behind it.
-		if open, err = l.ids(l.ofType(l.in(l.query(listOpen[l.openKind]), in)), min(skip+n, l.openTotal), 0); err != nil {
+		if open, err = l.ids(l.ofType(l.in(l.query(listOpen[l.Kind.Typed]), in)), min(skip+n, l.openTotal), 0); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case !l.finished:
+	case !l.Finished:
 		return open[min(skip, len(open)):], nil
 	case len(open) == 0:
 		return l.takeFinished(in, skip, n)
@@ -142,7 +119,7 @@ func (l *listing) takeFinished(in layout.Span, skip, n int) (ids []carteiro.ID, 
 			skip -= count
 			return true, nil
 		}
-		found, err := l.ids(l.filter(l.in(l.query(listFinished.of(l.kind)), part)), n-len(ids), skip)
+		found, err := l.ids(l.filter(l.in(l.query(listFinished.Of(l.Kind)), part)), n-len(ids), skip)
 		ids, skip = append(ids, found...), 0
 		return len(ids) < n, err
 	})
@@ -153,10 +130,10 @@ func (l *listing) takeFinished(in layout.Span, skip, n int) (ids []carteiro.ID, 
 // the span, and how much is still to be skipped in it.
 func (l *listing) skipHours(in layout.Span, skip int) (rest layout.Span, left int, err error) {
 	rest, left = in, skip
-	if !l.open {
+	if !l.Open {
 		return rest, left, nil // takeFinished does as much
 	}
-	if !l.finished {
+	if !l.Finished {
 		return rest, left, nil
 	}
 	err = l.eachHour(in, func(hour int64, count int) (bool, error) {
@@ -188,5 +165,5 @@ func (l *listing) ids(rows *stmt, limit, offset int) (ids []carteiro.ID, err err
 
 // in binds the webhook and a span.
 func (l *listing) in(rows *stmt, in layout.Span) *stmt {
-	return rows.id(l.webhook).id(in.From).id(in.To)
+	return rows.id(l.Webhook).id(in.From).id(in.To)
 }

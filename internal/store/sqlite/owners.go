@@ -3,10 +3,10 @@ package sqlite
 import (
 	"context"
 	"strings"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const ownerColumns = `environment_id, kind, id, name, agent_id, created_at, updated_at`
@@ -63,16 +63,8 @@ func (t *tx) insertOwner(o carteiro.Owner) error {
 
 // normalOwner gives the owner as it reads once it is stored.
 func normalOwner(owner carteiro.Owner) carteiro.Owner {
-	owner.CreatedAt, owner.UpdatedAt = micros(owner.CreatedAt), micros(owner.UpdatedAt)
+	owner.CreatedAt, owner.UpdatedAt = layout.Micros(owner.CreatedAt), layout.Micros(owner.UpdatedAt)
 	return owner
-}
-
-// micros gives a time as it reads once it is stored.
-func micros(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return time.UnixMicro(t.UnixMicro()).UTC()
 }
 
 // fold makes names comparable whatever their case; SQLite's own functions know ASCII only.

@@ -30,7 +30,7 @@ func (c *conn) eventsBehind(next *upcoming, p *store.StepBulkRetry) error {
 	if err != nil {
 		return err
 	}
-	if after := following(next.job.Cursor); layout.Less(e.all.From, after) {
+	if after := layout.Following(next.job.Cursor); layout.Less(e.all.From, after) {
 		e.all.From = after
 	}
 	if len(sought.IDs) > 0 {

@@ -231,7 +231,7 @@ func (log *logEntry) next(p *store.Retry) carteiro.Attempt {
 	return carteiro.Attempt{
 		ID: p.NewID, WebhookID: p.WebhookID, EventID: log.event, EventType: log.eventType,
 		Number: log.highest + 1, ChainStart: log.highest + 1, Trigger: p.Trigger, PreviousID: log.id,
-		DueAt: micros(p.Now), Status: carteiro.StatusPending,
+		DueAt: layout.Micros(p.Now), Status: carteiro.StatusPending,
 	}
 }
 

@@ -2,10 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id`
@@ -129,7 +129,7 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		if old.Expired(p.Now) {
 			return store.ErrNotFound
 		}
-		token = atMicros(p.Replace(&old))
+		token = layout.TokenAtMicros(p.Replace(&old))
 		if err := t.write(endToken).id(p.EnvironmentID).id(p.ID).int(p.OldEndsAt.UnixMicro()).run(); err != nil {
 			return err
 		}
@@ -139,14 +139,6 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		return t.audit(p.Replaced(&old, &token))
 	})
 	return token, err
-}
-
-// atMicros gives a token as it reads once it is stored.
-func atMicros(token carteiro.Token) carteiro.Token {
-	for _, at := range []*time.Time{&token.CreatedAt, &token.ExpiresAt, &token.LastUsedAt} {
-		*at = micros(*at)
-	}
-	return token
 }
 
 // RotateToken implements [store.Tokens].
@@ -187,7 +179,7 @@ func (s *Store) DeriveToken(ctx context.Context, p store.DeriveToken) (token car
 		if from.Expired(p.Now) {
 			return store.ErrNotFound
 		}
-		token = atMicros(p.Derive(&from))
+		token = layout.TokenAtMicros(p.Derive(&from))
 		if err := t.insertToken(&token); err != nil {
 			return err
 		}
