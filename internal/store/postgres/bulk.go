@@ -94,18 +94,8 @@ func (s *Store) ChangeBulkRetry(ctx context.Context, p store.ChangeBulkRetry) (j
 		if job, err = readBulk(t.row(lockBulk, id(p.WebhookID), id(p.ID))); err != nil {
 			return err
 		}
-		switch {
-		case job.Status == p.Status, p.Status == carteiro.BulkRunning && job.Status == carteiro.BulkQueued:
-			return nil
-		case job.Status.Ended():
-			return store.ErrConflict
-		}
-		job.Status, job.UpdatedAt = p.Status, layout.Micros(p.Now)
-		switch p.Status {
-		case carteiro.BulkRunning:
-			job.DueAt = job.UpdatedAt
-		case carteiro.BulkCancelled:
-			job.EndedAt = job.UpdatedAt
+		if changed, err := layout.ChangeBulk(&job, &p); err != nil || !changed {
+			return err
 		}
 		if err := t.audit(p.Audit); err != nil {
 			return err

@@ -86,20 +86,13 @@ type eventSearch struct {
 	queries     *eventQueries
 }
 
-// contradiction is no event's number: what was delivered has no reason why it was not.
-const contradiction = 1 << 20
-
 func newEventSearch(t *tx, p *store.ListEvents) *eventSearch {
-	e := &eventSearch{tx: t, p: p, all: layout.SpanOf(p.From, p.To), types: []string{}, undelivered: -1, look: cmp.Or(p.Look, store.MaxLooked), queries: &allEvents}
-	if p.Reason != "" {
-		e.undelivered = int32(layout.UndeliveredNumber(p.Reason)) //nolint:gosec // one of a few
+	number, only := layout.UndeliveredFilter(p)
+	e := &eventSearch{
+		tx: t, p: p, all: layout.SpanOf(p.From, p.To), types: []string{}, queries: &allEvents, look: cmp.Or(p.Look, store.MaxLooked),
+		undelivered: int32(number), //nolint:gosec // one of a few
 	}
-	switch {
-	case p.Undelivered != nil && !*p.Undelivered && p.Reason != "":
-		e.undelivered = contradiction
-	case p.Undelivered != nil && !*p.Undelivered:
-		e.undelivered = 0
-	case p.Undelivered != nil, p.Reason != "":
+	if only {
 		e.queries = &undeliveredEvents
 	}
 	for _, eventType := range p.Types {
@@ -184,12 +177,7 @@ func (e *eventSearch) page(page *store.EventPage) (found []carteiro.ID, err erro
 	if err != nil {
 		return nil, err
 	}
-	if len(found) > e.p.Limit {
-		found = found[:e.p.Limit]
-		page.Next = found[len(found)-1]
-		return found, nil
-	}
-	return found, nil
+	return layout.EndPage(found, e.p.Limit, page), nil
 }
 
 // looked is what was come by on the way along an index.
@@ -230,16 +218,7 @@ func (e *eventSearch) pageOfIDs(page *store.EventPage) (found []carteiro.ID, err
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(found)
-	page.Total = len(found)
-	if !e.p.Before.IsZero() {
-		found = slices.DeleteFunc(found, func(id carteiro.ID) bool { return !layout.Less(id, e.p.Before) })
-	}
-	if found = found[min(e.p.Offset, len(found)):]; len(found) > e.p.Limit {
-		found = found[:e.p.Limit]
-		page.Next = found[len(found)-1]
-	}
-	return found, nil
+	return layout.NamedEvents(found, e.p, page), nil
 }
 
 // GetEvent implements [store.Events].
@@ -273,11 +252,7 @@ func (s *Store) GetEvent(ctx context.Context, ref store.EventRef) (stored store.
 
 // webhooksFor gives the webhooks that an event can have gone to, deleted ones included.
 func (t *tx) webhooksFor(e *carteiro.Event) (all []*carteiro.Webhook, err error) {
-	owners := []store.OwnerRef{{EnvironmentID: e.EnvironmentID, Kind: e.OwnerKind, ID: e.OwnerID}}
-	if e.OwnerKind == carteiro.OwnerAgent && !e.CampaignID.IsZero() {
-		owners = append(owners, store.OwnerRef{EnvironmentID: e.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: e.CampaignID})
-	}
-	for _, owner := range owners {
+	for _, owner := range layout.OwnersFor(e) {
 		err := t.each(func(scan func(...any) error) error {
 			w, err := t.readWebhook(scan)
 			all = append(all, w)

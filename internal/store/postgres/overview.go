@@ -1,9 +1,7 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"carteiro"
@@ -97,8 +95,5 @@ func (t *tx) failing(p *store.Overview) (worst []store.FailingWebhook, err error
 			worst = append(worst, store.FailingWebhook{FoundWebhook: w, Success: o.success, Failed: o.failed})
 		}
 	}
-	slices.SortFunc(worst, func(a, b store.FailingWebhook) int {
-		return cmp.Or(cmp.Compare(b.Failed, a.Failed), layout.CompareIDs(a.ID, b.ID))
-	})
-	return worst[:min(p.Failing, len(worst))], nil
+	return layout.Worst(worst, p.Failing), nil
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -142,7 +141,7 @@ func (l *listing) failedOfEvent(event carteiro.ID, n int) ([]carteiro.ID, error)
 		return nil, err
 	}
 	err = f.readEvent(number, event)
-	slices.SortFunc(f.ids, func(a, b carteiro.ID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(f.ids, layout.CompareIDs)
 	return f.ids[:min(n, len(f.ids))], err
 }
 

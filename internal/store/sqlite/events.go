@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -65,16 +64,9 @@ type eventSearch struct {
 }
 
 func newEventSearch(c *conn, p *store.ListEvents) (*eventSearch, error) {
-	e := &eventSearch{conn: c, p: p, all: layout.SpanOf(p.From, p.To), undelivered: -1, queries: &allEvents, look: cmp.Or(p.Look, store.MaxLooked)}
-	if p.Reason != "" {
-		e.undelivered = layout.UndeliveredNumber(p.Reason)
-	}
-	switch {
-	case p.Undelivered != nil && !*p.Undelivered && p.Reason != "":
-		e.undelivered = contradiction
-	case p.Undelivered != nil && !*p.Undelivered:
-		e.undelivered = 0
-	case p.Undelivered != nil, p.Reason != "":
+	number, only := layout.UndeliveredFilter(p)
+	e := &eventSearch{conn: c, p: p, all: layout.SpanOf(p.From, p.To), undelivered: number, queries: &allEvents, look: cmp.Or(p.Look, store.MaxLooked)}
+	if only {
 		e.queries = &undeliveredEvents
 	}
 	if len(p.Types) == 0 {
@@ -84,9 +76,6 @@ func newEventSearch(c *conn, p *store.ListEvents) (*eventSearch, error) {
 	e.types, err = json.Marshal(p.Types)
 	return e, err
 }
-
-// contradiction is no event's number: what was delivered has no reason why it was not.
-const contradiction = 1 << 20
 
 // in binds the parameters of seenEvents.
 func (e *eventSearch) in(q *query, in layout.Span, looked int) *stmt {
@@ -157,12 +146,7 @@ func (e *eventSearch) page(page *store.EventPage) (ids []carteiro.ID, err error)
 	if err := rows.end(); err != nil {
 		return nil, err
 	}
-	if len(ids) > e.p.Limit {
-		ids = ids[:e.p.Limit]
-		page.Next = ids[len(ids)-1]
-		return ids, nil
-	}
-	return ids, nil
+	return layout.EndPage(ids, e.p.Limit, page), nil
 }
 
 // looked is what was come by on the way along an index.
@@ -197,17 +181,7 @@ func (e *eventSearch) pageOfIDs(page *store.EventPage) (ids []carteiro.ID, err e
 	if ids, err = e.matching(e.p.IDs); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(ids, func(a, b carteiro.ID) int { return bytes.Compare(b[:], a[:]) })
-	ids = slices.Compact(ids)
-	page.Total = len(ids)
-	if !e.p.Before.IsZero() {
-		ids = slices.DeleteFunc(ids, func(id carteiro.ID) bool { return !layout.Less(id, e.p.Before) })
-	}
-	if ids = ids[min(e.p.Offset, len(ids)):]; len(ids) > e.p.Limit {
-		ids = ids[:e.p.Limit]
-		page.Next = ids[len(ids)-1]
-	}
-	return ids, nil
+	return layout.NamedEvents(ids, e.p, page), nil
 }
 
 // matching gives those of some events that match.
@@ -271,18 +245,14 @@ func (s *Store) GetEvent(ctx context.Context, ref store.EventRef) (stored store.
 
 // webhooksFor gives the webhooks that an event can have gone to, deleted ones included.
 func (c *conn) webhooksFor(e *carteiro.Event) (all []*carteiro.Webhook, err error) {
-	owners := []store.OwnerRef{{EnvironmentID: e.EnvironmentID, Kind: e.OwnerKind, ID: e.OwnerID}}
-	if e.OwnerKind == carteiro.OwnerAgent && !e.CampaignID.IsZero() {
-		owners = append(owners, store.OwnerRef{EnvironmentID: e.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: e.CampaignID})
-	}
-	for _, owner := range owners {
+	for _, owner := range layout.OwnersFor(e) {
 		webhooks, err := readWebhooks(c.query(webhooksEverOf).id(owner.EnvironmentID).int(int64(owner.Kind)).id(owner.ID))
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, webhooks...)
 	}
-	slices.SortFunc(all, func(a, b *carteiro.Webhook) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	slices.SortFunc(all, func(a, b *carteiro.Webhook) int { return layout.CompareIDs(a.ID, b.ID) })
 	return all, nil
 }
 

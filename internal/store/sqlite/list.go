@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -102,7 +101,7 @@ func (l *listing) take(in layout.Span, skip, n int) (ids []carteiro.ID, err erro
 		return nil, err
 	}
 	ids = slices.Concat(open, finished)
-	slices.SortFunc(ids, func(a, b carteiro.ID) int { return bytes.Compare(b[:], a[:]) })
+	slices.SortFunc(ids, func(a, b carteiro.ID) int { return layout.CompareIDs(b, a) })
 	return ids[min(skip, len(ids)):min(skip+n, len(ids))], nil
 }
 

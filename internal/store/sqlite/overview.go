@@ -1,10 +1,7 @@
 package sqlite
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"carteiro"
@@ -99,10 +96,7 @@ func (c *conn) failing(p *store.Overview) (worst []store.FailingWebhook, err err
 			worst = append(worst, f)
 		}
 	}
-	slices.SortFunc(worst, func(a, b store.FailingWebhook) int {
-		return cmp.Or(cmp.Compare(b.Failed, a.Failed), bytes.Compare(a.ID[:], b.ID[:]))
-	})
-	return worst[:min(p.Failing, len(worst))], nil
+	return layout.Worst(worst, p.Failing), nil
 }
 
 func (c *conn) failedLast(environment carteiro.ID, since time.Time) (webhooks []store.FoundWebhook, err error) {
