@@ -66,6 +66,12 @@ func (l *link) pause(d time.Duration) {
 	l.until = time.Now().Add(d)
 }
 
+func (l *link) wasPausedSince(t time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until.After(t)
+}
+
 // jump sets the node's clock.
 func (l *link) jump(ahead time.Duration) {
 	l.mu.Lock()

@@ -93,7 +93,8 @@ func (w *world) judgeOperators() {
 			w.judgeChain(event, &operatorPlan, attempts)
 		}
 		for _, e := range w.operatorEvents(hook.EnvironmentID) {
-			if len(delivered[e.ID]) == 0 {
+			// Their own webhook may have been failing for too long, too: then the event waits to be sent by hand.
+			if len(delivered[e.ID]) == 0 && (e.Undelivered != carteiro.WebhooksDisabled || w.disabledBy(hook.ID) != carteiro.DisabledByError) {
 				w.fault("event %s of the server was made and not sent", e.ID)
 			}
 			h, reason := readHappening(e)
@@ -119,6 +120,15 @@ func (w *world) judgeOperators() {
 			w.fault("webhook %s was told to be gone %d times, and has answered 410 %d times", hook, times, w.saw.gones[hook])
 		}
 	}
+}
+
+func (w *world) disabledBy(hook carteiro.ID) carteiro.DisabledBy {
+	is, err := w.truth.GetWebhook(context.Background(), hook)
+	if err != nil {
+		w.fault("a webhook cannot be read: %v", err)
+		return carteiro.DisabledByUser
+	}
+	return is.DisabledBy
 }
 
 func (w *world) operatorEvents(environment carteiro.ID) []*carteiro.Event {

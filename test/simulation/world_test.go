@@ -338,13 +338,15 @@ func (w *world) stop(n *node, within time.Duration) bool {
 	}
 	n.stopped, w.nodes[n.slot] = true, nil
 	w.mu.Unlock()
+	asked := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	n.dispatcher.Stop(ctx)
 	n.endTelling()
 	stopped := n.lives()
 	if stopped {
-		if p := w.plan; p.before+p.after+p.late == 0 && !w.out() {
+		// One that was paused beyond its time had none to give anything back: its lease ends.
+		if p := w.plan; p.before+p.after+p.late == 0 && !w.out() && !n.wasPausedSince(asked) {
 			w.judgeStop(n)
 		}
 		n.die()
