@@ -242,11 +242,19 @@ func TestWorkIsSharedAndNothingIsHandedOutTwice(t *testing.T) {
 	var mu sync.Mutex
 	got := make(map[carteiro.ID]int)
 	shares := make([]int, 2)
-	var all sync.WaitGroup
+	// Nobody goes on before everybody has something in hand: which node is quicker is the machine's affair.
+	const workers = 3
+	var all, begun sync.WaitGroup
+	begun.Add(2 * workers)
 	for i, node := range []*Store{c.a, c.b} {
 		session := c.join(node)
-		for range 3 {
+		for range workers {
 			all.Go(func() {
+				begin := sync.OnceFunc(func() {
+					begun.Done()
+					begun.Wait()
+				})
+				defer begin()
 				for {
 					claimed, err := node.Claim(t.Context(), store.Claim{Session: session, WebhookID: hook.ID, Now: c.now.Add(time.Hour), Limit: 7, MaxBytes: 1 << 20})
 					if err != nil {
@@ -255,6 +263,9 @@ func TestWorkIsSharedAndNothingIsHandedOutTwice(t *testing.T) {
 					}
 					if len(claimed.Deliveries) == 0 && claimed.NextDue.IsZero() {
 						return
+					}
+					if len(claimed.Deliveries) > 0 {
+						begin()
 					}
 					c.record(node, session, true, claimed.Deliveries...)
 					mu.Lock()
@@ -273,7 +284,7 @@ func TestWorkIsSharedAndNothingIsHandedOutTwice(t *testing.T) {
 			t.Errorf("%s was handed out %d times", id, times)
 		}
 	}
-	if len(got) != events || shares[0] < events/10 || shares[1] < events/10 {
+	if len(got) != events || shares[0] < workers || shares[1] < workers {
 		t.Errorf("%d handed out, shares %v", len(got), shares)
 	}
 	if n := c.total(hook.ID, carteiro.StatusSuccess); n != events {
