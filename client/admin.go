@@ -77,12 +77,7 @@ type TokenRotation struct {
 
 // ListEnvironments gives a page of all environments, oldest first.
 func (a *Admin) ListEnvironments(ctx context.Context, f ListFilter) ([]Environment, Pagination, error) {
-	var answer struct {
-		Data       []Environment `json:"data"`
-		Pagination Pagination    `json:"pagination"`
-	}
-	err := a.client.call(ctx, request{method: http.MethodGet, path: environmentPath(), query: f.query()}, &answer)
-	return answer.Data, answer.Pagination, err
+	return list[Environment](ctx, a.client, environmentPath(), f.query())
 }
 
 // GetEnvironment gives one.
@@ -103,15 +98,10 @@ func (a *Admin) RenameEnvironment(ctx context.Context, id, name string) (Environ
 // ListTokens gives a page of an environment's tokens, oldest first, those that have ended too. Page is counted from 1;
 // zeros are the server's defaults.
 func (a *Admin) ListTokens(ctx context.Context, environmentID string, perPage, page int) ([]Token, Pagination, error) {
-	var answer struct {
-		Data       []Token    `json:"data"`
-		Pagination Pagination `json:"pagination"`
-	}
 	q := make(url.Values)
 	setNumber(q, "per_page", perPage)
 	setNumber(q, "page", page)
-	err := a.client.call(ctx, request{method: http.MethodGet, path: environmentPath(environmentID, "tokens"), query: q}, &answer)
-	return answer.Data, answer.Pagination, err
+	return list[Token](ctx, a.client, environmentPath(environmentID, "tokens"), q)
 }
 
 // CreateToken makes a token of an environment, which is shown this once.
@@ -139,7 +129,7 @@ func (a *Admin) RotateToken(ctx context.Context, environmentID, tokenID string, 
 func (a *Admin) ListAudit(ctx context.Context, environmentID string, f AuditFilter) ([]AuditEntry, Pagination, error) {
 	q := f.query()
 	setText(q, "environment_id", environmentID)
-	return listAudit(ctx, a.client, adminPath+"/audit", q)
+	return list[AuditEntry](ctx, a.client, adminPath+"/audit", q)
 }
 
 // Audit goes through all entries that the filter lets pass, of one environment or of all, newest first, page after page.

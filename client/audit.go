@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
-	"net/http"
 	"net/url"
 	"time"
 )
@@ -77,21 +76,12 @@ func (f AuditFilter) query() url.Values {
 // ListAudit gives a page of the environment's audit log, newest first. Of the pagination it has PerPage and NextCursor
 // alone: nobody counts how many entries there are.
 func (c *Client) ListAudit(ctx context.Context, f AuditFilter) ([]AuditEntry, Pagination, error) {
-	return listAudit(ctx, c, basePath+"/audit", f.query())
+	return list[AuditEntry](ctx, c, basePath+"/audit", f.query())
 }
 
 // Audit goes through all entries that the filter lets pass, newest first, page after page. It ends after the first error.
 func (c *Client) Audit(ctx context.Context, f AuditFilter) iter.Seq2[AuditEntry, error] {
 	return walkAudit(f, func(f AuditFilter) ([]AuditEntry, Pagination, error) { return c.ListAudit(ctx, f) })
-}
-
-func listAudit(ctx context.Context, c *Client, path string, q url.Values) ([]AuditEntry, Pagination, error) {
-	var answer struct {
-		Data       []AuditEntry `json:"data"`
-		Pagination Pagination   `json:"pagination"`
-	}
-	err := c.call(ctx, request{method: http.MethodGet, path: path, query: q}, &answer)
-	return answer.Data, answer.Pagination, err
 }
 
 func walkAudit(f AuditFilter, list func(AuditFilter) ([]AuditEntry, Pagination, error)) iter.Seq2[AuditEntry, error] {

@@ -93,15 +93,10 @@ func (c *Client) GetBulkRetry(ctx context.Context, o Owner, webhookID, id string
 
 // ListBulkRetries gives a page of a webhook's, newest first. Page is counted from 1; zeros are the server's defaults.
 func (c *Client) ListBulkRetries(ctx context.Context, o Owner, webhookID string, perPage, page int) ([]BulkRetry, Pagination, error) {
-	var answer struct {
-		Data       []BulkRetry `json:"data"`
-		Pagination Pagination  `json:"pagination"`
-	}
 	q := make(url.Values)
 	setNumber(q, "per_page", perPage)
 	setNumber(q, "page", page)
-	err := c.call(ctx, request{method: http.MethodGet, path: o.path("webhooks", webhookID, "retries"), query: q}, &answer)
-	return answer.Data, answer.Pagination, err
+	return list[BulkRetry](ctx, c, o.path("webhooks", webhookID, "retries"), q)
 }
 
 // PauseBulkRetry pauses one, or lets it go on. It fails with an [*Error] of code [CodeBulkRetryEnded] when it has ended.

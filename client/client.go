@@ -191,3 +191,13 @@ func get[T any](ctx context.Context, c *Client, r request) (T, error) {
 	err := c.call(ctx, r, &answer)
 	return answer.Data, err
 }
+
+// list gets a page of a list.
+func list[T any](ctx context.Context, c *Client, path string, q url.Values) ([]T, Pagination, error) {
+	var answer struct {
+		Data       []T        `json:"data"`
+		Pagination Pagination `json:"pagination"`
+	}
+	err := c.call(ctx, request{method: http.MethodGet, path: path, query: q}, &answer)
+	return answer.Data, answer.Pagination, err
+}

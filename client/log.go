@@ -79,13 +79,7 @@ func setTime(q url.Values, name string, t time.Time) {
 
 // ListLogs gives a page of a webhook's delivery log, newest first.
 func (c *Client) ListLogs(ctx context.Context, o Owner, webhookID string, f LogFilter) ([]Log, Pagination, error) {
-	var answer struct {
-		Data       []Log      `json:"data"`
-		Pagination Pagination `json:"pagination"`
-	}
-	r := request{method: http.MethodGet, path: o.path("webhooks", webhookID, "logs"), query: f.query()}
-	err := c.call(ctx, r, &answer)
-	return answer.Data, answer.Pagination, err
+	return list[Log](ctx, c, o.path("webhooks", webhookID, "logs"), f.query())
 }
 
 // Logs goes through all entries that the filter lets pass, newest first, page after page. It ends after the first

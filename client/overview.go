@@ -100,10 +100,5 @@ type FoundWebhook struct {
 
 // FindWebhooks gives a page of the environment's webhooks whose names hold a text, by name.
 func (c *Client) FindWebhooks(ctx context.Context, f ListFilter) ([]FoundWebhook, Pagination, error) {
-	var answer struct {
-		Data       []FoundWebhook `json:"data"`
-		Pagination Pagination     `json:"pagination"`
-	}
-	err := c.call(ctx, request{method: http.MethodGet, path: basePath + "/webhooks", query: f.query()}, &answer)
-	return answer.Data, answer.Pagination, err
+	return list[FoundWebhook](ctx, c, basePath+"/webhooks", f.query())
 }

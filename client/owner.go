@@ -154,12 +154,7 @@ func (c *Client) PutCampaign(ctx context.Context, id, name, agentID string) (Cam
 
 // ListCampaigns gives a page of the environment's campaigns, newest first.
 func (c *Client) ListCampaigns(ctx context.Context, f ListFilter) ([]Campaign, Pagination, error) {
-	var answer struct {
-		Data       []Campaign `json:"data"`
-		Pagination Pagination `json:"pagination"`
-	}
-	err := c.call(ctx, request{method: http.MethodGet, path: basePath + "/campaigns", query: f.query()}, &answer)
-	return answer.Data, answer.Pagination, err
+	return list[Campaign](ctx, c, basePath+"/campaigns", f.query())
 }
 
 // DeleteOwner deletes an agent or a campaign with its webhooks, and what is still queued for them.

@@ -83,12 +83,7 @@ func (f EventFilter) query() url.Values {
 // ListEvents gives a page of the environment's events, newest first. A page that is not full may have a next one: see
 // [Pagination.NextCursor].
 func (c *Client) ListEvents(ctx context.Context, f EventFilter) ([]StoredEvent, Pagination, error) {
-	var answer struct {
-		Data       []StoredEvent `json:"data"`
-		Pagination Pagination    `json:"pagination"`
-	}
-	err := c.call(ctx, request{method: http.MethodGet, path: basePath + "/events", query: f.query()}, &answer)
-	return answer.Data, answer.Pagination, err
+	return list[StoredEvent](ctx, c, basePath+"/events", f.query())
 }
 
 // Events goes through all events that the filter lets pass, newest first, page after page. It ends after the first error.
