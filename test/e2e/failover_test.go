@@ -91,26 +91,8 @@ type pair struct {
 
 func newPair(t *testing.T) *pair {
 	t.Helper()
-	cmd := exec.Command("../../scripts/postgres-pair")
-	cmd.Stderr = t.Output()
-	orders, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		orders.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the databases: %v", err)
-		}
-	})
-	p := &pair{t: t, orders: orders, said: bufio.NewScanner(said)}
+	p := &pair{t: t}
+	p.orders, p.said = converse(t, exec.Command("../../scripts/postgres-pair"))
 	if !p.said.Scan() {
 		t.Fatal("the databases do not start")
 	}

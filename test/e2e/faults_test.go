@@ -257,25 +257,8 @@ func newOwnDatabase(t *testing.T) *ownDatabase {
 	cmd := exec.Command("../../scripts/need-postgres", "sh", "-c",
 		`echo "$CARTEIRO_TEST_POSTGRES"; while read -r _; do eval "$CARTEIRO_TEST_POSTGRES_RESTART" >/dev/null && echo done; done`)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CARTEIRO_TEST_POSTGRES=") })
-	cmd.Stderr = t.Output()
-	order, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		order.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the database: %v", err)
-		}
-	})
-	d := &ownDatabase{order: order, done: bufio.NewScanner(said)}
+	d := new(ownDatabase)
+	d.order, d.done = converse(t, cmd)
 	for d.done.Scan() {
 		if strings.HasPrefix(d.done.Text(), "postgres://") {
 			d.url = d.done.Text()
@@ -285,6 +268,30 @@ func newOwnDatabase(t *testing.T) *ownDatabase {
 	}
 	t.Fatal("a PostgreSQL of the test's own could not be started: its binaries must be installed, whatever CARTEIRO_TEST_POSTGRES names")
 	return nil
+}
+
+// converse starts a script that takes orders and answers in lines, until the test ends and it gets no more.
+func converse(t *testing.T, cmd *exec.Cmd) (orders io.Writer, said *bufio.Scanner) {
+	t.Helper()
+	cmd.Stderr = t.Output()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v", cmd, err)
+		}
+	})
+	return in, bufio.NewScanner(out)
 }
 
 // restart crashes the database, and returns when it is back.
