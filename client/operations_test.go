@@ -274,3 +274,15 @@ func filled(of reflect.Type, owner client.Owner) reflect.Value {
 	}
 	return v
 }
+
+// What is found or read leads to the calls of its owner, of whatever kind that is.
+func TestAWebhookKnowsWhoseItIs(t *testing.T) {
+	for kind, want := range map[string]client.Owner{
+		"agent": client.AgentOwner(agentID), "campaign": client.CampaignOwner(agentID), "environment": client.EnvironmentOwner(),
+	} {
+		read := map[string]client.Webhook{"agent": {AgentID: agentID}, "campaign": {CampaignID: agentID}, "environment": {EnvironmentID: agentID}}[kind]
+		if got := (client.FoundWebhook{Kind: kind, OwnerID: agentID}).Owner(); got != want || read.Owner() != want {
+			t.Errorf("of kind %s: found %v, read %v", kind, got, read.Owner())
+		}
+	}
+}

@@ -50,7 +50,7 @@ type Queue struct {
 type FailingWebhook struct {
 	WebhookID    string        `json:"webhook_id"`
 	WebhookName  string        `json:"webhook_name"`
-	Kind         string        `json:"kind"` // agent or campaign
+	Kind         string        `json:"kind"` // agent, campaign or environment
 	OwnerID      string        `json:"owner_id"`
 	OwnerName    string        `json:"owner_name"`
 	Failed       int           `json:"failed"`
@@ -91,11 +91,23 @@ type FoundWebhook struct {
 	WebhookID    string        `json:"webhook_id"`
 	WebhookName  string        `json:"webhook_name"`
 	WebhookURL   string        `json:"webhook_url"`
-	Kind         string        `json:"kind"` // agent or campaign
+	Kind         string        `json:"kind"` // agent, campaign or environment
 	OwnerID      string        `json:"owner_id"`
 	OwnerName    string        `json:"owner_name"`
 	Status       string        `json:"status"`
 	StatusReason *StatusReason `json:"status_reason"`
+}
+
+// Owner names the agent or campaign that the webhook belongs to, or the environment.
+func (w FoundWebhook) Owner() Owner {
+	switch w.Kind {
+	case "campaign":
+		return CampaignOwner(w.OwnerID)
+	case "environment":
+		return EnvironmentOwner()
+	default:
+		return AgentOwner(w.OwnerID)
+	}
 }
 
 // FindWebhooks gives a page of the environment's webhooks whose names hold a text, by name.

@@ -112,13 +112,9 @@ func (c *listenCommand) owner(ctx context.Context, server *client.Client) (clien
 			return client.Owner{}, err
 		}
 		for _, w := range found {
-			if !strings.EqualFold(w.WebhookID, c.Webhook) {
-				continue
+			if strings.EqualFold(w.WebhookID, c.Webhook) {
+				return w.Owner(), nil
 			}
-			if w.Kind == "campaign" {
-				return client.CampaignOwner(w.OwnerID), nil
-			}
-			return client.AgentOwner(w.OwnerID), nil
 		}
 		if page >= p.LastPage {
 			return client.Owner{}, fmt.Errorf("there is no webhook %s in this environment", c.Webhook)

@@ -125,7 +125,7 @@ type FoundWebhook struct {
 	OwnerName string
 }
 
-// OwnerRef names an agent or campaign. Ids are the callers' own, so that one id may stand in several environments.
+// OwnerRef names an agent, a campaign, or an environment as the owner of its operators' webhooks. Ids are the callers' own, so that one id may stand in several environments.
 type OwnerRef struct {
 	EnvironmentID carteiro.ID
 	Kind          carteiro.OwnerKind
