@@ -1,5 +1,5 @@
 # A static binary and the certificates to check receivers by; nothing else, and nobody else than 65532.
-FROM golang:1.26.10-bookworm AS build
+FROM golang:1.26.11-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

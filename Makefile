@@ -17,6 +17,9 @@ BASELINE    ?= docs/bench/baseline.txt
 FIGURES     ?=
 LOGS        ?=
 
+# Use the Go toolchain that go.mod pins; the go command downloads it if the machine has an older one.
+export GOTOOLCHAIN ?= auto
+
 GO          ?= go
 TOOL        := $(GO) tool -modfile=tools/go.mod
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
