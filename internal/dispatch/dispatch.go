@@ -27,7 +27,7 @@ const (
 	DefaultMaxHeldBytes = 64 << 20
 	// deliveryOverhead is what a held delivery takes beside its payload, in bytes, roughly.
 	deliveryOverhead = 1 << 10
-	// maxIdleLanes is how many lanes without work are remembered for what they learnt of their receivers.
+	// maxIdleLanes is the default of Config.MaxIdleLanes.
 	maxIdleLanes = 10_000
 	// maxClaims is how many claims may be under way at once; the store commits them together.
 	maxClaims = 16
@@ -73,6 +73,13 @@ type Config struct {
 	Shared       bool // other nodes work on the same store
 	// Noticed, if not nil, is called when notices may have been written for operators' webhooks.
 	Noticed func()
+
+	// MaxIdleLanes is how many lanes without work keep what they learned about their receivers.
+	MaxIdleLanes int
+	// RescanEvery is the interval between two scans of the store for unleased attempts.
+	RescanEvery time.Duration
+	// Preempt, if not nil, is called before each critical section. Tests pause goroutines in it.
+	Preempt func()
 }
 
 // Dispatcher is the lanes of one node. Start it before anything is handed to it.
@@ -98,7 +105,7 @@ type Dispatcher struct {
 	failures failureLog // the recorder's
 	question atomic.Pointer[question]
 
-	mu           sync.Mutex
+	mu           lock
 	lanes        map[carteiro.ID]*lane
 	schedule     schedule
 	slots        slots
@@ -124,8 +131,18 @@ func New(c Config) *Dispatcher {
 	if c.Lease == 0 {
 		c.Lease = DefaultLease
 	}
+	if c.MaxIdleLanes == 0 {
+		c.MaxIdleLanes = maxIdleLanes
+	}
+	if c.RescanEvery == 0 {
+		c.RescanEvery = rescanEvery
+		if c.Shared {
+			c.RescanEvery = rescanShared
+		}
+	}
 	d := &Dispatcher{
 		Config:  c,
+		mu:      lock{preempt: c.Preempt},
 		wake:    make(chan struct{}, 1),
 		beat:    make(chan struct{}, 1),
 		scan:    make(chan struct{}, 1),
@@ -336,7 +353,7 @@ func (d *Dispatcher) lane(id carteiro.ID) *lane {
 
 // settle lets go of a lane that has nothing to do, when many are remembered already.
 func (d *Dispatcher) settle(l *lane) {
-	if l.idle() && len(d.lanes) > maxIdleLanes {
+	if l.idle() && len(d.lanes) > d.MaxIdleLanes {
 		delete(d.lanes, l.webhookID)
 		return
 	}

@@ -154,13 +154,9 @@ func (d *Dispatcher) emptyLanes() {
 // rescan is the loop that looks for attempts that nobody holds and that this node was not told of: those from before it
 // started, and those that others left.
 func (d *Dispatcher) rescan() {
-	every := rescanEvery
-	if d.Shared {
-		every = rescanShared
-	}
 	for d.stopping.Err() == nil {
 		d.scanBacklog()
-		timer := time.NewTimer(every)
+		timer := time.NewTimer(d.RescanEvery)
 		select {
 		case <-timer.C:
 		case <-d.scan:

@@ -40,6 +40,9 @@ type Target struct {
 	fault error
 }
 
+// URL returns the webhook's URL, which may contain credentials.
+func (t *Target) URL() string { return t.webhook.URL }
+
 // signer is a secret that signs until it ends; the present one has no end.
 type signer struct {
 	key   signature.Key
