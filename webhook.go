@@ -108,7 +108,8 @@ type Webhook struct {
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
 	DeletedAt           time.Time // zero while it exists; its logs outlive it
-	// Version grows by one with every change, and guards against two changes at once.
+	// Version grows by one with every change of the settings, and guards against two changes at once. A change of the
+	// health or circuit alone does not raise it.
 	Version int64
 	// FailuresInARow counts the failed attempts since the last success.
 	FailuresInARow int

@@ -108,12 +108,13 @@ func (d *Directory) Forget(w *carteiro.Webhook) {
 	d.forget([]store.OwnerRef{{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}}, []carteiro.ID{w.ID})
 }
 
-// AtLeast sees to it that a webhook is not given in an older version than this from now on.
-func (d *Directory) AtLeast(webhook carteiro.ID, version int64) {
+// Seen drops a cached webhook that is older than this version, or whose circuit is in another state: the store has been
+// seen with these.
+func (d *Directory) Seen(webhook carteiro.ID, version int64, circuitOpen bool) {
 	d.mu.RLock()
 	cached, ok := d.webhooks[webhook]
 	d.mu.RUnlock()
-	if !ok || cached.value.Version < version {
+	if !ok || cached.value.Version < version || cached.value.Circuit.Open() != circuitOpen {
 		d.forget(nil, []carteiro.ID{webhook}) // what is being read may be older, too
 	}
 }

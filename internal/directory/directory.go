@@ -3,7 +3,7 @@
 // every change of the registry goes through it, so that no change is made without the cache being told.
 //
 // What this node changes holds on this node at once. What other processes change holds within [Freshness], sooner when
-// they tell, and at once for what is claimed after ([Directory.AtLeast]).
+// they tell, and at once for what is claimed after ([Directory.Seen]).
 package directory
 
 import (

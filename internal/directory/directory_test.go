@@ -334,13 +334,18 @@ func TestAWebhookThatWasSeenInANewerVersionIsReadAgain(t *testing.T) {
 	changed := *w
 	changed.Version = 4
 	r.webhooks[w.ID] = &changed
-	d.AtLeast(w.ID, 3)
+	d.Seen(w.ID, 3, false)
 	if got := read(); got != 3 || r.reads != 1 {
 		t.Errorf("version %d after %d reads, though nobody has seen a newer one", got, r.reads)
 	}
-	d.AtLeast(w.ID, 4)
+	d.Seen(w.ID, 4, false)
 	if got := read(); got != 4 {
 		t.Errorf("version %d", got)
+	}
+	reads := r.reads
+	d.Seen(w.ID, 4, true)
+	if read(); r.reads == reads {
+		t.Error("a webhook whose circuit was seen open is still given as it was")
 	}
 	// One that is being read when a newer version is seen is not kept.
 	other := *w
@@ -351,7 +356,7 @@ func TestAWebhookThatWasSeenInANewerVersionIsReadAgain(t *testing.T) {
 		newer := other
 		newer.Version = 9
 		r.webhooks[other.ID] = &newer
-		d.AtLeast(other.ID, 9)
+		d.Seen(other.ID, 9, false)
 	}
 	if _, err := d.Webhook(t.Context(), other.ID); err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func (w webhooks) Webhook(_ context.Context, id carteiro.ID) (*carteiro.Webhook,
 }
 func (webhooks) Forget(*carteiro.Webhook) {}
 
-func (webhooks) AtLeast(carteiro.ID, int64) {}
+func (webhooks) Seen(carteiro.ID, int64, bool) {}
 
 // delivered is the sender of receivers that answer at once.
 type delivered struct{}

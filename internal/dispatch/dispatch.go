@@ -49,8 +49,8 @@ type Webhooks interface {
 	Webhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error)
 	// Forget says that the webhook was changed.
 	Forget(w *carteiro.Webhook)
-	// AtLeast says that a webhook has been seen in this version.
-	AtLeast(id carteiro.ID, version int64)
+	// Seen says in which version a webhook has been seen, and whether its circuit was open then.
+	Seen(id carteiro.ID, version int64, circuitOpen bool)
 }
 
 // Sender makes one HTTP attempt. When ctx ends before the exchange does, the outcome counts for nothing.

@@ -136,7 +136,7 @@ func (d *Dispatcher) claim(l *lane, session store.Session, room int) {
 		}
 	}
 	if len(claimed.Deliveries) > 0 {
-		d.Webhooks.AtLeast(l.webhookID, claimed.Version)
+		d.Webhooks.Seen(l.webhookID, claimed.Version, claimed.CircuitOpen)
 	}
 	d.enqueue(l, session, claimed.Deliveries)
 	d.pump(l)

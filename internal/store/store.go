@@ -198,7 +198,7 @@ type Queue interface {
 	// LastFailedAt, and FailingSince if it is the first, unless nothing was sent because the webhook was disabled or
 	// deleted, or the event is a test's.
 	// A call's results are taken together for the circuit: what they come to opens or closes it, by carteiro.Webhook.Judge
-	// at p.Now, and raises the version then. The first result that counts of such a webhook is told of it.
+	// at p.Now. That does not change the version. The first result that counts of such a webhook is told of it.
 	// Every result that counts is counted in the activity of its event's environment, at Outcome.FinishedAt.
 	Record(ctx context.Context, p Record) ([]Recorded, error)
 	// Retry opens a new attempt from a log entry, or says why not. Of any number of calls at once, for logs of one
@@ -311,6 +311,8 @@ type Claimed struct {
 	Deliveries []*carteiro.Delivery
 	NextDue    time.Time // of the first one left unclaimed, past or future; zero when none is left
 	Version    int64     // of the webhook; 0 when there is none
+	// CircuitOpen says whether the webhook's circuit is open. A node that knows otherwise must read the webhook again.
+	CircuitOpen bool
 	// HeldBack is when the webhook's circuit may let more go: until then whatever is due waits. Zero: it lets all go.
 	HeldBack time.Time
 }

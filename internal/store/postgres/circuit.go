@@ -72,7 +72,7 @@ func (s *Store) claimGated(ctx context.Context, p *store.Claim) (claimed store.C
 				return err
 			}
 		}
-		return t.row(afterClaim, id(p.WebhookID), p.Session.ID, layout.Micros(p.Now))(toTime(&claimed.NextDue), &claimed.Version, &live, &gated)
+		return t.row(afterClaim, id(p.WebhookID), p.Session.ID, layout.Micros(p.Now))(toTime(&claimed.NextDue), &claimed.Version, &claimed.CircuitOpen, &live, &gated)
 	})
 	return claimed, err
 }
@@ -117,7 +117,6 @@ var noteHealth = fmt.Sprintf(`WITH seen AS (
 			WHEN failures < %[1]d AND opened_at IS NOT NULL THEN %[4]d ELSE 0 END AS change FROM seen),
 	noted AS (
 		UPDATE webhooks w SET failures_in_a_row = j.failures, failing_since = j.since, last_failed_at = j.failed_at, last_error = j.last_error,
-			version = w.version + CASE j.change WHEN 0 THEN 0 ELSE 1 END,
 			opened_at = CASE j.change WHEN %[3]d THEN j.now WHEN %[4]d THEN NULL ELSE w.opened_at END,
 			probe_at = CASE j.change WHEN %[3]d THEN j.now + interval '%[2]d seconds' WHEN %[4]d THEN NULL ELSE w.probe_at END,
 			probes = CASE j.change WHEN 0 THEN w.probes ELSE 0 END,

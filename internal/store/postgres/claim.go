@@ -48,7 +48,8 @@ var (
 	claimFree = claimLive + ` AND NOT EXISTS (` + gateOf + `)` + claimRest
 	// afterClaim sees the webhook as it is once the attempts are claimed, or later.
 	afterClaim = `SELECT (SELECT due_at FROM open WHERE lease IS NULL AND webhook_id = $1 ORDER BY due_at LIMIT 1),
-		coalesce((SELECT version FROM webhooks WHERE id = $1), 0), EXISTS (SELECT FROM sessions WHERE id = $2),
+		coalesce((SELECT version FROM webhooks WHERE id = $1), 0),
+		EXISTS (SELECT FROM webhooks WHERE id = $1 AND opened_at IS NOT NULL), EXISTS (SELECT FROM sessions WHERE id = $2),
 		EXISTS (SELECT FROM webhooks WHERE id = $1 AND ` + heldBack + `)`
 )
 
@@ -83,7 +84,7 @@ func (s *Store) Claim(ctx context.Context, p store.Claim) (claimed store.Claimed
 				return err
 			})
 			b.Queue(afterClaim, id(p.WebhookID), p.Session.ID, layout.Micros(p.Now)).QueryRow(func(row pgx.Row) error {
-				return row.Scan(toTime(&claimed.NextDue), &claimed.Version, &live, &gated)
+				return row.Scan(toTime(&claimed.NextDue), &claimed.Version, &claimed.CircuitOpen, &live, &gated)
 			})
 		})
 	})

@@ -21,8 +21,6 @@ var (
 		WHERE opened_at < ? AND enabled = 1 AND deleted_at IS NULL ORDER BY opened_at LIMIT ?`)
 
 	judgedOf = newQuery(`SELECT failures_in_a_row, enabled, failing_since, last_error, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
-	// Whoever has the webhook in memory must read it again.
-	raiseVersion = newQuery(`UPDATE webhooks SET version = version + 1 WHERE id = ?`)
 )
 
 func readCircuit(row *stmt, at int) carteiro.Circuit {
@@ -96,9 +94,6 @@ func (c *conn) judge(webhook carteiro.ID, h *layout.Health) error {
 	h.First.Circuit = w.Judge(h.Now)
 	if h.First.Circuit == carteiro.CircuitUnchanged {
 		return nil
-	}
-	if err := c.write(raiseVersion).id(webhook).run(); err != nil {
-		return err
 	}
 	if err := c.putCircuit(webhook, &w.Circuit); err != nil {
 		return err

@@ -68,7 +68,7 @@ func (t *tx) claim(p *store.Claim) (claimed store.Claimed, err error) {
 	if err != nil {
 		return claimed, err
 	}
-	claimed.Version = gate.version
+	claimed.Version, claimed.CircuitOpen = gate.version, gate.circuit.Open()
 	if claimed.Deliveries, err = t.due(p, &gate.Grant); err != nil {
 		return claimed, err
 	}

@@ -65,7 +65,7 @@ func (w *world) refused(session store.Session, hook *carteiro.Webhook) time.Time
 }
 
 var circuits = []story{
-	{"failures in a row open it, once, and the version tells", func(w *world) {
+	{"failures in a row open it, once, and leave the version alone", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		for n := range carteiro.FailuresForError + 3 {
 			w.pass(time.Second)
@@ -82,7 +82,8 @@ var circuits = []story{
 				equal(w.t, "answer", recorded[0].Circuit, carteiro.CircuitOpened)
 			default:
 				equal(w.t, "answer", recorded[0].Circuit, carteiro.CircuitUnchanged)
-				equal(w.t, "version", stored.Version, hook.Version+1)
+				equal(w.t, "version", stored.Version, hook.Version)
+				equal(w.t, "a claim tells that it is open", w.claimOf(session, hook.ID, 1).CircuitOpen, true)
 				equal(w.t, "status", stored.Status(), carteiro.WebhookError)
 			}
 		}
@@ -246,7 +247,7 @@ var circuits = []story{
 			for _, got := range disabled {
 				equal(w.t, "stored", withoutSecrets(w.stored(got.ID)), got)
 				equal(w.t, "how", []any{got.Enabled, got.DisabledBy, got.DisabledAt, got.UpdatedAt, got.Version},
-					[]any{false, carteiro.DisabledByError, w.now, w.now, int64(3)})
+					[]any{false, carteiro.DisabledByError, w.now, w.now, int64(2)})
 				ids = append(ids, got.ID)
 			}
 			return ids

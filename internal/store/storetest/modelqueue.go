@@ -160,7 +160,7 @@ func (m *model) Claim(_ context.Context, p store.Claim) (claimed store.Claimed, 
 		return claimed, store.ErrLeaseLost
 	}
 	webhook := m.webhooks[p.WebhookID]
-	claimed.Version = webhook.Version
+	claimed.Version, claimed.CircuitOpen = webhook.Version, webhook.Circuit.Open()
 	grant := carteiro.Grant{Limit: p.Limit}
 	if webhook.Live() {
 		probe := m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: webhook.Circuit.Probe}]
@@ -256,9 +256,7 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 	for id, first := range told {
 		if w, found := m.webhooks[id]; found {
 			before := w.Circuit
-			if first.Circuit = w.Judge(p.Now); first.Circuit != carteiro.CircuitUnchanged {
-				w.Version++
-			}
+			first.Circuit = w.Judge(p.Now)
 			m.notice(w.CircuitNotice(first.Circuit, before, p.Now))
 			m.webhooks[id] = w
 		}
