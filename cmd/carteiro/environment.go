@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/app"
 	"carteiro/internal/config"
 	"carteiro/internal/store"
 )
@@ -40,13 +40,13 @@ server runs on the same file.
 // Run creates the environment.
 func (c *environmentCreate) Run(ctx context.Context) error {
 	if err := checkName(c.Name); err != nil {
-		return err
+		return usageError("%w", err)
 	}
 	now, ids := time.Now(), new(carteiro.IDSource)
 	environment := carteiro.Environment{ID: ids.New(now), Name: c.Name, CreatedAt: now}
 	token, secret := newToken(ids, environment.ID, now)
 	token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
-	return withStore(ctx, c.Database, func(s store.Store) error {
+	return using(ctx, c.Database, app.Shared, nil, func(s store.Store) error {
 		err := s.CreateEnvironment(ctx, store.CreateEnvironment{
 			Environment: environment, Token: token, Audit: auditEntry(ids, carteiro.EnvironmentCreated, carteiro.Subject{
 				Kind: carteiro.SubjectEnvironment, ID: environment.ID, Name: environment.Name,
@@ -115,7 +115,7 @@ within seconds.
 // Run gives the environment a new token.
 func (c *environmentRotate) Run(ctx context.Context) error {
 	if c.Grace < 0 {
-		return errors.New("--grace must not be negative")
+		return usageError("--grace must not be negative")
 	}
 	return withStore(ctx, c.Database, func(s store.Store) error {
 		environment, err := findEnvironment(ctx, s, c.Environment)
@@ -205,7 +205,7 @@ func (o tokenOutput) print(e carteiro.Environment, secret string) error {
 	return nil
 }
 
-// withStore does something with the database, also while a server runs on it. It is for what knows no webhook's secret.
+// withStore calls do with the existing database, which may have running servers. do cannot read the webhooks' secrets.
 func withStore(ctx context.Context, d config.Database, do func(store.Store) error) error {
 	return withKeys(ctx, d, nil, do)
 }

@@ -44,7 +44,7 @@ func (c *listenCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Webhook == "" {
-		return errors.New("say whose deliveries to forward: --webhook ID")
+		return usageError("no webhook: set --webhook ID")
 	}
 	server, err := c.client()
 	if err != nil {
@@ -74,21 +74,21 @@ func (c *listenCommand) Run(ctx context.Context) error {
 // local reads what the local program is called with.
 func (c *listenCommand) local() (*url.URL, http.Header, error) {
 	if c.Forward == "" {
-		return nil, nil, errors.New("say where to: --forward http://localhost:3000/hook")
+		return nil, nil, usageError("no destination: set --forward, for example http://localhost:3000/hook")
 	}
 	forward, err := url.Parse(c.Forward)
 	if err != nil || forward.Scheme != "http" && forward.Scheme != "https" || forward.Host == "" {
-		return nil, nil, fmt.Errorf("--forward %q is no http or https URL, as http://localhost:3000/hook is", c.Forward)
+		return nil, nil, usageError("--forward %q is not an HTTP or HTTPS URL such as http://localhost:3000/hook", c.Forward)
 	}
 	if c.Timeout <= 0 {
-		return nil, nil, errors.New("--timeout must be above 0")
+		return nil, nil, usageError("--timeout must be positive")
 	}
 	header := make(http.Header)
 	for _, text := range c.Header {
 		name, value, found := strings.Cut(text, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			return nil, nil, fmt.Errorf("--header %q is no header, as \"Authorization: Bearer local\" is", text)
+			return nil, nil, usageError("--header %q is not a header such as \"Authorization: Bearer local\"", text)
 		}
 		header.Add(name, value)
 	}

@@ -22,6 +22,8 @@ var version, revision = "dev", ""
 
 // commands are the verbs of the command line.
 type commands struct {
+	ShowVersion versionFlag `name:"version" help:"Print the version and exit." env:"-"`
+
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
 	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
 	Secrets     secretsCommand     `cmd:"" help:"Keys that encrypt the webhooks' secrets in the database."`
@@ -63,7 +65,7 @@ A setting is a flag or an environment variable, which "carteiro serve --help" na
 // The exit codes of the process, beside 0.
 const (
 	exitFailure = 1
-	exitUsage   = 2 // the command line, or a setting in the environment, cannot be understood; doctor could not look
+	exitUsage   = 2 // invalid command line, setting or settings file; or doctor could not check the database
 )
 
 func main() {
@@ -87,6 +89,9 @@ func main() {
 	}
 	kongcompletion.Register(parser) // answers the shell and ends, when it is the shell that asks
 	call, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		parser.Stdout = os.Stderr // where the usage goes: standard output may be captured, as in TOKEN=$(carteiro …)
+	}
 	parser.FatalIfErrorf(err)
 	ctx, stop := untilSignal(func() {
 		fmt.Fprintln(os.Stderr, "carteiro: stopped at once; what was in flight is sent again after the next start")
@@ -96,13 +101,24 @@ func main() {
 	call.BindTo(ctx, (*context.Context)(nil))
 	if err := call.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "carteiro:", err)
-		code := exitFailure
-		if coded, ok := errors.AsType[codeError](err); ok {
-			code = coded.code
-		}
-		os.Exit(code) //nolint:gocritic // the context ends with the process
+		os.Exit(exitCode(err)) //nolint:gocritic // the context ends with the process
 	}
 }
+
+func exitCode(err error) int {
+	coded, ok := errors.AsType[codeError](err)
+	switch {
+	case ok:
+		return coded.code
+	case errors.Is(err, config.ErrUsage):
+		return exitUsage
+	default:
+		return exitFailure
+	}
+}
+
+// usageError returns an error of the command line: the process exits with code 2.
+func usageError(format string, args ...any) error { return config.Usage(fmt.Errorf(format, args...)) }
 
 // codeError is an error with an exit code of its own.
 type codeError struct {

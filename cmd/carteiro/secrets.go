@@ -49,7 +49,8 @@ type secretsStatus struct {
 func (*secretsStatus) Help() string {
 	return `Names each key that secrets are encrypted with, the number of webhooks whose secrets those are, and what the key is to
 the keys that are set: "encrypts" is the first, "decrypts" another one, "missing" is one without which no server starts.
-"none" are secrets that lie open. A key that is not listed, or has no webhooks, can be taken away.
+"none" are secrets that are not encrypted. A key that is not listed, or has no webhooks, can be removed. The exit code is 1
+if a key is missing.
 
 	carteiro secrets status`
 }
@@ -73,17 +74,39 @@ func (c *secretsStatus) Run(ctx context.Context) error {
 			return err
 		}
 		lines := usesOf(used, keys)
-		if c.JSON {
-			return json.NewEncoder(os.Stdout).Encode(lines)
+		if err := c.print(lines); err != nil {
+			return err
 		}
-		table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(table, "KEY\tWEBHOOKS\tUSE")
-		for _, l := range lines {
-			_, _ = fmt.Fprintf(table, "%s\t%d\t%s\n", l.Key, l.Webhooks, l.Use)
-		}
-		return table.Flush()
+		return missingKeys(lines)
 	})
 }
+
+// errMissingKey is why secrets status fails although it printed the status.
+var errMissingKey = errors.New("some secrets are encrypted with a key that is not set; servers do not start without it")
+
+func missingKeys(lines []keyUse) error {
+	for _, l := range lines {
+		if l.Use == keyMissing && l.Webhooks > 0 {
+			return errMissingKey
+		}
+	}
+	return nil
+}
+
+func (c *secretsStatus) print(lines []keyUse) error {
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(lines)
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "KEY\tWEBHOOKS\tUSE")
+	for _, l := range lines {
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%s\n", l.Key, l.Webhooks, l.Use)
+	}
+	return table.Flush()
+}
+
+// keyMissing is the use of a key that is not set although secrets are encrypted with it.
+const keyMissing = "missing"
 
 // usesOf lists the first key and every one that is in use.
 func usesOf(used []store.SecretKey, keys *seal.Keyring) []keyUse {
@@ -100,7 +123,7 @@ func usesOf(used []store.SecretKey, keys *seal.Keyring) []keyUse {
 		case keys.Has(k.Name):
 			lines = append(lines, keyUse{k.Name, k.Webhooks, "decrypts"})
 		default:
-			lines = append(lines, keyUse{k.Name, k.Webhooks, "missing"})
+			lines = append(lines, keyUse{k.Name, k.Webhooks, keyMissing})
 		}
 	}
 	return lines
@@ -130,7 +153,7 @@ func (c *secretsRotate) Run(ctx context.Context) error {
 		return err
 	}
 	if keys.First() == "" {
-		return errors.New("there is no key that encrypts: set CARTEIRO_ENCRYPTION_KEY or --encryption-key-file (carteiro secrets key makes one)")
+		return usageError("there is no key that encrypts: set CARTEIRO_ENCRYPTION_KEY or --encryption-key-file (carteiro secrets key makes one)")
 	}
 	return withKeys(ctx, c.Database, keys, func(s store.Store) error {
 		if err := app.CheckKeys(ctx, s, keys); err != nil {
@@ -169,9 +192,9 @@ func (c *secretsDecrypt) Run(ctx context.Context) error {
 	case err != nil:
 		return err
 	case keys == nil:
-		return errors.New("there is no key: what is encrypted needs the one that it is encrypted with (CARTEIRO_ENCRYPTION_KEY or --encryption-key-file)")
+		return usageError("there is no key: what is encrypted needs the one that it is encrypted with (CARTEIRO_ENCRYPTION_KEY or --encryption-key-file)")
 	case !c.Yes:
-		return errors.New("this leaves all secrets open in the database, for whoever has it or a backup of it: say --yes if that is meant")
+		return usageError("this leaves all secrets open in the database, for whoever has it or a backup of it: say --yes if that is meant")
 	}
 	return withKeys(ctx, c.Database, keys.Opening(), func(s store.Store) error {
 		if err := app.CheckKeys(ctx, s, keys); err != nil {
@@ -189,9 +212,13 @@ func (c *secretsDecrypt) Run(ctx context.Context) error {
 	})
 }
 
-// withKeys is withStore for what reads or writes secrets.
+// withKeys calls do with the existing database, which may have running servers, and the keys that decrypt its secrets.
 func withKeys(ctx context.Context, d config.Database, keys *seal.Keyring, do func(store.Store) error) error {
-	s, err := app.OpenStore(ctx, d, app.Shared, keys)
+	return using(ctx, d, app.Existing, keys, do)
+}
+
+func using(ctx context.Context, d config.Database, use app.Use, keys *seal.Keyring, do func(store.Store) error) error {
+	s, err := app.OpenStore(ctx, d, use, keys)
 	if err != nil {
 		return err
 	}

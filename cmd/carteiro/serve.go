@@ -47,6 +47,9 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if c.AllowPrivateNetworks {
 		logger.Warn("deliveries may reach private networks (--allow-private-networks): for development only")
 	}
+	for _, path := range c.OpenToOthers() {
+		logger.Warn("secret file is readable by all users (chmod 600)", "file", path)
+	}
 	if a.EncryptsWith() == "" {
 		logger.Warn("webhooks' secrets are stored as they are: no encryption key is set (carteiro secrets key makes one for CARTEIRO_ENCRYPTION_KEY), or the word none stands first")
 	}

@@ -61,7 +61,7 @@ do is not changed later: make another. Only a hash of it is kept. Works while a 
 // Run creates the token.
 func (c *tokenCreate) Run(ctx context.Context) error {
 	if err := checkName(c.Name); err != nil {
-		return fmt.Errorf("--name: %w", err)
+		return usageError("--name: %w", err)
 	}
 	return c.in(ctx, func(s store.Store, environment carteiro.Environment) error {
 		now, ids := time.Now(), new(carteiro.IDSource)
@@ -246,7 +246,7 @@ runs on the same database, which notices within seconds.
 // Run puts a new token in the place of the old one.
 func (c *tokenRotate) Run(ctx context.Context) error {
 	if c.Grace < 0 {
-		return errors.New("--grace must not be negative")
+		return usageError("--grace must not be negative")
 	}
 	return c.in(ctx, func(s store.Store, environment carteiro.Environment, old carteiro.Token) error {
 		now, ids := time.Now(), new(carteiro.IDSource)

@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"carteiro"
@@ -21,7 +22,7 @@ type remote struct {
 
 func (r remote) client() (*client.Client, error) {
 	if r.Token == "" {
-		return nil, errors.New("no token: set CARTEIRO_TOKEN, or give --token")
+		return nil, usageError("no token: set CARTEIRO_TOKEN or --token")
 	}
 	return client.New(r.Server, r.Token), nil
 }
@@ -31,7 +32,8 @@ type triggerCommand struct {
 	Event    string `arg:"" optional:"" help:"Event type, as event_phone_call_ended."`
 	Agent    string `help:"Agent to which it happens." placeholder:"ID" env:"-" xor:"owner"`
 	Campaign string `help:"Campaign to which it happens." placeholder:"ID" env:"-" xor:"owner"`
-	Data     string `help:"Payload to send instead of the sample, a JSON object." placeholder:"JSON" env:"-"`
+	Data     string `help:"Payload to send instead of the sample: a JSON object, @FILE, or @- for standard input." placeholder:"JSON" env:"-"`
+	JSON     bool   `help:"Print {\"event_id\",\"deliveries\"}." env:"-"`
 	List     bool   `help:"List the built-in event types." env:"-"`
 }
 
@@ -41,6 +43,7 @@ func (*triggerCommand) Help() string {
 
 	export CARTEIRO_TOKEN=talq_…
 	carteiro trigger event_phone_call_ended --agent 01990e54-9d6b-7f00-8f63-3c1f0a5d7b21
+	carteiro trigger event_action --agent 01990e54-9d6b-7f00-8f63-3c1f0a5d7b21 --data @action.json --json
 	carteiro trigger --list`
 }
 
@@ -50,32 +53,74 @@ func (c *triggerCommand) Run(ctx context.Context) error {
 		return listEvents()
 	}
 	if c.Event == "" {
-		return errors.New("name an event: carteiro trigger --list shows them")
+		return usageError("no event: carteiro trigger --list shows them")
 	}
 	owner, kind := client.AgentOwner(c.Agent), carteiro.OwnerAgent
 	switch {
 	case c.Campaign != "":
 		owner, kind = client.CampaignOwner(c.Campaign), carteiro.OwnerCampaign
 	case c.Agent == "":
-		return errors.New("say to whom it happens: --agent ID or --campaign ID")
+		return usageError("no owner: set --agent ID or --campaign ID")
 	}
-	payload := sample.Payload(kind, c.Event)
-	if c.Data != "" {
-		payload = []byte(c.Data)
-	}
-	if !json.Valid(payload) {
-		return errors.New("--data is not JSON")
+	payload, err := c.payload(kind)
+	if err != nil {
+		return err
 	}
 	server, err := c.client()
 	if err != nil {
 		return err
 	}
-	accepted, err := server.Publish(ctx, client.Event{Owner: owner, Type: c.Event, Payload: json.RawMessage(payload)})
+	accepted, err := server.Publish(ctx, client.Event{Owner: owner, Type: c.Event, Payload: payload})
 	if err != nil {
 		return err
 	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(struct {
+			EventID    string `json:"event_id"`
+			Deliveries int    `json:"deliveries"`
+		}{accepted.EventID, accepted.Deliveries})
+	}
 	_, err = fmt.Printf("event %s accepted; deliveries: %d\n", accepted.EventID, accepted.Deliveries)
 	return err
+}
+
+// payload returns the data to publish: the argument of --data, the file it names, or the sample.
+func (c *triggerCommand) payload(kind carteiro.OwnerKind) (json.RawMessage, error) {
+	if c.Data == "" {
+		return sample.Payload(kind, c.Event), nil
+	}
+	payload := []byte(c.Data)
+	if name, file := strings.CutPrefix(c.Data, "@"); file {
+		var err error
+		if payload, err = readData(name); err != nil {
+			return nil, usageError("--data: %w", err)
+		}
+	}
+	if !json.Valid(payload) {
+		return nil, usageError("--data is not JSON")
+	}
+	return payload, nil
+}
+
+// maxData is the maximum size of --data @FILE in bytes: the largest payload that a server can be configured to accept.
+const maxData = 16 << 20
+
+// readData reads a file, or standard input if name is "-".
+func readData(name string) ([]byte, error) {
+	input := os.Stdin
+	if name != "-" {
+		file, err := os.Open(name) //nolint:gosec // the file that the user names
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close() //nolint:errcheck // only read
+		input = file
+	}
+	text, err := io.ReadAll(io.LimitReader(input, maxData+1))
+	if err == nil && len(text) > maxData {
+		err = fmt.Errorf("larger than %d MiB", maxData>>20)
+	}
+	return text, err
 }
 
 func listEvents() error {

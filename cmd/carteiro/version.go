@@ -6,7 +6,19 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 )
+
+// versionFlag makes carteiro --version print what carteiro version prints.
+type versionFlag bool
+
+// BeforeReset is called by kong before it checks that a command is given.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	err := versionCommand{}.Run()
+	app.Exit(0)
+	return err
+}
 
 type versionCommand struct {
 	JSON bool `help:"Print {\"version\",\"revision\",\"go\",\"platform\",\"modules\"}." env:"-"`

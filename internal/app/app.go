@@ -95,7 +95,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	counts := metrics.New(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
-		return nil, err
+		return nil, config.Usage(err)
 	}
 	opened, err := openWithKeys(ctx, c.Database, given.keys, counts.Committed)
 	if err != nil {
@@ -265,10 +265,17 @@ type Use int
 const (
 	Exclusive  Use = iota // by the server
 	Shared                // by a command, also beside a running server
-	Examine               // likewise, where it is there already
+	Existing              // likewise, without creating the database
+	Examine               // likewise, to check it
 	MoveSource            // to be copied, which is there and has no server
 	MoveTarget            // to be copied into
 )
+
+// shared reports whether a server may run on the database at the same time.
+func (u Use) shared() bool { return u == Shared || u == Existing || u == Examine }
+
+// existing reports whether opening fails if there is no database.
+func (u Use) existing() bool { return u == Existing || u == Examine || u == MoveSource }
 
 const (
 	// commandConnections is how many connections a command opens, which does one thing at a time.
@@ -290,7 +297,7 @@ func openDatabase(ctx context.Context, d config.Database, use Use, keys *seal.Ke
 	moving := use == MoveSource || use == MoveTarget
 	if d.Postgres() {
 		opts := postgres.Options{
-			Shared: use == Shared || use == Examine, Moving: moving, Existing: use == MoveSource || use == Examine,
+			Shared: use.shared(), Moving: moving, Existing: use.existing(),
 			Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout,
 			Committed: committed, Keys: keys,
 		}
@@ -307,7 +314,7 @@ func openDatabase(ctx context.Context, d config.Database, use Use, keys *seal.Ke
 		return nil, err
 	}
 	opts := sqlite.Options{
-		Shared: use == Shared || use == Examine, Moving: moving, Existing: use == MoveSource || use == Examine, Committed: committed, Keys: keys,
+		Shared: use.shared(), Moving: moving, Existing: use.existing(), Committed: committed, Keys: keys,
 	}
 	return openStore(sqlite.Open(ctx, file, opts))
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"carteiro"
@@ -12,14 +11,20 @@ import (
 // minAdminToken is how many bytes an admin token must have: it is made by hand, and must not be guessed.
 const minAdminToken = 32
 
-// AdminTokenHash gives the hash of the admin token, zero where none is set. Its errors do not hold the token.
-func (s *Server) AdminTokenHash() (hash carteiro.TokenHash, err error) {
+// AdminTokenHash returns the hash of the admin token, zero if none is set. Its errors match [ErrUsage] and do not contain
+// the token.
+func (s *Server) AdminTokenHash() (carteiro.TokenHash, error) {
+	hash, err := s.adminTokenHash()
+	return hash, Usage(err)
+}
+
+func (s *Server) adminTokenHash() (hash carteiro.TokenHash, err error) {
 	token := s.AdminToken
 	if s.AdminTokenFile != "" {
 		if token != "" {
 			return hash, errors.New("set either --admin-token or --admin-token-file, not both")
 		}
-		text, err := os.ReadFile(s.AdminTokenFile)
+		text, err := readFile(s.AdminTokenFile)
 		if err != nil {
 			return hash, fmt.Errorf("--admin-token-file: %w", err)
 		}

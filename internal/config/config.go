@@ -4,7 +4,6 @@ package config
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,7 +43,7 @@ func (d Database) SQLiteFile() (string, error) {
 		if secret {
 			named += ":…" // which may hold a password
 		}
-		return "", fmt.Errorf("%w, not %q", ErrDatabase, named)
+		return "", Usage(fmt.Errorf("%w, not %q", ErrDatabase, named))
 	}
 	return file, nil
 }
@@ -68,12 +67,12 @@ func (l Log) Level() (level slog.Level, err error) {
 	if l.LogLevelFile == "" {
 		return l.LogLevel, nil
 	}
-	text, err := os.ReadFile(l.LogLevelFile)
+	text, err := readFile(l.LogLevelFile)
 	if err == nil {
 		err = level.UnmarshalText(bytes.TrimSpace(text))
 	}
 	if err != nil {
-		return level, fmt.Errorf("--log-level-file: %w", err)
+		return level, Usage(fmt.Errorf("--log-level-file: %w", err))
 	}
 	return level, nil
 }
@@ -164,42 +163,4 @@ func (s *Server) RetryPolicy() carteiro.RetryPolicy {
 		policy.Schedule = s.RetrySchedule
 	}
 	return policy
-}
-
-// maxEventName bounds the names of event types.
-const maxEventName = 255
-
-// Catalogue reads the event types: the built-in ones and those of the events file.
-func (s *Server) Catalogue() (*carteiro.Catalogue, error) {
-	var more struct{ Agent, Campaign []carteiro.EventType }
-	if s.EventsFile == "" {
-		return carteiro.NewCatalogue(nil, nil), nil
-	}
-	text, err := os.ReadFile(s.EventsFile)
-	if err != nil {
-		return nil, fmt.Errorf("events file: %w", err)
-	}
-	// A misspelt member must not pass for an empty list.
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&more); err != nil {
-		return nil, fmt.Errorf("events file %s: %w", s.EventsFile, err)
-	}
-	builtIn := carteiro.NewCatalogue(nil, nil)
-	for kind, types := range map[carteiro.OwnerKind][]carteiro.EventType{
-		carteiro.OwnerAgent: more.Agent, carteiro.OwnerCampaign: more.Campaign,
-	} {
-		seen := make(map[string]bool)
-		for _, t := range types {
-			if t.Name == "" || len(t.Name) > maxEventName || t.Name == carteiro.TestEvent {
-				return nil, fmt.Errorf("events file %s: an event type needs a name of 1 to %d characters other than %s",
-					s.EventsFile, maxEventName, carteiro.TestEvent)
-			}
-			if seen[t.Name] || builtIn.Has(kind, t.Name) {
-				return nil, fmt.Errorf("events file %s: %s stands there twice, or is built in", s.EventsFile, t.Name)
-			}
-			seen[t.Name] = true
-		}
-	}
-	return carteiro.NewCatalogue(more.Agent, more.Campaign), nil
 }

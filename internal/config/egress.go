@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 )
 
 // Egress says how deliveries leave.
@@ -50,12 +49,12 @@ func (e Egress) Roots() (*x509.CertPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the system's certificate authorities: %w", err)
 	}
-	text, err := os.ReadFile(e.EgressCAFile)
+	text, err := readFile(e.EgressCAFile)
 	if err != nil {
 		return nil, fmt.Errorf("--egress-ca-file: %w", err)
 	}
 	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("--egress-ca-file: %s holds no certificate in PEM", e.EgressCAFile)
+		return nil, Usage(fmt.Errorf("--egress-ca-file: %s holds no certificate in PEM", e.EgressCAFile))
 	}
 	return roots, nil
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"carteiro/internal/seal"
 )
@@ -15,15 +14,20 @@ type Encryption struct {
 	EncryptionKeyFile string `help:"File with the keys instead, one a line." type:"path" placeholder:"FILE"`
 }
 
-// Keys reads the keys; nil when none are set. Its errors hold no part of a key.
+// Keys reads the keys; nil when none are set. Its errors match [ErrUsage] and contain no part of a key.
 func (e Encryption) Keys() (*seal.Keyring, error) {
+	keys, err := e.keys()
+	return keys, Usage(err)
+}
+
+func (e Encryption) keys() (*seal.Keyring, error) {
 	text, name := e.EncryptionKey, "--encryption-key"
 	if e.EncryptionKeyFile != "" {
 		if text != "" {
 			return nil, errors.New("set either --encryption-key or --encryption-key-file, not both")
 		}
 		name = "--encryption-key-file"
-		read, err := os.ReadFile(e.EncryptionKeyFile)
+		read, err := readFile(e.EncryptionKeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

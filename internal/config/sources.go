@@ -74,13 +74,18 @@ func (s Source) String() string { return s.Name }
 // GoString gives the name, as String does.
 func (s Source) GoString() string { return s.Name }
 
-// Sources reads the sources file, and the secrets that it names. Its errors speak to the operator, and tell all faults of
-// a file at once.
+// Sources reads the sources file and the secrets that it names. Its errors match [ErrUsage] and report all faults of the
+// file at once.
 func (s *Server) Sources() ([]Source, error) {
+	sources, err := s.sources()
+	return sources, Usage(err)
+}
+
+func (s *Server) sources() ([]Source, error) {
 	if s.SourcesFile == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(s.SourcesFile)
+	text, err := readFile(s.SourcesFile)
 	if err != nil {
 		return nil, fmt.Errorf("sources file: %w", err)
 	}
@@ -196,7 +201,7 @@ func (s *Source) readPassword() error {
 			return fmt.Errorf("the variable %s, which password_env names, is empty", s.PasswordEnv)
 		}
 	case s.PasswordFile != "":
-		text, err := os.ReadFile(s.PasswordFile)
+		text, err := readFile(s.PasswordFile)
 		if err != nil {
 			return fmt.Errorf("password_file: %w", err)
 		}

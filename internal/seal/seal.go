@@ -5,6 +5,7 @@ package seal
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -26,6 +27,8 @@ const KeyBytes = 32
 var (
 	// ErrKey: a key is not 32 bytes in padded standard base64.
 	ErrKey = fmt.Errorf("an encryption key is %d bytes in base64, as 'carteiro secrets key' prints one", KeyBytes)
+	// ErrWeakKey: all bytes of a key are the same, as in a placeholder of zeros.
+	ErrWeakKey = errors.New("an encryption key must be random, as 'carteiro secrets key' prints one")
 	// ErrKeyTwice: a key stands in the list twice.
 	ErrKeyTwice = errors.New("an encryption key is named twice")
 	// ErrNone: the word that has nothing sealed stands behind a key.
@@ -55,7 +58,7 @@ type key struct {
 
 // Parse reads keys, each 32 bytes in padded standard base64, separated by commas, spaces or line ends; what stands
 // behind a # is a comment up to the end of its line. The word none before them has them open only. Without any key it gives nil.
-// It fails with [ErrKey], [ErrKeyTwice] and [ErrNone].
+// It fails with [ErrKey], [ErrWeakKey], [ErrKeyTwice] and [ErrNone].
 func Parse(text string) (*Keyring, error) {
 	ring := new(Keyring)
 	lines := bufio.NewScanner(strings.NewReader(text))
@@ -88,6 +91,9 @@ func (r *Keyring) add(word string) error {
 	secret, err := base64.StdEncoding.DecodeString(word)
 	if err != nil || len(secret) != KeyBytes {
 		return ErrKey
+	}
+	if len(bytes.Trim(secret, string(secret[:1]))) == 0 {
+		return ErrWeakKey
 	}
 	block, err := aes.NewCipher(secret)
 	if err != nil {

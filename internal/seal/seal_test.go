@@ -1,6 +1,8 @@
 package seal_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -101,6 +103,8 @@ func TestKeysAreReadAsTheyAreWritten(t *testing.T) {
 		"16 bytes":               {"AAAAAAAAAAAAAAAAAAAAAA==", seal.ErrKey},
 		"no base64":              {"correct horse battery staple", seal.ErrKey},
 		"the same twice":         {one + "," + one, seal.ErrKeyTwice},
+		"zeros":                  {base64.StdEncoding.EncodeToString(make([]byte, seal.KeyBytes)), seal.ErrWeakKey},
+		"one byte repeated":      {base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, seal.KeyBytes)), seal.ErrWeakKey},
 		"a line without an end":  {strings.Repeat("x", 1<<20), seal.ErrKey},
 		"one good and one wrong": {one + "," + two[1:], seal.ErrKey},
 		"none before them":       {"none," + one, nil},
