@@ -71,6 +71,8 @@ type Delivery struct {
 	MayBegin func() bool
 	// Probe says that the webhook's circuit is open, and that this one finds out whether the receiver is well again.
 	Probe bool
+	// Session identifies the session that holds the attempt. Results and releases present it. It is not stored.
+	Session int64
 }
 
 // Place is room in a webhook's lane, asked for a delivery that is about to be stored.

@@ -14,9 +14,9 @@ import (
 // pump begins as many of a lane's deliveries as its limit and the slots allow. The mutex is held.
 func (d *Dispatcher) pump(l *lane) {
 	for d.mayBegin(l) {
-		delivery, trusted, session := l.queue.pop(), l.limit.trusted, d.session
+		delivery, trusted := l.queue.pop(), l.limit.trusted
 		l.inFlight++
-		d.attempts.Go(func() { d.work(l, delivery, trusted, session) })
+		d.attempts.Go(func() { d.work(l, delivery, trusted) })
 	}
 	d.settle(l)
 }
@@ -28,9 +28,9 @@ func (d *Dispatcher) mayBegin(l *lane) bool {
 
 // work sends a delivery and then, on the same goroutine, the lane's next ones as long as there are any: its stack is
 // grown already. trusted is how the lane stood when the slot was taken.
-func (d *Dispatcher) work(l *lane, delivery *carteiro.Delivery, trusted bool, session store.Session) {
+func (d *Dispatcher) work(l *lane, delivery *carteiro.Delivery, trusted bool) {
 	for delivery != nil {
-		outcome := d.attempt(l, delivery, session)
+		outcome := d.attempt(l, delivery)
 
 		d.mu.Lock()
 		d.slots.release(trusted)
@@ -38,7 +38,7 @@ func (d *Dispatcher) work(l *lane, delivery *carteiro.Delivery, trusted bool, se
 		l.learn(outcome)
 		delivery = nil
 		if d.mayBegin(l) {
-			delivery, trusted, session = l.queue.pop(), l.limit.trusted, d.session
+			delivery, trusted = l.queue.pop(), l.limit.trusted
 			l.inFlight++
 		}
 		d.pump(l)
@@ -50,8 +50,8 @@ func (d *Dispatcher) work(l *lane, delivery *carteiro.Delivery, trusted bool, se
 }
 
 // sendOne is work for a delivery that waits for nothing: no limit, no slot, no turn.
-func (d *Dispatcher) sendOne(l *lane, delivery *carteiro.Delivery, session store.Session) {
-	outcome := d.attempt(l, delivery, session)
+func (d *Dispatcher) sendOne(l *lane, delivery *carteiro.Delivery) {
+	outcome := d.attempt(l, delivery)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.inFlight--
@@ -72,15 +72,15 @@ func (l *lane) learn(o *carteiro.Outcome) {
 
 // attempt makes one attempt and hands its outcome to the recorder. It gives nil when the attempt was given up: the
 // store then still has it as open, and it is sent again once the session has ended.
-func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store.Session) *carteiro.Outcome {
-	delivery.MayBegin = d.stillHolds(session)
+func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery) *carteiro.Outcome {
+	delivery.MayBegin = d.stillHolds(delivery.Session)
 	for wait := range backoff(d.stopping) {
-		webhook, ok := d.clearToSend(delivery.WebhookID, session)
+		webhook, ok := d.clearToSend(delivery)
 		if !ok {
 			break
 		}
 		if waits(webhook, delivery) {
-			d.putBack(l, delivery, session)
+			d.putBack(l, delivery)
 			return nil
 		}
 		outcome := unsendable(webhook)
@@ -90,7 +90,7 @@ func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store
 		switch {
 		case d.sending.Err() != nil:
 		case outcome.Unsent == nil:
-			d.results <- d.judge(delivery, webhook, outcome, session)
+			d.results <- d.judge(delivery, webhook, outcome)
 			return outcome
 		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear):
 			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
@@ -100,18 +100,18 @@ func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery, session store
 	return nil
 }
 
-// clearToSend waits until this node may send what the session holds, and gives the webhook as it is then; nil when it is
+// clearToSend waits until this node may send the delivery, and gives the webhook as it is then; nil when it is
 // gone. Reading it may take its time, so that the lease is looked at once more at the end; and again by the sender when it
 // is connected. What is left between that look and the request is all that a node which is paused there can send of what it
 // has lost.
-func (d *Dispatcher) clearToSend(webhook carteiro.ID, session store.Session) (w *carteiro.Webhook, ok bool) {
-	_, ok = d.awaitLease(session)
+func (d *Dispatcher) clearToSend(delivery *carteiro.Delivery) (w *carteiro.Webhook, ok bool) {
+	_, ok = d.awaitLease(delivery.Session)
 	for ok {
-		if w, ok = d.webhookNow(webhook); !ok {
+		if w, ok = d.webhookNow(delivery.WebhookID); !ok {
 			break
 		}
 		var waited bool
-		if waited, ok = d.awaitLease(session); ok && !waited {
+		if waited, ok = d.awaitLease(delivery.Session); ok && !waited {
 			return w, true
 		}
 	}
@@ -131,7 +131,7 @@ func unsendable(w *carteiro.Webhook) *carteiro.Outcome {
 }
 
 // judge turns an outcome into what is to be recorded.
-func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *carteiro.Outcome, session store.Session) result {
+func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *carteiro.Outcome) result {
 	now := d.IDs.Now()
 	if o.FinishedAt.IsZero() {
 		o.FinishedAt = now
@@ -141,7 +141,7 @@ func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *
 		retries = w.MaxRetries
 	}
 	verdict := d.Policy.Decide(delivery, o, retries, now, rand.Float64()) //nolint:gosec // jitter is no secret
-	r := result{session: session, webhook: w, Result: store.Result{
+	r := result{webhook: w, Result: store.Result{
 		Delivery: delivery, Outcome: o, DisableWebhook: verdict.DisableWebhook, Exhausted: verdict.Exhausted,
 	}}
 	if verdict.DisableWebhook && w != nil {

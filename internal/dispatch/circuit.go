@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -37,14 +38,14 @@ func mayWait(delivery *carteiro.Delivery) bool {
 
 // putBack gives a delivery back to the store unsent, with all that its lane holds and that may wait. What comes in goes to
 // the store from now on, until a claim says otherwise.
-func (d *Dispatcher) putBack(l *lane, delivery *carteiro.Delivery, session store.Session) {
+func (d *Dispatcher) putBack(l *lane, delivery *carteiro.Delivery) {
 	d.mu.Lock()
 	back := append([]*carteiro.Delivery{delivery}, l.emptied()...)
 	if l.heldBack.IsZero() {
 		l.heldBack = d.IDs.Now()
 	}
 	d.mu.Unlock()
-	d.release(session, back)
+	d.release(back)
 }
 
 // emptied takes what may wait out of a lane's queue.
@@ -66,15 +67,20 @@ func (l *lane) emptied() (back []*carteiro.Delivery) {
 // release gives attempts back. They are known of until the store has answered: nobody else may give them back beside it. A
 // call that fails may still be carried out, and would take away what was given back and claimed again meanwhile; so they
 // are left for as long as it may be, and given back as what is held unknown.
-func (d *Dispatcher) release(session store.Session, back []*carteiro.Delivery) {
+//
+// Each is released by the session that holds it. The lease may have been lost and the node rejoined since some were taken.
+func (d *Dispatcher) release(back []*carteiro.Delivery) {
 	if len(back) == 0 {
 		return
 	}
-	refs := make([]store.AttemptRef, len(back))
-	for i, delivery := range back {
-		refs[i] = store.AttemptRef{WebhookID: delivery.WebhookID, ID: delivery.ID}
+	held := make(map[int64][]store.AttemptRef)
+	for _, delivery := range back {
+		held[delivery.Session] = append(held[delivery.Session], store.AttemptRef{WebhookID: delivery.WebhookID, ID: delivery.ID})
 	}
-	err := d.Store.Release(d.sending, store.Release{Session: session, Attempts: refs})
+	var err error
+	for session, refs := range held {
+		err = errors.Join(err, d.Store.Release(d.sending, store.Release{Session: store.Session{ID: session}, Attempts: refs}))
+	}
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -290,7 +290,7 @@ func (d *Dispatcher) Take(session store.Session, deliveries []*carteiro.Delivery
 			d.arm(l)
 			continue
 		}
-		d.inHand[delivery.ID] = delivery
+		d.track(session, delivery)
 		if urgent {
 			l.queue.pushFront(delivery)
 		} else {
@@ -326,9 +326,9 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 		return nil, store.ErrLeaseLost
 	}
 	d.waiters[delivery.ID] = outcome
-	d.inHand[delivery.ID] = delivery
+	d.track(session, delivery)
 	l.inFlight++
-	d.attempts.Go(func() { d.sendOne(l, delivery, session) })
+	d.attempts.Go(func() { d.sendOne(l, delivery) })
 	d.mu.Unlock()
 	select {
 	case o, recorded := <-outcome:
@@ -339,6 +339,12 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// track notes that the session holds a delivery that this node sends. The mutex is held.
+func (d *Dispatcher) track(session store.Session, delivery *carteiro.Delivery) {
+	delivery.Session = session.ID
+	d.inHand[delivery.ID] = delivery
 }
 
 // lane gives a webhook's lane, making it if need be.

@@ -275,6 +275,8 @@ type faultyStore struct {
 	// slow is how long a renewal takes; ended is by which time sessions were ended last, and renewed by which they were renewed.
 	slow           time.Duration
 	renewed, ended time.Time
+	// afterRecord, if not nil, runs between the commit of a record and its answer.
+	afterRecord func()
 }
 
 var errDown = errors.Join(store.ErrUnavailable, errors.New("the test took the store down"))
@@ -331,12 +333,30 @@ func (s *faultyStore) Record(ctx context.Context, p store.Record) ([]store.Recor
 	}
 	recorded, err := s.Store.Record(ctx, p)
 	s.mu.Lock()
+	after := s.afterRecord
+	s.mu.Unlock()
+	if after != nil {
+		after()
+	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.unanswered > 0 {
 		s.unanswered--
 		return nil, errDown
 	}
 	return recorded, err
+}
+
+// onceAfterRecord runs do between the next commit of a record and its answer.
+func (s *faultyStore) onceAfterRecord(do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.afterRecord = func() {
+		s.mu.Lock()
+		s.afterRecord = nil
+		s.mu.Unlock()
+		do()
+	}
 }
 
 func (s *faultyStore) delayReleases(releases int, by time.Duration) {

@@ -34,19 +34,19 @@ func (d *Dispatcher) leaseRuns() bool {
 
 // awaitLease waits until this node may send what the session holds: its lease runs and outcomes can be recorded.
 // Not ok means that it never may again: the session is over, or the dispatcher is stopping.
-func (d *Dispatcher) awaitLease(session store.Session) (waited, ok bool) {
+func (d *Dispatcher) awaitLease(session int64) (waited, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for d.session == session && d.stopping.Err() == nil && (d.failing || !d.leaseRuns()) {
+	for d.session.ID == session && d.stopping.Err() == nil && (d.failing || !d.leaseRuns()) {
 		waited = true
 		d.leased.Wait()
 	}
-	return waited, d.session == session && d.stopping.Err() == nil
+	return waited, d.session.ID == session && d.stopping.Err() == nil
 }
 
 // stillHolds gives the question whether this node still holds what the session does. It is asked of every attempt, and one
 // function for all of a session's saves making one for each.
-func (d *Dispatcher) stillHolds(session store.Session) func() bool {
+func (d *Dispatcher) stillHolds(session int64) func() bool {
 	if q := d.question.Load(); q != nil && q.session == session {
 		return q.ask
 	}
@@ -57,15 +57,15 @@ func (d *Dispatcher) stillHolds(session store.Session) func() bool {
 
 // question is what a sender asks of a session.
 type question struct {
-	session store.Session
+	session int64
 	ask     func() bool
 }
 
 // holds says whether this node may send right now what the session holds.
-func (d *Dispatcher) holds(session store.Session) bool {
+func (d *Dispatcher) holds(session int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.session == session && d.leaseRuns()
+	return d.session.ID == session && d.leaseRuns()
 }
 
 // hurry has the lease looked after soon.

@@ -13,10 +13,9 @@ import (
 // the store, so that nothing is sent that could not be recorded.
 const maxRecordBatch = 512
 
-// result is a store.Result with the session under which it was sent, and the webhook it was sent to (nil when gone).
+// result is a store.Result with the webhook it was sent to (nil when gone).
 type result struct {
 	store.Result
-	session store.Session
 	webhook *carteiro.Webhook
 }
 
@@ -54,17 +53,18 @@ func (d *Dispatcher) record() {
 // just after a lease was lost.
 func (d *Dispatcher) recordBatch(batch []result) {
 	for len(batch) > 0 {
-		session, n := batch[0].session, 1
-		for n < len(batch) && batch[n].session == session {
+		session, n := batch[0].Delivery.Session, 1
+		for n < len(batch) && batch[n].Delivery.Session == session {
 			n++
 		}
-		d.commit(session, batch[:n])
+		d.commit(batch[:n])
 		batch = batch[n:]
 	}
 }
 
-func (d *Dispatcher) commit(session store.Session, batch []result) {
-	p := store.Record{Session: session, Now: time.Now(), Results: make([]store.Result, len(batch))}
+// commit records results of one session.
+func (d *Dispatcher) commit(batch []result) {
+	p := store.Record{Session: store.Session{ID: batch[0].Delivery.Session}, Now: time.Now(), Results: make([]store.Result, len(batch))}
 	for i, r := range batch {
 		p.Results[i] = r.Result
 	}
@@ -73,7 +73,7 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 		switch {
 		case err == nil:
 			d.recordFailing(false)
-			d.conclude(batch, recorded, session)
+			d.conclude(batch, recorded)
 			return
 		case errors.Is(err, store.ErrUnavailable):
 			d.recordFailing(true)
@@ -81,7 +81,7 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 		case len(batch) > 1:
 			// One of them is at fault, and the others must not suffer for it.
 			for _, r := range batch {
-				d.commit(session, []result{r})
+				d.commit([]result{r})
 			}
 			return
 		default:
@@ -97,7 +97,7 @@ func (d *Dispatcher) commit(session store.Session, batch []result) {
 
 // conclude acts on what was committed. What reads as lost may have been committed by an earlier try that was not answered:
 // what follows from it then is looked at, too, which does no harm where it follows not.
-func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded, session store.Session) {
+func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 	noticed := false
 	for i, r := range batch {
 		if !recorded[i].Lost {
@@ -114,7 +114,7 @@ func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded, session
 		d.Noticed()
 	}
 	var back []*carteiro.Delivery
-	defer func() { d.release(session, back) }()
+	defer func() { d.release(back) }()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i, r := range batch {

@@ -149,7 +149,7 @@ func (d *Dispatcher) enqueue(l *lane, session store.Session, claimed []*carteiro
 	}
 	for _, delivery := range claimed {
 		d.hold(l, len(delivery.Event.Payload)+deliveryOverhead)
-		d.inHand[delivery.ID] = delivery
+		d.track(session, delivery)
 		l.queue.push(delivery)
 	}
 }

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,6 +187,41 @@ func TestWhatWasGivenBackInVainIsNotGivenBackByALookThatWasUnderWay(t *testing.T
 		}
 		if got := n.statuses(w); got[carteiro.StatusPending] != 0 {
 			t.Errorf("log %v", got)
+		}
+	})
+}
+
+// The answer to a record that opens a circuit is late. Meanwhile the lease is lost, the node rejoins and takes new deliveries.
+// What the open circuit gives back is the new session's: released by the old one, it would stay leased forever.
+func TestAnOpenCircuitReleasesDeliveriesByTheSessionThatHoldsThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shortLease)
+		w := n.webhook(takes(10*time.Millisecond, 500), func(w *carteiro.Webhook) { w.MaxRetries = 0 })
+		for range carteiro.FailuresForError - 1 {
+			n.publish(w)
+			elapse(time.Second)
+		}
+		n.store.onceAfterRecord(func() {
+			_, err := n.store.EndSessions(context.Background(), store.EndSessions{Now: time.Now().Add(time.Hour)})
+			if err != nil {
+				t.Error(err)
+			}
+			<-time.After(dispatch.DefaultLease) // the node rejoins
+			n.receivers.set(w.ID, takes(20*time.Second, 500))
+			for range 20 { // more than may be in flight
+				n.publish(w)
+			}
+		})
+		before := n.Session()
+		n.publish(w)
+		elapse(dispatch.DefaultLease + time.Second)
+		if n.Session() == before || n.status(w) != carteiro.WebhookError {
+			t.Fatalf("session %v, before %v; status %s", n.Session(), before, n.status(w))
+		}
+		n.receivers.set(w.ID, takes(10*time.Millisecond, 200))
+		elapse(10 * time.Minute)
+		if got := n.statuses(w); got[carteiro.StatusPending] != 0 || n.status(w) != carteiro.WebhookActive {
+			t.Errorf("log %v, status %s", got, n.status(w))
 		}
 	})
 }
