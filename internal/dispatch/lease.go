@@ -129,7 +129,6 @@ func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 			d.Logger.Error("could not join again; trying further", "error", err)
 			return now, false
 		}
-		d.emptyLanes()
 		d.Rescan()
 		return now, true
 	default:
@@ -140,11 +139,13 @@ func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 	}
 }
 
-// emptyLanes forgets what was held by a session that is over.
+// emptyLanes forgets the queued deliveries of a session that has ended, and has their lanes claim again. The mutex is held.
 func (d *Dispatcher) emptyLanes() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	now := d.IDs.Now()
 	for _, l := range d.lanes {
+		if l.queue.len() > 0 {
+			l.notice(now)
+		}
 		for l.queue.len() > 0 {
 			d.forget(l.queue.pop())
 		}

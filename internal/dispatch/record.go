@@ -151,7 +151,8 @@ func (d *Dispatcher) recordFailing(failing bool) {
 	}
 }
 
-// join begins a session.
+// join begins a session. Deliveries that the previous session held are dropped in the same critical section: what comes
+// in after it is the new session's.
 func (d *Dispatcher) join(ctx context.Context) error {
 	now := time.Now()
 	session, err := d.Store.Join(ctx, store.Join{Node: nodeName(), Now: now, Until: now.Add(d.term())})
@@ -160,6 +161,7 @@ func (d *Dispatcher) join(ctx context.Context) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.emptyLanes()
 	d.session = session
 	d.leaseFrom(now)
 	return nil
