@@ -96,7 +96,11 @@ func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery) *carteiro.Out
 			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
 		}
 	}
-	d.drop(delivery)
+	if d.stopping.Err() != nil && d.sending.Err() == nil {
+		d.release([]*carteiro.Delivery{delivery}) // nothing was sent: another node need not wait for the end of the drain
+	} else {
+		d.drop(delivery)
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -98,9 +99,13 @@ type Dispatcher struct {
 	// recording ends when outcomes that cannot be recorded are to be given up.
 	recording       context.Context
 	cancelRecording context.CancelFunc
-	loops           sync.WaitGroup // the loops that end with stopping
-	attempts        sync.WaitGroup // what is in flight
-	recorder        sync.WaitGroup
+	// keeping ends when the last outcome is recorded: a draining node renews its lease until then.
+	keeping     context.Context
+	stopKeeping context.CancelFunc
+	keeper      sync.WaitGroup
+	loops       sync.WaitGroup // the loops that end with stopping
+	attempts    sync.WaitGroup // what is in flight
+	recorder    sync.WaitGroup
 
 	failures failureLog // the recorder's
 	question atomic.Pointer[question]
@@ -157,6 +162,7 @@ func New(c Config) *Dispatcher {
 	d.stopping, d.stop = context.WithCancel(context.Background())
 	d.sending, d.giveUp = context.WithCancel(context.Background())
 	d.recording, d.cancelRecording = context.WithCancel(context.Background())
+	d.keeping, d.stopKeeping = context.WithCancel(context.Background())
 	return d
 }
 
@@ -166,7 +172,7 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 		return err
 	}
 	d.recorder.Go(d.record)
-	d.loops.Go(d.keepLease)
+	d.keeper.Go(d.keepLease)
 	d.loops.Go(d.rescan)
 	d.loops.Go(d.runSchedule)
 	return nil
@@ -175,14 +181,16 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 // recordGrace is how long outcomes that are known may still take to be recorded once Stop's time is over.
 const recordGrace = 2 * time.Second
 
-// Stop begins nothing new, waits for what is in flight until ctx ends, then gives that up, records what is known and
-// gives everything else back to the store. What was given up is sent again later, by whoever claims it.
+// Stop starts no attempts, releases the queued ones and waits for those in flight until ctx ends. Then it cancels them,
+// records the known outcomes and releases everything else. A canceled attempt is sent again by the next node that claims it.
+// The lease is renewed until the last outcome is recorded, however long that takes: no other node may send what is in flight.
 func (d *Dispatcher) Stop(ctx context.Context) {
 	d.mu.Lock()
 	d.stop()
 	d.leased.Broadcast()
 	d.mu.Unlock()
 	d.loops.Wait()
+	d.attempts.Go(d.releaseQueued)
 
 	sent := make(chan struct{})
 	go func() {
@@ -199,7 +207,28 @@ func (d *Dispatcher) Stop(ctx context.Context) {
 	giveUp()
 	d.giveUp()
 	d.cancelRecording()
+	d.stopKeeping()
+	d.keeper.Wait()
 	d.leave()
+}
+
+// releasePage is how many attempts a draining node releases in one call.
+const releasePage = 1000
+
+// releaseQueued releases what waits in the lanes of a draining node, so that other nodes need not wait for the end of the
+// drain.
+func (d *Dispatcher) releaseQueued() {
+	var queued []*carteiro.Delivery
+	d.mu.Lock()
+	for _, l := range d.lanes {
+		for l.queue.len() > 0 {
+			queued = append(queued, l.queue.pop())
+		}
+	}
+	d.mu.Unlock()
+	for page := range slices.Chunk(queued, releasePage) {
+		d.release(page)
+	}
 }
 
 // leave gives back what is held. What cannot be given back is free when the lease runs out.

@@ -79,7 +79,8 @@ func (d *Dispatcher) hurry() {
 // leastBeat is left between two looks at the lease, however many ask for one.
 const leastBeat = 200 * time.Millisecond
 
-// keepLease is the loop that renews this node's lease, and ends those of nodes that did not renew theirs.
+// keepLease is the loop that renews this node's lease and ends the expired leases of other nodes. It outlives the other
+// loops: a draining node keeps its lease until its last outcome is recorded.
 func (d *Dispatcher) keepLease() {
 	for {
 		timer := time.NewTimer(d.beatEvery())
@@ -87,22 +88,22 @@ func (d *Dispatcher) keepLease() {
 		case <-timer.C:
 		case <-d.beat:
 			timer.Stop()
-			pause(d.stopping, leastBeat)
-		case <-d.stopping.Done():
+			pause(d.keeping, leastBeat)
+		case <-d.keeping.Done():
 			timer.Stop()
 		}
-		if d.stopping.Err() != nil {
+		if d.keeping.Err() != nil {
 			return
 		}
 		renewed, ok := d.renewLease()
-		if !ok {
-			continue // whoever cannot keep its own lease is in no position to end those of others
+		if !ok || d.stopping.Err() != nil {
+			continue // a node that cannot renew its lease, or is draining, takes nothing over
 		}
 		d.settleDoubt()
 		// By the time by which the own lease was renewed: were the clock set forward since, this node would end it.
 		freed, err := d.Store.EndSessions(d.stopping, store.EndSessions{Now: renewed})
 		switch {
-		case err != nil:
+		case err != nil && d.stopping.Err() == nil:
 			d.Logger.Warn("could not look for nodes that are gone", "error", err)
 		case freed > 0:
 			d.Logger.Info("took over attempts that a lost node held", "attempts", freed)
@@ -114,7 +115,7 @@ func (d *Dispatcher) keepLease() {
 // renewLease says whether this node has a lease that runs, and by which time it was renewed.
 func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 	now = time.Now()
-	ctx, cancel := context.WithTimeout(d.stopping, d.term())
+	ctx, cancel := context.WithTimeout(d.keeping, d.term())
 	defer cancel()
 	err := d.Store.Renew(ctx, store.Renew{Session: d.Session(), Now: now, Until: now.Add(d.term())})
 	switch {
@@ -123,6 +124,11 @@ func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 		d.leaseFrom(now)
 		d.mu.Unlock()
 		return now, true
+	case errors.Is(err, store.ErrLeaseLost) && d.stopping.Err() != nil:
+		d.Logger.Warn("lease lost while draining; canceling deliveries in flight")
+		d.giveUp() // their outcomes can no longer be recorded, and another node may send them
+		d.stopKeeping()
+		return now, false
 	case errors.Is(err, store.ErrLeaseLost):
 		d.Logger.Warn("lease lost: starting over with what nobody holds")
 		if err := d.join(ctx); err != nil {
@@ -132,7 +138,7 @@ func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 		d.Rescan()
 		return now, true
 	default:
-		if d.stopping.Err() == nil {
+		if d.keeping.Err() == nil {
 			d.Logger.Warn("could not renew the lease; sending pauses when it runs out", "error", err)
 		}
 		return now, false
