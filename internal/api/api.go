@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"carteiro"
@@ -101,6 +102,8 @@ type Config struct {
 	// RateLimit is how many requests a minute each environment may make, and each address without a token; 0: any
 	// number. Calls that publish do not count.
 	RateLimit int
+	// TrustedProxies are the networks of reverse proxies whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 	// MaxPayload is how large an event's payload may be, in bytes; 0: [carteiro.DefaultMaxPayload].
 	MaxPayload int
 	// MaxWebhooks is how many webhooks an agent or campaign may have; 0: any number.

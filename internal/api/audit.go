@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"net/netip"
 	"slices"
 
 	"carteiro"
@@ -20,8 +19,8 @@ func (r *request) auditEntry(action carteiro.AuditAction, subject carteiro.Subje
 	if r.admin {
 		e.Actor = carteiro.Actor{Kind: carteiro.ActorAdmin}
 	}
-	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		e.RemoteAddress = from.Addr().Unmap().String()
+	if from := r.address(); from.IsValid() {
+		e.RemoteAddress = from.String()
 	}
 	return e
 }

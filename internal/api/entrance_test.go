@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -288,6 +289,51 @@ func TestThoseWithoutATokenAreCountedByAddress(t *testing.T) {
 		w.call("GET", "/agents", nil, "Authorization", "Bearer talq_unknown").is(429, limited)
 		w.call("GET", "/nowhere", nil, "Authorization", "").is(404, noRoute)
 		w.call("GET", "/agents", nil).has(200)
+	}, func(c *api.Config) { c.RateLimit = 3 })
+}
+
+func TestTheAdminTokenIsNotLockedOutByOthersFailures(t *testing.T) {
+	inSimulatedTime(t, func(w *world) {
+		for range 5 {
+			w.call("GET", "/admin/v1/environments", nil, "Authorization", "Bearer guess")
+			w.call("GET", "/agents", nil, "Authorization", "Bearer talq_guess")
+		}
+		w.call("GET", "/admin/v1/environments", nil, "Authorization", "Bearer guess").is(429, limited)
+		operator := &tenant{token: adminToken}
+		for range 3 {
+			w.callAs(operator, "GET", "/admin/v1/environments", nil).has(200)
+		}
+		w.callAs(operator, "GET", "/admin/v1/environments", nil).is(429, limited)
+	}, func(c *api.Config) { c.RateLimit, c.AdminToken = 3, carteiro.HashToken(adminToken) })
+}
+
+func TestBehindATrustedProxyEachClientHasItsOwnLimit(t *testing.T) {
+	guess := func(w *world, forwarded string) *reply {
+		return w.call("GET", "/agents", nil, "Authorization", "Bearer talq_guess", "X-Forwarded-For", forwarded)
+	}
+	// Requests come from 192.0.2.1.
+	inSimulatedTime(t, func(w *world) {
+		for range 3 {
+			guess(w, "203.0.113.7").is(401, unauthorized)
+		}
+		guess(w, "203.0.113.7").is(429, limited)
+		guess(w, "1.1.1.1, 203.0.113.7").is(429, limited)             // what the client itself claims is ignored
+		guess(w, "203.0.113.7, 198.51.100.9").is(429, limited)        // a second trusted proxy
+		guess(w, "203.0.113.7:4711").is(429, limited)                 // with the port
+		guess(w, "203.0.113.8").is(401, unauthorized)                 // another client
+		guess(w, "2001:db8::1").is(401, unauthorized)                 // IPv6 is counted by network
+		guess(w, "[2001:db8::2]:80").is(401, unauthorized)            //
+		guess(w, "2001:db8::3, not-an-address").is(401, unauthorized) // unreadable: counted for the proxy
+	}, func(c *api.Config) {
+		c.RateLimit = 3
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.9/32")}
+	})
+	// Without --trusted-proxies, the header means nothing.
+	inSimulatedTime(t, func(w *world) {
+		for i := range 3 {
+			guess(w, "203.0.113."+strconv.Itoa(i)).is(401, unauthorized)
+		}
+		guess(w, "203.0.113.9").is(429, limited)
 	}, func(c *api.Config) { c.RateLimit = 3 })
 }
 

@@ -20,9 +20,10 @@ const maxAddresses = 10_000
 // noLimit is what the headers say where there is none.
 const noLimit = math.MaxInt32
 
-// caller is whom a request is counted for: an environment or, without a token that opens one, an address.
+// caller is whom a request is counted for: an environment, the operator or, without a valid token, an address.
 type caller struct {
 	environment carteiro.ID
+	operator    bool
 	address     netip.Addr
 }
 
@@ -107,19 +108,4 @@ func (l *limiter) count(who caller) *count {
 	c = new(count)
 	l.counts[who] = c
 	return c
-}
-
-// addressOf gives the address that a connection comes from, of IPv6 the /64 network: its holder has all of it.
-func addressOf(remote string) netip.Addr {
-	port, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr := port.Addr().Unmap().WithZone("")
-	if addr.Is6() {
-		if network, err := addr.Prefix(64); err == nil {
-			return network.Addr()
-		}
-	}
-	return addr
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -10,6 +11,10 @@ import (
 )
 
 func remote(i int) string { return fmt.Sprintf("10.%d.%d.%d:443", i>>16&0xff, i>>8&0xff, i&0xff) }
+
+func addressOf(remote string) netip.Addr {
+	return networkOf(clientAddress(&http.Request{RemoteAddr: remote}, nil))
+}
 
 func TestTheLimiterKeepsToItsBounds(t *testing.T) {
 	l := newLimiter(2)

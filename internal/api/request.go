@@ -100,7 +100,7 @@ func (r *request) enter(rt *route) error {
 	who := caller{environment: token.EnvironmentID}
 	switch {
 	case err != nil:
-		who = caller{address: addressOf(r.RemoteAddr)}
+		who = r.stranger()
 	case rt.needs != noScope && !token.Scopes.Allow(rt.needs):
 		err = lacksScope(rt.needs, token.Scopes)
 	}
@@ -121,11 +121,14 @@ func (r *request) enter(rt *route) error {
 	return err
 }
 
-// enterAdmin lets in whoever has the admin token. All are counted for their address: who guesses is slowed down, and the
-// operator makes few calls.
+// enterAdmin authorizes the operator. Failures are counted for their address and cannot use up the operator's own limit.
 func (r *request) enterAdmin() error {
 	err := r.identifyAdmin()
-	if wait := r.s.limiter.admit(r.w.Header(), caller{address: addressOf(r.RemoteAddr)}, true, r.begun); wait > 0 {
+	who := caller{operator: true}
+	if err != nil {
+		who = r.stranger()
+	}
+	if wait := r.s.limiter.admit(r.w.Header(), who, true, r.begun); wait > 0 {
 		r.s.Observer.RateLimited()
 		return rateLimited(wait)
 	}

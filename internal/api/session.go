@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 const (
 	// sessionLife is how long a session lasts at most: a working day.
 	sessionLife = 12 * time.Hour
-	// signInsAMinute is how often a minute each address may try to sign in.
+	// signInsAMinute is how many sign-ins per minute may fail for an address, and how many may succeed for an environment.
 	signInsAMinute = 60
 
 	sessionCookie = "carteiro_session"
@@ -76,22 +78,16 @@ func (s *server) signIn(r *request) error {
 	if err := s.crossOrigin.Check(r.Request); err != nil {
 		return errCrossOrigin
 	}
-	if wait := s.signIns.admit(http.Header{}, caller{address: addressOf(r.RemoteAddr)}, true, r.begun); wait > 0 {
+	from, err := r.signInToken()
+	if err != nil {
+		if wait := s.signIns.admit(http.Header{}, r.stranger(), true, r.begun); wait > 0 {
+			return rateLimited(wait)
+		}
+		return err
+	}
+	// A valid token is limited only by what its own environment does: many people can share an address.
+	if wait := s.signIns.admit(http.Header{}, caller{environment: from.EnvironmentID}, true, r.begun); wait > 0 {
 		return rateLimited(wait)
-	}
-	var f faults
-	in, err := r.input(sessionFields, true, &f)
-	if err != nil {
-		return err
-	}
-	var secret string
-	in.requiredText(&secret, fieldToken, maxToken)
-	if err := f.err(); err != nil {
-		return err
-	}
-	from, err := r.lookUp(strings.TrimSpace(secret), carteiro.TokenPrefix)
-	if err != nil {
-		return err
 	}
 	cookie := carteiro.NewSessionSecret()
 	r.token, r.environment = from, from.EnvironmentID
@@ -104,6 +100,21 @@ func (s *server) signIn(r *request) error {
 	}
 	r.setCookie(cookie, int(session.ExpiresAt.Sub(r.begun)/time.Second))
 	return s.answerSession(r, http.StatusCreated, session)
+}
+
+// signInToken returns the token of the body.
+func (r *request) signInToken() (token carteiro.Token, err error) {
+	var f faults
+	in, err := r.input(sessionFields, true, &f)
+	if err != nil {
+		return token, err
+	}
+	var secret string
+	in.requiredText(&secret, fieldToken, maxToken)
+	if err := f.err(); err != nil {
+		return token, err
+	}
+	return r.lookUp(strings.TrimSpace(secret), carteiro.TokenPrefix)
 }
 
 // signedOut is the answer to a sign-out.
@@ -137,10 +148,20 @@ func (r *request) setCookie(secret string, seconds int) {
 	http.SetCookie(r.w, &cookie)
 }
 
-// isSecure says whether the browser speaks https, whatever is between it and here. What it says of the page's origin
-// cannot be made up by a page; a proxy's word is taken as well, since who lies only gets a cookie that is not sent back.
+// isSecure reports whether the browser uses HTTPS, also if a proxy terminates it. A page cannot forge Origin and
+// Sec-Fetch-Site, which browsers send over HTTPS and to the own machine only; a client that lies in X-Forwarded-Proto
+// gets a cookie that its browser does not send back.
 func (r *request) isSecure() bool {
-	return r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://") || r.Header.Get("X-Forwarded-Proto") == "https"
+	return r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://") || r.Header.Get("X-Forwarded-Proto") == "https" ||
+		r.Header.Get("Sec-Fetch-Site") != "" && !isLocal(r.Host)
+}
+
+// isLocal reports whether browsers trust a host over plain HTTP: localhost and loopback addresses.
+func isLocal(hostport string) bool {
+	host := (&url.URL{Host: hostport}).Hostname()
+	address, err := netip.ParseAddr(host)
+	host = strings.ToLower(host)
+	return err == nil && address.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // sessionSecret gives what is in the cookie, if there is one and it counts: not for requests that a page of another
@@ -149,7 +170,11 @@ func (r *request) sessionSecret() string {
 	if !r.s.Sessions {
 		return ""
 	}
-	for _, name := range []string{securePrefix + sessionCookie, sessionCookie} {
+	names := []string{securePrefix + sessionCookie, sessionCookie}
+	if r.isSecure() {
+		names = names[:1] // anybody on the network could have set the other one over plain HTTP
+	}
+	for _, name := range names {
 		if cookie, err := r.Cookie(name); err == nil && cookie.Value != "" {
 			if r.s.crossOrigin.Check(r.Request) != nil {
 				return ""

@@ -131,7 +131,7 @@ func TestSigningInNeedsAToken(t *testing.T) {
 	w.call("POST", "/session", "{").has(400)
 }
 
-func TestSigningInIsNotTriedForEver(t *testing.T) {
+func TestFailedSignInsAreLimitedAndNeverLockOutAValidToken(t *testing.T) {
 	inSimulatedTime(t, func(w *world) {
 		tries := 0
 		for w.call("POST", "/session", map[string]any{"token": "talq_guess"}, "Authorization", "").status == 401 {
@@ -139,9 +139,41 @@ func TestSigningInIsNotTriedForEver(t *testing.T) {
 				w.t.Fatal("it can be tried for ever")
 			}
 		}
-		w.call("POST", "/session", map[string]any{"token": w.home.token}, "Authorization", "").has(429, "RATE_LIMIT_EXCEEDED")
+		w.call("POST", "/session", map[string]any{"token": "talq_guess"}, "Authorization", "").has(429, "RATE_LIMIT_EXCEEDED")
+		w.signIn(w.home)
 		w.call("GET", "/agents", nil).has(200)
 	})
+}
+
+func TestOneEnvironmentCannotCreateSessionsWithoutLimit(t *testing.T) {
+	inSimulatedTime(t, func(w *world) {
+		signIn := func(who *tenant) *reply {
+			return w.call("POST", "/session", map[string]any{"token": who.token}, "Authorization", "")
+		}
+		created := 0
+		for signIn(w.home).status == 201 {
+			if created++; created > 200 {
+				w.t.Fatal("there is no limit")
+			}
+		}
+		signIn(w.home).has(429, "RATE_LIMIT_EXCEEDED")
+		signIn(w.other).has(201)
+	})
+}
+
+func TestOverHTTPSOnlyTheCookieThatOthersCannotSetIsAccepted(t *testing.T) {
+	w := newWorld(t)
+	plain := w.signIn(w.home)
+	secure := "__Host-" + plain
+	w.with(plain, "GET", "/agents", nil).has(200)
+	for _, https := range [][]string{
+		{"X-Forwarded-Proto", "https"},
+		{"Sec-Fetch-Site", "same-origin", "Host", "carteiro.example.com"},
+	} {
+		w.with(plain, "GET", "/agents", nil, https...).is(401, missingToken)
+		w.with(secure, "GET", "/agents", nil, https...).has(200)
+	}
+	w.with(plain, "GET", "/agents", nil, "Sec-Fetch-Site", "same-origin", "Host", "localhost:8080").has(200)
 }
 
 func TestWithoutTheDashboardThereAreNoSessions(t *testing.T) {

@@ -221,6 +221,9 @@ func (w *world) request(who *tenant, method, path string, body any, headers ...s
 		if headers[i+1] != "" {
 			req.Header.Set(headers[i], headers[i+1])
 		}
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+		}
 	}
 	return req, sent
 }

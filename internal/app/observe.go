@@ -29,7 +29,7 @@ func (a *App) startBeside(ctx context.Context) (err error) {
 		a.metrics.WatchIngest(ingested(a.ingest))
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", a.metrics.Handler())
-		if a.beside.metrics, err = a.serveBeside(ctx, address, mux); err != nil {
+		if a.beside.metrics, err = a.serveBeside(ctx, address, mux, true); err != nil {
 			a.logger.Warn("no metrics are served (--metrics-listen chooses another port, or none)", "error", err)
 		}
 	}
@@ -39,7 +39,7 @@ func (a *App) startBeside(ctx context.Context) (err error) {
 	if a.beside.recorder, err = debug.Record(); err != nil {
 		return fmt.Errorf("flight recorder: %w", err)
 	}
-	if a.beside.debug, err = a.serveBeside(ctx, a.config.DebugListen, a.beside.recorder.Handler()); err != nil {
+	if a.beside.debug, err = a.serveBeside(ctx, a.config.DebugListen, a.beside.recorder.Handler(), false); err != nil {
 		return err
 	}
 	a.logger.Info("profiles and flight recorder", "address", "http://"+a.beside.debug.String()+"/debug/pprof/")
@@ -52,10 +52,16 @@ func (a *App) startBeside(ctx context.Context) (err error) {
 // isOn: a variable that is set to nothing counts as not set, so that a word turns a default off.
 func isOn(address string) bool { return address != "" && address != "off" }
 
-func (a *App) serveBeside(ctx context.Context, address string, handler http.Handler) (net.Addr, error) {
+// serveBeside serves a handler on an address. Requests must name a host that is this machine's or the address's, unless others
+// can reach the address and anyName is set.
+func (a *App) serveBeside(ctx context.Context, address string, handler http.Handler, anyName bool) (net.Addr, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	if !anyName || debug.Loopback(listener.Addr()) {
+		host, _, _ := net.SplitHostPort(address)
+		handler = debug.CheckHost(handler, host)
 	}
 	server := newServer(handler, a.logger)
 	a.beside.servers = append(a.beside.servers, server)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -102,6 +103,7 @@ type Server struct {
 	Egress `group:"Deliveries"`
 
 	RateLimit      int           `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
+	TrustedProxies Networks      `group:"API" help:"Reverse proxies whose X-Forwarded-For header names the client: addresses or CIDR networks, separated by commas." placeholder:"CIDR,…"`
 	MaxPayload     int           `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
 	MaxWebhooks    int           `group:"API" help:"Most webhooks of one agent or campaign; 0 for any number." default:"50"`
 	AdminToken     string        `group:"API" help:"Token that opens /admin/v1, for environments and their tokens; at least 32 characters. Others see the flag in the list of processes: set the variable, or the file. Off unless set." placeholder:"TOKEN"`
@@ -131,6 +133,26 @@ func (s *RetrySchedule) UnmarshalText(text []byte) error {
 	schedule, err := carteiro.ParseRetrySchedule(string(text))
 	*s = schedule
 	return err
+}
+
+// Networks is a list of networks, written as "10.0.0.0/8,192.0.2.1".
+type Networks []netip.Prefix
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *Networks) UnmarshalText(text []byte) error {
+	*n = nil
+	for word := range strings.SplitSeq(string(text), ",") {
+		word = strings.TrimSpace(word)
+		network, err := netip.ParsePrefix(word)
+		if address, addressErr := netip.ParseAddr(word); addressErr == nil {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		if err != nil {
+			return fmt.Errorf("%q is not an address or a network such as 10.0.0.0/8", word)
+		}
+		*n = append(*n, network.Masked())
+	}
+	return nil
 }
 
 // Validate says what is wrong with the settings, each fault in a line of its own; nil when nothing is.

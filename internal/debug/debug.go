@@ -7,8 +7,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"net/url"
 	"os"
 	"runtime/trace"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -52,6 +56,24 @@ func (r *Recorder) Handler() http.Handler {
 func command(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, os.Args[0]) //nolint:gosec // the program's own name, as plain text
+}
+
+// CheckHost answers requests whose Host is a name that is not allowed with 421: a web page can have its own name resolve to
+// this server (DNS rebinding) and would then read what the server answers. Addresses, localhost and this machine's name are
+// always allowed.
+func CheckHost(next http.Handler, allowed ...string) http.Handler {
+	if name, err := os.Hostname(); err == nil {
+		allowed = append(allowed, name)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := strings.ToLower((&url.URL{Host: r.Host}).Hostname())
+		_, err := netip.ParseAddr(host)
+		if err != nil && host != "localhost" && !strings.HasSuffix(host, ".localhost") && !slices.Contains(allowed, host) {
+			http.Error(w, "unknown host: use an address, localhost, or the name of this machine", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Loopback says whether only this machine reaches an address.
