@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -56,14 +57,18 @@ func (b natsBroker) source(t *testing.T) config.Source {
 	return config.Source{URL: b.js.Conn().ConnectedUrl(), Stream: "CALLS", Group: "carteiro", DeadLetter: "dead"}
 }
 
-func (b natsBroker) put(t *testing.T, _ *config.Source, id, contentType, body string) {
+func (natsBroker) misleading() map[string]any {
+	return map[string]any{"Nats-Expected-Stream": "CALLS"}
+}
+
+func (b natsBroker) put(t *testing.T, _ *config.Source, id string, headers map[string]any, body string) {
 	msg := nats.NewMsg("calls.one")
 	msg.Data = []byte(body)
 	if id != "" {
 		msg.Header.Set(nats.MsgIdHdr, id)
 	}
-	if contentType != "" {
-		msg.Header.Set("content-type", contentType)
+	for name, value := range headers {
+		msg.Header.Set(name, value.(string))
 	}
 	for {
 		ack, err := b.js.PublishMsg(t.Context(), msg)
@@ -75,12 +80,12 @@ func (b natsBroker) put(t *testing.T, _ *config.Source, id, contentType, body st
 	}
 }
 
-func (b natsBroker) buried(t *testing.T, _ *config.Source) (body, reason string) {
+func (b natsBroker) buried(t *testing.T, _ *config.Source) (body string, headers map[string][]string) {
 	stream, err := b.js.Stream(t.Context(), "DEAD")
 	must(t, err)
 	msg, err := stream.GetMsg(t.Context(), 1)
 	must(t, err)
-	return string(msg.Data), msg.Header.Get(headerReason)
+	return string(msg.Data), ours(msg.Header)
 }
 
 // kafkaBroker is franz-go's own broker for tests, which speaks the protocol, consumer groups included.
@@ -103,28 +108,29 @@ func (b kafkaBroker) source(*testing.T) config.Source {
 	return config.Source{URL: b.url, Topic: "calls", Group: "carteiro", DeadLetter: "dead"}
 }
 
-func (b kafkaBroker) put(t *testing.T, s *config.Source, id, contentType, body string) {
+func (kafkaBroker) misleading() map[string]any { return make(map[string]any) }
+
+func (b kafkaBroker) put(t *testing.T, s *config.Source, id string, headers map[string]any, body string) {
 	record := &kgo.Record{Topic: s.Topic, Value: []byte(body)}
 	if id != "" {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: "message-id", Value: []byte(id)})
 	}
-	if contentType != "" {
-		record.Headers = append(record.Headers, kgo.RecordHeader{Key: "content-type", Value: []byte(contentType)})
+	for name, value := range headers {
+		record.Headers = append(record.Headers, kgo.RecordHeader{Key: name, Value: []byte(value.(string))})
 	}
 	must(t, b.client.ProduceSync(t.Context(), record).FirstErr())
 }
 
-func (b kafkaBroker) buried(t *testing.T, s *config.Source) (body, reason string) {
+func (b kafkaBroker) buried(t *testing.T, s *config.Source) (body string, headers map[string][]string) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.client.OptValue(kgo.SeedBrokers).([]string)...), kgo.ConsumeTopics(s.DeadLetter))
 	must(t, err)
 	defer client.Close()
 	record := client.PollRecords(t.Context(), 1).Records()[0]
+	headers = make(map[string][]string)
 	for _, h := range record.Headers {
-		if h.Key == headerReason {
-			reason = string(h.Value)
-		}
+		headers[h.Key] = append(headers[h.Key], string(h.Value))
 	}
-	return string(record.Value), reason
+	return string(record.Value), ours(headers)
 }
 
 // redisBroker is Debian's redis-server.
@@ -147,24 +153,28 @@ func (b redisBroker) source(*testing.T) config.Source {
 	return config.Source{URL: b.url, Stream: "calls", Group: "carteiro", DeadLetter: "dead"}
 }
 
-func (b redisBroker) put(t *testing.T, s *config.Source, id, contentType, body string) {
+func (redisBroker) misleading() map[string]any { return make(map[string]any) }
+
+func (b redisBroker) put(t *testing.T, s *config.Source, id string, headers map[string]any, body string) {
 	values := map[string]any{"data": body}
 	if id != "" {
 		values["id"] = id
 	}
-	if contentType != "" {
-		values["content-type"] = contentType
-	}
+	maps.Copy(values, headers)
 	must(t, b.client.XAdd(t.Context(), &redis.XAddArgs{Stream: s.Stream, Values: values}).Err())
 }
 
-func (b redisBroker) buried(t *testing.T, s *config.Source) (body, reason string) {
+func (b redisBroker) buried(t *testing.T, s *config.Source) (body string, headers map[string][]string) {
 	entries, err := b.client.XRange(t.Context(), s.DeadLetter, "-", "+").Result()
 	must(t, err)
 	if len(entries) == 0 {
 		t.Fatal("nothing is buried")
 	}
-	return fmt.Sprint(entries[0].Values["data"]), fmt.Sprint(entries[0].Values[headerReason])
+	headers = make(map[string][]string)
+	for name, value := range entries[0].Values {
+		headers[name] = []string{fmt.Sprint(value)}
+	}
+	return fmt.Sprint(entries[0].Values["data"]), ours(headers)
 }
 
 // rabbitBroker is Debian's rabbitmq-server.
@@ -208,22 +218,35 @@ func (b rabbitBroker) source(t *testing.T) config.Source {
 	return config.Source{URL: b.url, Queue: "calls", DeadLetter: "dead", Username: "guest", Password: "guest"}
 }
 
-func (b rabbitBroker) put(t *testing.T, s *config.Source, id, contentType, body string) {
+func (rabbitBroker) misleading() map[string]any { return map[string]any{"CC": []any{"calls"}} }
+
+func (b rabbitBroker) put(t *testing.T, s *config.Source, id string, headers map[string]any, body string) {
+	contentType, _ := headers["content-type"].(string)
 	confirmation, err := b.channel.PublishWithDeferredConfirmWithContext(t.Context(), "", s.Queue, false, false,
-		amqp.Publishing{MessageId: id, ContentType: contentType, Body: []byte(body)})
+		amqp.Publishing{MessageId: id, ContentType: contentType, Headers: headers, Body: []byte(body)})
 	must(t, err)
 	if ok, err := confirmation.WaitContext(t.Context()); err != nil || !ok {
 		t.Fatal("not confirmed", err)
 	}
 }
 
-func (b rabbitBroker) buried(t *testing.T, s *config.Source) (body, reason string) {
+func (b rabbitBroker) buried(t *testing.T, s *config.Source) (body string, headers map[string][]string) {
 	d, ok, err := b.channel.Get(s.DeadLetter, true)
 	must(t, err)
 	if !ok {
 		t.Fatal("nothing is buried")
 	}
-	return string(d.Body), fmt.Sprint(d.Headers[headerReason])
+	headers = make(map[string][]string)
+	for name, value := range d.Headers {
+		headers[name] = []string{fmt.Sprint(value)}
+	}
+	return string(d.Body), ours(headers)
+}
+
+// ours gives the headers that are named like Carteiro's, in any case.
+func ours(headers map[string][]string) map[string][]string {
+	maps.DeleteFunc(headers, func(name string, _ []string) bool { return !isOurs(name) })
+	return headers
 }
 
 // need has a script install a program that is missing; without it the test fails, and is not skipped in silence.

@@ -95,7 +95,12 @@ func (k *kafkaSource) message(record *kgo.Record) message {
 func (k *kafkaSource) bury(ctx context.Context, m *message, reason string) error {
 	from := m.handle.(*kgo.Record)
 	dead := &kgo.Record{Topic: k.settings.DeadLetter, Key: from.Key, Value: from.Value}
-	dead.Headers = append(append(dead.Headers, from.Headers...),
+	for _, h := range from.Headers {
+		if !isOurs(h.Key) {
+			dead.Headers = append(dead.Headers, h)
+		}
+	}
+	dead.Headers = append(dead.Headers,
 		kgo.RecordHeader{Key: headerReason, Value: []byte(reason)},
 		kgo.RecordHeader{Key: headerSource, Value: []byte(k.settings.Name)})
 	return k.client.ProduceSync(ctx, dead).FirstErr()

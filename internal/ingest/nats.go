@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -117,14 +118,19 @@ func (n *natsSource) bury(ctx context.Context, m *message, reason string) error 
 	dead := nats.NewMsg(n.settings.DeadLetter)
 	dead.Data = m.body
 	for name, values := range m.handle.(jetstream.Msg).Headers() {
-		dead.Header[name] = values
+		if !isOurs(name) && !controlsNATS(name) {
+			dead.Header[name] = values
+		}
 	}
-	dead.Header.Del(nats.MsgIdHdr) // in a stream of both it would be taken for the message itself
 	dead.Header.Set(headerReason, oneLine(reason))
 	dead.Header.Set(headerSource, n.settings.Name)
 	_, err := n.jetstream.PublishMsg(ctx, dead)
 	return err
 }
+
+// controlsNATS reports whether a header is an instruction to the server: which message id or sequence it must expect, what
+// to delete, when to expire. Copied to the dead letter, it would drop it as a duplicate, or erase other dead letters.
+func controlsNATS(name string) bool { return strings.HasPrefix(strings.ToLower(name), "nats-") }
 
 func (n *natsSource) acknowledge(ctx context.Context, messages []message) error {
 	for _, m := range messages {

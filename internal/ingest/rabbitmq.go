@@ -103,7 +103,9 @@ func (r *rabbitSource) bury(ctx context.Context, m *message, reason string) erro
 	d := m.handle.(*amqp.Delivery)
 	headers := amqp.Table{headerReason: reason, headerSource: r.settings.Name}
 	for name, value := range d.Headers {
-		headers[name] = value
+		if !isOurs(name) && !routesRabbitMQ(name) {
+			headers[name] = value
+		}
 	}
 	confirmation, err := r.channel.PublishWithDeferredConfirmWithContext(ctx, "", r.settings.DeadLetter, false, false, amqp.Publishing{
 		Headers: headers, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, DeliveryMode: amqp.Persistent,
@@ -117,6 +119,10 @@ func (r *rabbitSource) bury(ctx context.Context, m *message, reason string) erro
 	}
 	return nil
 }
+
+// routesRabbitMQ reports whether a header makes the server send a copy elsewhere. Copied to the dead letter, it could send
+// the message back to the queue that it was taken from, again and again.
+func routesRabbitMQ(name string) bool { return name == "CC" || name == "BCC" }
 
 // acknowledge takes the last one's tag for all: a channel gives deliveries in order, and there is no other batch of it.
 func (r *rabbitSource) acknowledge(_ context.Context, messages []message) error {

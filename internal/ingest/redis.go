@@ -135,7 +135,9 @@ func (r *redisSource) message(entry *redis.XMessage) message {
 func (r *redisSource) bury(ctx context.Context, m *message, reason string) error {
 	values := map[string]any{}
 	for name, value := range m.handle.(*redis.XMessage).Values {
-		values[name] = value
+		if !isOurs(name) {
+			values[name] = value
+		}
 	}
 	values[headerReason], values[headerSource] = reason, r.settings.Name
 	return r.client.XAdd(ctx, &redis.XAddArgs{Stream: r.settings.DeadLetter, Values: values}).Err()

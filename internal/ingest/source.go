@@ -51,11 +51,17 @@ func open(ctx context.Context, s *config.Source) (source, error) {
 	}
 }
 
-// Headers that a message in the dead-letter place bears beside its own.
+// Headers that Carteiro adds to a dead letter.
 const (
 	headerReason = "carteiro-reason"
 	headerSource = "carteiro-source"
 )
+
+// isOurs reports whether a header of a message must not be copied to its dead letter because Carteiro sets it. A message
+// that was moved back from the dead-letter place has one, and its sender can set one.
+func isOurs(name string) bool {
+	return strings.EqualFold(name, headerReason) || strings.EqualFold(name, headerSource)
+}
 
 // setHeader keeps a header under the name that it has in HTTP: the bindings of CloudEvents spell one attribute
 // ce-id, ce_id, cloudEvents:id and cloudEvents_id.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -24,10 +25,13 @@ import (
 type broker interface {
 	// source makes a place for events and one for dead letters, and says how they are reached.
 	source(t *testing.T) config.Source
-	// put sends a message under an id of its sender's; empty for none.
-	put(t *testing.T, s *config.Source, id, contentType, body string)
-	// buried gives the body and reason of the oldest message in the dead-letter place, which is there already.
-	buried(t *testing.T, s *config.Source) (body, reason string)
+	// put sends a message under an id of its sender's; empty for none. Values of headers are strings, or lists of them.
+	put(t *testing.T, s *config.Source, id string, headers map[string]any, body string)
+	// misleading gives headers that would send a copy of the message, or of others, elsewhere.
+	misleading() map[string]any
+	// buried gives the body of the oldest message in the dead-letter place, which is there already, and all of its headers
+	// that are named like Carteiro's, in any case.
+	buried(t *testing.T, s *config.Source) (body string, headers map[string][]string)
 }
 
 // The story that every kind of source has to pass: messages come, some of them twice and one malformed; the process ends
@@ -45,18 +49,20 @@ func TestEveryMessageBecomesOneEvent(t *testing.T) {
 			s.Name, s.Kind, s.Environment, s.Format, s.Batch = "calls", name, "production", config.FormatCarteiro, 40
 			const events, malformed = 200, `{"event":`
 			left := make(ledger)
-			put := func(id, body string) {
-				b.put(t, &s, id, "", body)
+			put := func(id string, headers map[string]any, body string) {
+				b.put(t, &s, id, headers, body)
 				left[body]++
 			}
 			for i := range events {
 				id := fmt.Sprint("m", i)
-				put(id, w.event(i))
+				put(id, nil, w.event(i))
 				if i%10 == 0 {
-					put(id, w.event(i))
+					put(id, nil, w.event(i))
 				}
 				if i == 50 {
-					put("bad", malformed)
+					headers := b.misleading()
+					headers[headerReason], headers["Carteiro-Source"] = "forged", "forged"
+					put("bad", headers, malformed)
 				}
 			}
 
@@ -72,15 +78,18 @@ func TestEveryMessageBecomesOneEvent(t *testing.T) {
 			if got := w.total(); got != events || w.store.failures() != 0 {
 				t.Errorf("%d events, and the store would fail %d times", got, w.store.failures())
 			}
-			if body, reason := b.buried(t, &s); body != malformed || reason != "The request body is not valid JSON." {
-				t.Errorf("buried %s because of %q", body, reason)
+			body, headers := b.buried(t, &s)
+			want := map[string][]string{headerReason: {"The request body is not valid JSON."}, headerSource: {"calls"}}
+			if body != malformed || !reflect.DeepEqual(headers, want) {
+				t.Errorf("buried %s with %q, want %q", body, headers, want)
 			}
 
 			// What comes now is all that comes: the rest is done. A CloudEvent's id is its own, whatever the broker says.
 			s.Format = config.FormatCloudEvents
-			b.put(t, &s, "c1", "application/cloudevents+json", w.cloudEvent("1"))
-			b.put(t, &s, "c2", "application/cloudevents+json", w.cloudEvent("1"))
-			b.put(t, &s, "", "application/cloudevents+json", w.cloudEvent("2"))
+			cloudEvents := map[string]any{"content-type": "application/cloudevents+json"}
+			b.put(t, &s, "c1", cloudEvents, w.cloudEvent("1"))
+			b.put(t, &s, "c2", cloudEvents, w.cloudEvent("1"))
+			b.put(t, &s, "", cloudEvents, w.cloudEvent("2"))
 			last := newRun(t, w, s, left)
 			last.until(func() bool { c := last.counts(); return c.Taken+c.Refused >= 3 })
 			if c := last.counts(); c.Refused != 0 || c.Taken != 3 || w.total() != events+2 {
