@@ -150,7 +150,7 @@ func (s *server) renameEnvironment(r *request) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.Admin.RenameEnvironment(r.Context(), store.RenameEnvironment{
+	e, err := s.Directory.RenameEnvironment(r.Context(), store.RenameEnvironment{
 		ID: r.environment, Name: name,
 		Audit: r.auditEntry(carteiro.EnvironmentRenamed, carteiro.Subject{Kind: carteiro.SubjectEnvironment, ID: r.environment}),
 	})

@@ -48,10 +48,10 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
-// Admin is what the operator's calls change; the end of a token goes through the directory.
+// Admin is what the operator's calls change. Changes to what the directory caches, such as a name or the end of a token, go
+// through the directory.
 type Admin interface {
 	CreateEnvironment(ctx context.Context, p store.CreateEnvironment) error
-	RenameEnvironment(ctx context.Context, p store.RenameEnvironment) (carteiro.Environment, error)
 	ListTokens(ctx context.Context, p store.ListTokens) (tokens []carteiro.Token, total int, err error)
 	CreateToken(ctx context.Context, p store.CreateToken) error
 }

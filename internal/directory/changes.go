@@ -15,6 +15,13 @@ func (d *Directory) PutOwner(ctx context.Context, p store.PutOwner) (carteiro.Ow
 	return owner, created, err
 }
 
+// RenameEnvironment is [store.Environments.RenameEnvironment]. Operator events carry the new name once it returns.
+func (d *Directory) RenameEnvironment(ctx context.Context, p store.RenameEnvironment) (carteiro.Environment, error) {
+	environment, err := d.store.RenameEnvironment(ctx, p)
+	d.forget([]store.OwnerRef{{EnvironmentID: p.ID, Kind: carteiro.OwnerEnvironment, ID: p.ID}}, nil)
+	return environment, err
+}
+
 // DeleteOwner is [store.Registry.DeleteOwner]. Nothing is sent to the owner's webhooks any more once it returns.
 func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error {
 	webhooks, err := d.store.DeleteOwner(ctx, p)

@@ -206,6 +206,28 @@ func TestAChangeHoldsAtOnce(t *testing.T) {
 	}
 }
 
+func (r *registry) RenameEnvironment(_ context.Context, p store.RenameEnvironment) (carteiro.Environment, error) {
+	environment := carteiro.Environment{ID: p.ID, Name: p.Name}
+	owner := environment.Owner()
+	r.owners[store.OwnerRef{EnvironmentID: p.ID, Kind: owner.Kind, ID: owner.ID}] = owner
+	return environment, nil
+}
+
+func TestARenamedEnvironmentHasItsNewNameAtOnce(t *testing.T) {
+	r := newRegistry()
+	d := directory.New(r, false)
+	own := store.OwnerRef{EnvironmentID: here, Kind: carteiro.OwnerEnvironment, ID: here}
+	for _, name := range []string{"staging", "production"} {
+		if _, err := d.RenameEnvironment(t.Context(), store.RenameEnvironment{ID: here, Name: name}); err != nil {
+			t.Fatal(err)
+		}
+		to, err := d.Recipients(t.Context(), own, carteiro.ID{}, carteiro.WebhookErrorEvent)
+		if err != nil || to.Owner.Name != name {
+			t.Errorf("operator events carry the name %q, want %q, %v", to.Owner.Name, name, err)
+		}
+	}
+}
+
 func TestAReadThatAChangeOvertookIsMadeAgain(t *testing.T) {
 	w := webhook(agent)
 	r := newRegistry(w)

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// purgeEvery is how often the log is looked through for what is too old.
+	// purgeEvery is the longest time between two purges. A short retention is purged more often; see [Purger.every].
 	purgeEvery = 10 * time.Minute
+	// purgeAtLeast is the shortest time between two purges that found nothing left to delete.
+	purgeAtLeast = time.Second
 	// purgeLimit is how much one transaction deletes: small enough not to hold up those who publish.
 	purgeLimit = 500
 	// purgePause is left between two such transactions, for the same reason.
@@ -27,10 +29,20 @@ type Purger struct {
 	Logger         *slog.Logger
 }
 
-// Run purges now and then until ctx ends.
+// every is the time between two purges: a tenth of the retention, so that an entry stays at most a tenth longer than the
+// operator asked for, but never more than purgeEvery.
+func (p *Purger) every() time.Duration {
+	shortest := p.Retention
+	if p.AuditRetention > 0 {
+		shortest = min(shortest, p.AuditRetention)
+	}
+	return max(purgeAtLeast, min(purgeEvery, shortest/10))
+}
+
+// Run purges periodically until ctx ends.
 func (p *Purger) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait := purgeEvery
+		wait := p.every()
 		more, err := p.step(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:

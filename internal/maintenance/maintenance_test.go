@@ -53,6 +53,35 @@ func TestWhatIsOlderThanTheRetentionIsPurgedNowAndThen(t *testing.T) {
 	})
 }
 
+func TestAShortRetentionIsPurgedMoreOften(t *testing.T) {
+	for _, test := range []struct {
+		retention, audit, every time.Duration
+	}{
+		{30 * 24 * time.Hour, 0, 10 * time.Minute},
+		{100 * time.Minute, 0, 10 * time.Minute},
+		{30 * time.Minute, 0, 3 * time.Minute},
+		{time.Minute, 0, 6 * time.Second},
+		{time.Second, 0, time.Second},
+		{30 * 24 * time.Hour, 10 * time.Minute, time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &purged{}
+			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+			defer cancel()
+			p := maintenance.Purger{Store: s, Retention: test.retention, AuditRetention: test.audit, Logger: slog.New(slog.DiscardHandler)}
+			p.Run(ctx)
+			for i := 1; i < len(s.calls); i++ {
+				if gap := s.calls[i].Now.Sub(s.calls[i-1].Now); gap != test.every {
+					t.Fatalf("retention %s, audit %s: %s between two purges, want %s", test.retention, test.audit, gap, test.every)
+				}
+			}
+			if len(s.calls) < 2 {
+				t.Errorf("retention %s: %d purges in a day", test.retention, len(s.calls))
+			}
+		})
+	}
+}
+
 func TestMuchIsPurgedInSmallStepsWithoutWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &purged{more: 100}

@@ -13,8 +13,11 @@ import (
 )
 
 const (
-	purgeKeys = `DELETE FROM idempotency WHERE (environment_id, key) IN
-		(SELECT environment_id, key FROM idempotency WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`
+	// A key that a call is renewing is left alone. Those that were renewed since the statement began are not locked: the
+	// database checks the condition again on the new row.
+	purgeKeys = `DELETE FROM idempotency i
+		USING (SELECT environment_id, key FROM idempotency WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS expired
+		WHERE i.environment_id = expired.environment_id AND i.key = expired.key`
 	purgeSessions = `DELETE FROM tokens WHERE id IN
 		(SELECT id FROM tokens WHERE session AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`
 	// dropTotals deletes rows that count nothing any more: all of a count that are there, and come to nothing together. Those

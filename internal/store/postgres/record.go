@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,9 +24,11 @@ const (
 	// findFailed gives those of attempts that are in the history as failed, with what their receivers answered.
 	findFailed = `SELECT a.id, a.http_status FROM unnest($1::uuid[], $2::uuid[]) AS u (webhook_id, id)
 		JOIN attempts a ON a.webhook_id = u.webhook_id AND a.id = u.id WHERE a.status = 2`
+	// lockWebhooks locks the webhooks that a group changes. All groups lock in this order, so that no two wait for each other.
+	lockWebhooks = `SELECT FROM webhooks WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
 	// Before the webhook is switched off: of two that do it at once the second finds it off.
 	auditSwitchOff = `INSERT INTO audit (` + auditColumns + `) SELECT ` + auditParameters + `
-		FROM (SELECT FROM webhooks WHERE id = $16 AND enabled FOR UPDATE) w`
+		FROM (SELECT FROM webhooks WHERE id = $16 AND enabled FOR NO KEY UPDATE) w`
 	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now, disabled_by = 'gone', disabled_at = u.now
 		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, now) WHERE w.id = u.id AND w.enabled
 		RETURNING w.environment_id, w.owner_kind, w.owner_id, w.id`
@@ -289,6 +292,16 @@ func (r *recording) noteHealth(t *taken) {
 	}
 }
 
+// lockWebhooks locks the webhooks to be switched off, together with those whose health is noted after that. A group that
+// switches nothing off locks only the webhooks that change; see noteHealth, which has the same order.
+func (r *recording) lockWebhooks(b *pgx.Batch) {
+	if len(r.off.ids) == 0 {
+		return
+	}
+	webhooks := slices.AppendSeq(slices.Clone(r.off.ids), maps.Keys(r.tally.Health))
+	b.Queue(lockWebhooks, webhooks)
+}
+
 func (r *recording) queue(b *pgx.Batch) {
 	if len(r.ids) > 0 {
 		b.Queue(insertAttempts, r.webhooks, r.ids, r.events, r.statuses, r.numbers, r.chainStarts, r.triggers, r.due, r.previous, r.types,
@@ -296,6 +309,7 @@ func (r *recording) queue(b *pgx.Batch) {
 			r.methods, r.urls, r.requestHeaders, r.responseHeaders, r.tails, r.heads, r.bodies)
 	}
 	r.open.queue(b)
+	r.lockWebhooks(b)
 	for _, values := range r.off.audit {
 		b.Queue(auditSwitchOff, values...)
 	}

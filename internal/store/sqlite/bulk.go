@@ -15,10 +15,11 @@ var (
 	insertBulk = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, 1, ?, ?, 0, 0, 0, 0, 0, NULL, ?, ?, NULL)`)
 	updateBulk = newQuery(`UPDATE bulk_retries SET status = ?3, retried = ?4, already_succeeded = ?5, in_progress = ?6, too_old = ?7,
 		retried_since = ?8, cursor = ?9, due_at = ?10, updated_at = ?11, ended_at = ?12 WHERE webhook_id = ?1 AND id = ?2`)
-	getBulk   = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? AND id = ?`)
-	listBulk  = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? ORDER BY id DESC LIMIT ? OFFSET ?`)
-	countBulk = newQuery(`SELECT count(*) FROM bulk_retries WHERE webhook_id = ?`)
-	dueBulk   = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 AND due_at <= ?
+	hasOpenBulk = newQuery(`SELECT 1 FROM bulk_retries INDEXED BY bulk_retries_open WHERE webhook_id = ? AND status <= 3`)
+	getBulk     = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? AND id = ?`)
+	listBulk    = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? ORDER BY id DESC LIMIT ? OFFSET ?`)
+	countBulk   = newQuery(`SELECT count(*) FROM bulk_retries WHERE webhook_id = ?`)
+	dueBulk     = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 AND due_at <= ?
 		ORDER BY due_at, webhook_id, id LIMIT 1`)
 	nextBulk = newQuery(`SELECT due_at FROM bulk_retries INDEXED BY bulk_retries_due WHERE status <= 2 ORDER BY due_at LIMIT 1`)
 )
@@ -33,7 +34,15 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 		if _, err := t.ownWebhook(&store.LogRef{OwnerRef: p.OwnerRef, WebhookID: p.WebhookID}); err != nil {
 			return err
 		}
-		err := conflict(t.write(insertBulk).id(p.WebhookID).id(p.ID).blob(filter).int(int64(p.Matched)).time(p.Now).time(p.Now).run())
+		// A failed insert would roll back what others commit in the same transaction.
+		open, err := t.query(hasOpenBulk).id(p.WebhookID).exists()
+		if err != nil {
+			return err
+		}
+		if open {
+			return store.ErrConflict
+		}
+		err = conflict(t.write(insertBulk).id(p.WebhookID).id(p.ID).blob(filter).int(int64(p.Matched)).time(p.Now).time(p.Now).run())
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// other is a transaction of another program, or of another node, that the tests keep open.
+type other struct {
+	t *testing.T
+	pgx.Tx
+}
+
+// begin begins a transaction on a connection of its own.
+func (c *cluster) begin() other {
+	c.t.Helper()
+	conn, err := pgx.Connect(c.t.Context(), c.url)
+	c.ok(err)
+	c.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	_, err = conn.Exec(c.t.Context(), `SET search_path TO `+schema)
+	c.ok(err)
+	tx, err := conn.Begin(c.t.Context())
+	c.ok(err)
+	return other{c.t, tx}
+}
+
+func (o other) exec(sql string, args ...any) {
+	o.t.Helper()
+	if _, err := o.Exec(o.t.Context(), sql, args...); err != nil {
+		o.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (o other) commit() {
+	o.t.Helper()
+	if err := o.Commit(o.t.Context()); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// awaitBlocked returns once another connection waits for a lock of this transaction.
+func (o other) awaitBlocked() {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(o.t.Context(), 30*time.Second)
+	defer cancel()
+	for blocked := false; !blocked; {
+		err := o.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))`).Scan(&blocked)
+		if err != nil {
+			o.t.Fatalf("nobody waits for the transaction: %v", err)
+		}
+	}
+}
+
+// lockedByOthers gives the modes of locks that other connections hold on a table, its partitions included.
+func (o other) lockedByOthers(table string) (modes []string) {
+	o.t.Helper()
+	rows, err := o.Query(o.t.Context(), `SELECT DISTINCT mode FROM pg_locks WHERE granted AND pid <> pg_backend_pid() AND relation IN
+		(SELECT $1::regclass UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::regclass)`, table)
+	if err == nil {
+		modes, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return modes
+}
+
+func TestAKeyThatIsBeingRenewedIsNotPurged(t *testing.T) {
+	c := newCluster(t)
+	key := &store.Key{EnvironmentID: c.owner.EnvironmentID, Key: "k", ExpiresAt: c.now.Add(time.Hour)}
+	_, err := c.a.Accept(t.Context(), store.Accept{Now: c.now, Key: key})
+	c.ok(err)
+	then := key.ExpiresAt.Add(time.Minute)
+	renewal := c.begin()
+	renewal.exec(`UPDATE idempotency SET expires_at = $1`, then.Add(time.Hour))
+	// It neither waits for the renewal nor deletes the key.
+	_, err = c.b.Purge(t.Context(), store.Purge{Now: then, Before: c.now.Add(-day), Limit: 10})
+	c.ok(err)
+	renewal.commit()
+	result, err := c.a.Accept(t.Context(), store.Accept{Now: then, Key: key})
+	c.ok(err)
+	if result.Replay == nil {
+		t.Error("the renewed key is gone")
+	}
+}
+
+// What a group disables and what it notes the health of is locked in one order, whichever comes first.
+func TestDisablingLocksWebhooksInTheOrderOfTheirIDs(t *testing.T) {
+	c := newCluster(t)
+	session := c.join(c.a)
+	first, second := c.webhook(), c.webhook()
+	one, two := c.publish(c.a, session, first.ID), c.publish(c.a, session, second.ID)
+	before := c.begin()
+	before.exec(`SELECT FROM webhooks WHERE id = $1 FOR UPDATE`, [16]byte(first.ID))
+	var all sync.WaitGroup
+	all.Go(func() {
+		failed := &carteiro.Outcome{Reason: carteiro.ReasonHTTPStatus, HTTPStatus: 410, FinishedAt: c.now}
+		_, err := c.a.Record(t.Context(), store.Record{Session: session, Now: c.now, Results: []store.Result{
+			{Delivery: two, Outcome: failed, DisableWebhook: true, Audit: &carteiro.AuditEntry{ID: c.ids.New(c.now), EnvironmentID: c.owner.EnvironmentID}},
+			{Delivery: one, Outcome: failed},
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	before.awaitBlocked()
+	before.exec(`SELECT FROM webhooks WHERE id = $1 FOR UPDATE NOWAIT`, [16]byte(second.ID))
+	before.commit()
+	all.Wait()
+	if w, err := c.b.GetWebhook(t.Context(), second.ID); err != nil || w.Enabled {
+		t.Errorf("the second webhook is enabled: %v, %v", w.Enabled, err)
+	}
+}
