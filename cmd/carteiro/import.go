@@ -18,11 +18,12 @@ type importCommand struct {
 // importFlags are what both have.
 type importFlags struct {
 	remote
-	APIKey   string            `name:"api-key" help:"Key of the API to read from. The variable keeps it out of the list of processes." placeholder:"KEY"`
-	Agent    string            `help:"Agent that gets all webhooks, instead of agents of their own." placeholder:"ID" env:"-" xor:"owner"`
-	Campaign string            `help:"Campaign that gets all webhooks; likewise." placeholder:"ID" env:"-" xor:"owner"`
-	Map      map[string]string `help:"Event type here for one there; may be given more than once." placeholder:"THEIRS=OURS" env:"-" mapsep:"none"`
-	Yes      bool              `help:"Make it. Without it is only said what would be made." env:"-"`
+	APIKey    string            `name:"api-key" help:"Key of the API to read from. The variable keeps it out of the list of processes." placeholder:"KEY"`
+	Agent     string            `help:"Agent that gets all webhooks, instead of agents of their own." placeholder:"ID" env:"-" xor:"owner"`
+	Campaign  string            `help:"Campaign that gets all webhooks; likewise." placeholder:"ID" env:"-" xor:"owner"`
+	Map       map[string]string `help:"Event type here for one there; may be given more than once." placeholder:"THEIRS=OURS" env:"-" mapsep:"none"`
+	AllEvents bool              `help:"Subscribe endpoints that name no event types to all events." env:"-"`
+	Yes       bool              `help:"Make it. Without it is only said what would be made." env:"-"`
 }
 
 type importSvix struct {
@@ -67,7 +68,7 @@ func (f *importFlags) run(ctx context.Context, product comeover.Product, from st
 		return err
 	}
 	config := comeover.Config{
-		Product: product, From: from, APIKey: f.APIKey, Client: server, Map: f.Map, Apply: f.Yes, Out: os.Stdout,
+		Product: product, From: from, APIKey: f.APIKey, Client: server, Map: f.Map, AllEvents: f.AllEvents, Apply: f.Yes, Out: os.Stdout,
 	}
 	switch {
 	case f.Agent != "":

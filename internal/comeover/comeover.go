@@ -36,6 +36,7 @@ type endpoint struct {
 	secret        string
 	events        []string // event types there, in order
 	all           bool     // it wants all there are
+	untyped       bool     // it names no event types, which may mean all
 	disabled      bool
 	timeout       int // seconds; 0: not said
 	headers       map[string]string

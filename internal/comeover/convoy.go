@@ -68,6 +68,8 @@ type convoyEndpoint struct {
 			Value string `json:"header_value"`
 		} `json:"api_key"`
 	} `json:"authentication"`
+	ContentType string          `json:"content_type"`
+	MTLS        json.RawMessage `json:"mtls_client_cert"` // {"client_cert":…}; null: none
 }
 
 type convoySecret struct {
@@ -77,6 +79,7 @@ type convoySecret struct {
 }
 
 type convoySubscription struct {
+	UID        string `json:"uid"`
 	EndpointID string `json:"endpoint_id"`
 	Endpoint   *struct {
 		UID string `json:"uid"`
@@ -89,6 +92,21 @@ type convoySubscription struct {
 			Body    map[string]any `json:"body"`
 		} `json:"filter"`
 	} `json:"filter_config"`
+	// Filters are those of single event types, which the API lists in a call of its own.
+	Filters []convoyFilter `json:"filters"`
+}
+
+// convoyFilter restricts the events of one type, or of all types if that is "*".
+type convoyFilter struct {
+	EventType string         `json:"event_type"`
+	Headers   map[string]any `json:"headers"`
+	Body      map[string]any `json:"body"`
+	Query     map[string]any `json:"query"`
+	Path      map[string]any `json:"path"`
+}
+
+func (f *convoyFilter) isEmpty() bool {
+	return len(f.Headers)+len(f.Body)+len(f.Query)+len(f.Path) == 0
 }
 
 func (s *convoySubscription) endpoint() string {
@@ -124,7 +142,28 @@ func fetchConvoy(ctx context.Context, a *api) ([]*group, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range p.Subscriptions {
+		if err := p.Subscriptions[i].fetchFilters(ctx, a); err != nil {
+			return nil, err
+		}
+	}
 	return fromConvoy(p)
+}
+
+// fetchFilters reads the filters of single event types. Versions of Convoy without them have no such call.
+func (s *convoySubscription) fetchFilters(ctx context.Context, a *api) error {
+	if s.UID == "" {
+		return nil
+	}
+	var answer struct {
+		Data []convoyFilter `json:"data"`
+	}
+	err := a.get(ctx, "/subscriptions/"+url.PathEscape(s.UID)+"/filters", nil, &answer)
+	if errors.Is(err, errNotFound) {
+		return nil
+	}
+	s.Filters = answer.Data
+	return err
 }
 
 // allConvoy reads all pages of a list.
@@ -201,6 +240,12 @@ func (c *convoyEndpoint) here(now time.Time) *endpoint {
 	if c.RateLimit > 0 {
 		e.leave("its rate limit: lanes adapt to what a receiver can take")
 	}
+	if len(c.MTLS) > 0 && string(c.MTLS) != "null" {
+		e.leave("its client certificate: its receiver rejects connections without it")
+	}
+	if c.ContentType != "" && !strings.HasPrefix(c.ContentType, "application/json") {
+		e.leave("its content type %s: deliveries are JSON", c.ContentType)
+	}
 	if c.AdvancedSignatures {
 		e.leave("signatures in Convoy's advanced form: webhook-signature holds the time as well")
 	}
@@ -218,6 +263,11 @@ func (e *endpoint) subscribe(s *convoySubscription) {
 	}
 	if len(s.Filter.Filter.Body) > 0 || len(s.Filter.Filter.Headers) > 0 {
 		e.leave("its filter on payloads or headers: it gets all events of its types")
+	}
+	for i := range s.Filters {
+		if f := &s.Filters[i]; !f.isEmpty() {
+			e.leave("its filter on events of type %s: it gets all of them", cmp.Or(f.EventType, "*"))
+		}
 	}
 	if s.Function != "" {
 		e.leave("its function: a payload template may do instead")

@@ -21,6 +21,8 @@ const (
 	longestWait = time.Minute // between two of them
 )
 
+var errNotFound = errors.New("not found")
+
 var errEndless = errors.New("a list does not end")
 
 // api is another product's API, which is only read.
@@ -77,6 +79,8 @@ func (a *api) once(ctx context.Context, path string, query url.Values, into any)
 		return 0, fmt.Errorf("%s answers more than %d MiB", path, maxAnswer>>20)
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
 		return 0, fmt.Errorf("%s is answered %s: is the API key the right one?", path, resp.Status)
+	case resp.StatusCode == http.StatusNotFound:
+		return 0, fmt.Errorf("%s: %w", path, errNotFound)
 	case resp.StatusCode != http.StatusOK:
 		if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 {
 			wait = patience(resp.Header.Get("Retry-After"))

@@ -25,8 +25,10 @@ type Config struct {
 	Map map[string]string
 	// BuiltIn are the event types of agents that every server has, for when no agent is there yet that could be asked.
 	BuiltIn []string
-	Apply   bool // make it; otherwise it is only said
-	Out     io.Writer
+	// AllEvents subscribes endpoints that name no event types to all of them; otherwise they are not imported.
+	AllEvents bool
+	Apply     bool // make it; otherwise it is only said
+	Out       io.Writer
 }
 
 // step is what becomes of one endpoint.
@@ -107,6 +109,9 @@ func keys(d client.Descriptions) map[string]bool {
 // step says what becomes of an endpoint.
 func (c *Config) step(d *destination, e *endpoint) *step {
 	s := &step{endpoint: e, verdict: refuse, notes: slices.Clone(e.left)}
+	if e.untyped && !c.AllEvents {
+		e.refuse("it names no event types; --all-events subscribes such endpoints to all events")
+	}
 	if e.fault != "" {
 		s.notes = []string{"cannot be carried: " + e.fault}
 		return s
@@ -138,7 +143,7 @@ func (c *Config) step(d *destination, e *endpoint) *step {
 
 // subscribe finds the event types that an endpoint gets here, and those of its own that there is none for.
 func (c *Config) subscribe(s *step, d *destination) (unknown []string) {
-	if s.all {
+	if s.all || s.untyped {
 		s.settings.Events = slices.Sorted(maps.Keys(d.events))
 		s.notes = append(s.notes, "it wants all event types: it gets those that there are now")
 		return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,8 @@ type svixEndpoint struct {
 	ID           string      `json:"id"`
 	Description  string      `json:"description"`
 	URL          string      `json:"url"`
-	FilterTypes  []string    `json:"filterTypes"`
+	EventTypes   []string    `json:"eventTypes"`
+	FilterTypes  []string    `json:"filterTypes"` // the former name of eventTypes
 	Channels     []string    `json:"channels"`
 	Disabled     bool        `json:"disabled"`
 	RateLimit    *int        `json:"rateLimit"`
@@ -152,7 +154,7 @@ func fromSvix(applications []svixApplication) (groups []*group, err error) {
 
 func (s *svixEndpoint) here() *endpoint {
 	e := &endpoint{
-		id: s.ID, name: s.Description, url: s.URL, secret: s.Secret.Key, events: s.FilterTypes, all: len(s.FilterTypes) == 0,
+		id: s.ID, name: s.Description, url: s.URL, secret: s.Secret.Key, events: s.types(), untyped: len(s.types()) == 0,
 		disabled: s.Disabled, headers: s.Headers.Headers, headerStyle: "both", // what its receiver looks for, and what others do
 	}
 	if e.secret != "" && !strings.HasPrefix(e.secret, "whsec_") {
@@ -171,6 +173,17 @@ func (s *svixEndpoint) here() *endpoint {
 		e.leave("headers %s: their values are not given out; set them anew", strings.Join(s.Headers.Sensitive, ", "))
 	}
 	return e
+}
+
+// types returns the event types under either name, each once.
+func (s *svixEndpoint) types() []string {
+	types := slices.Clone(s.EventTypes)
+	for _, name := range s.FilterTypes {
+		if !slices.Contains(types, name) {
+			types = append(types, name)
+		}
+	}
+	return types
 }
 
 func firstOf(texts ...string) string {

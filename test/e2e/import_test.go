@@ -97,6 +97,8 @@ func TestEndpointsOfSvixAreBroughtWithTheirSecrets(t *testing.T) {
 	c := newComer(t, "svix.json")
 	acme := client.AgentOwner("01990e54-9d6b-7f00-8f63-3c1f0a5d7b21")
 	args := []string{"svix", c.file, "--map", "call.ended=" + callEnded}
+	c.brings(args, `! webhook "https`, "it names no event types; --all-events subscribes such endpoints to all events", "webhooks: 1; there already: 0; cannot be carried: 4")
+	args = append(args, "--all-events")
 	c.brings(args,
 		`+ agent "Acme"  01990e54-9d6b-7f00-8f63-3c1f0a5d7b21`,
 		`+ webhook "Billing (ep_billing)"`, "events: event_phone_call_ended, event_action",
@@ -144,7 +146,7 @@ func TestEndpointsOfSvixAreBroughtWithTheirSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.brings([]string{"svix", c.file, "--campaign", campaign.ID, "--map", "invoice.paid=campaign.completed", "--yes"},
+	c.brings([]string{"svix", c.file, "--campaign", campaign.ID, "--map", "invoice.paid=campaign.completed", "--all-events", "--yes"},
 		"Made: agents: 0, webhooks: 3")
 	if n := len(c.webhooks(client.CampaignOwner(campaign.ID))); n != 3 {
 		t.Errorf("the campaign has %d webhooks", n)
@@ -156,7 +158,8 @@ func TestEndpointsOfConvoyAreBroughtWithTheirSecrets(t *testing.T) {
 	c := newComer(t, "convoy.json")
 	args := []string{"convoy", c.file, "--map", "call.ended=" + callEnded, "--yes"}
 	c.brings(args,
-		`+ agent "customer-1"`, `+ webhook "Billing (01HBILLING)"`, "its filter on payloads", "its timeout of 1 s: it gets 5 s",
+		`+ agent "customer-1"`, `+ webhook "Billing (01HBILLING)"`, "its client certificate",
+		"its content type application/x-www-form-urlencoded", "its filter on payloads", "its filter on events of type event_action", "its timeout of 1 s: it gets 5 s",
 		`+ agent "Payments"`, `+ webhook "Paused (01HPAUSED)"`, "disabled, as it is there",
 		`! webhook "Alone (01HALONE)"`, "no subscription leads to it",
 		"Made: agents: 2, webhooks: 2; there already: 0; cannot be carried: 1.")
@@ -207,7 +210,7 @@ func TestEndpointsAreReadOverTheAPIsOfOthers(t *testing.T) {
 	svix := pages(t, "sk_test", map[string]string{
 		"/api/v1/app":                             `{"data":[{"id":"app_1","name":"One"}],"iterator":"more","done":false}`,
 		"/api/v1/app?more":                        `{"data":[{"id":"app_2","name":"Two"}],"iterator":"end","done":true}`,
-		"/api/v1/app/app_1/endpoint":              `{"data":[{"id":"ep_1","description":"E","url":"` + c.there.URL + `","filterTypes":["event_action"]}],"done":true}`,
+		"/api/v1/app/app_1/endpoint":              `{"data":[{"id":"ep_1","description":"E","url":"` + c.there.URL + `","eventTypes":["event_action"]}],"done":true}`,
 		"/api/v1/app/app_1/endpoint/ep_1/secret":  `{"key":"` + svixSecret + `"}`,
 		"/api/v1/app/app_1/endpoint/ep_1/headers": `{"headers":{"X-A":"b"},"sensitive":[]}`,
 		"/api/v1/app/app_2/endpoint":              `{"data":[],"iterator":null,"done":true}`,
@@ -223,15 +226,16 @@ func TestEndpointsAreReadOverTheAPIsOfOthers(t *testing.T) {
 			"pagination":{"has_next_page":true,"next_page_cursor":"E1"}}}`,
 		"/api/v1/projects/P/endpoints?E1": `{"data":{"content":[{"uid":"E2","name":"B","url":"` + c.there.URL + `","secrets":[{"value":"s2"}]}],
 			"pagination":{"has_next_page":false}}}`,
-		"/api/v1/projects/P/subscriptions": `{"data":{"content":[{"endpoint_metadata":{"uid":"E1"},"filter_config":{"event_types":["*"]}},
-			{"endpoint_metadata":{"uid":"E2"},"filter_config":{"event_types":["event_action"]}}],"pagination":{"has_next_page":false}}}`,
+		"/api/v1/projects/P/subscriptions": `{"data":{"content":[{"uid":"S1","endpoint_metadata":{"uid":"E1"},"filter_config":{"event_types":["*"]}},
+			{"uid":"S2","endpoint_metadata":{"uid":"E2"},"filter_config":{"event_types":["event_action"]}}],"pagination":{"has_next_page":false}}}`,
+		"/api/v1/projects/P/subscriptions/S1/filters": `{"data":[{"event_type":"event_action","body":{"a":1}}]}`, // S2: a version without them
 	})
-	c.brings([]string{"convoy", convoy.URL + "/api/v1/projects/P", "--api-key", "ck", "--yes"}, `+ agent "P"`, "(E1)", "(E2)", "agents: 1, webhooks: 2")
+	c.brings([]string{"convoy", convoy.URL + "/api/v1/projects/P", "--api-key", "ck", "--yes"}, `+ agent "P"`, "(E1)", "its filter on events of type event_action", "(E2)", "agents: 1, webhooks: 2")
 
 	c.fails("is the API key the right one", "svix", svix.URL, "--api-key", "wrong")
 	c.fails("set CARTEIRO_API_KEY", "svix", svix.URL)
 	c.fails("must be that of a project", "convoy", convoy.URL, "--api-key", "ck")
-	c.fails("404", "convoy", convoy.URL+"/api/v1/projects/Q", "--api-key", "ck")
+	c.fails("not found", "convoy", convoy.URL+"/api/v1/projects/Q", "--api-key", "ck")
 }
 
 func TestAnImportSaysWhatIsWrong(t *testing.T) {
