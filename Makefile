@@ -9,6 +9,7 @@ RUN         ?=
 TESTTIMEOUT ?= 10m
 FUZZTIME    ?= 30s
 SOAKTIMEOUT ?= 3h
+MUTATE      ?=
 BENCH       ?= .
 BENCHTIME   ?= 100ms
 BENCHCOUNT  ?= 6
@@ -121,6 +122,15 @@ soak: ## Run the long tests (build tag soak) under the race detector
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+# One process at low priority: a run takes minutes to hours. MUTATE="-sample 0" tests every mutant, "-at dial.go:63" those of a line.
+.PHONY: mutate
+mutate: ## Measure how many small mistakes in a package its tests detect (PKG=, MUTATE=)
+	@if [ '$(PKG)' = ./... ]; then echo 'mutate: name a package, for example PKG=internal/send' >&2; exit 2; fi
+	@scripts/need-redis
+	@scripts/need-rabbitmq
+	@$(GO) build -o bin/mutation ./test/mutation
+	@nice -n 15 scripts/need-postgres bin/mutation $(MUTATE) $(PKG)
 
 .PHONY: vuln
 vuln: ## Look the dependencies up among known vulnerabilities; says so where that is not possible (PKG=, GOVULNDB=)

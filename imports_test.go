@@ -367,6 +367,7 @@ var house = map[string]room{
 			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
 		},
 	},
+	"test/mutation": {},
 	"test/simulation": {
 		tests: edges{
 			"/":                        vocabulary,

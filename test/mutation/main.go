@@ -1,0 +1,169 @@
+// Command mutation measures how many small mistakes in a package its tests detect. It builds every mistake (mutant) of a
+// package into one test binary behind a switch, records which tests reach which mutant, and then runs only those tests
+// once per mutant. docs/decisions/0058-mutation-testing.md says why it exists. Run it as `make mutate PKG=internal/send`.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// options are what the command line sets.
+type options struct {
+	pkg    string   // import path of the package that gets the mutants
+	tests  []string // import paths of the packages whose tests run
+	sample int      // number of mutants, 0 for all
+	seed   uint64   // of the sample
+	at     string   // "file.go:12" or "file.go": only these mutants
+	min    int      // percentage of mutants that tests must kill
+	dir    string   // for binaries and the overlay
+	out    io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ok, err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutation:", err)
+		os.Exit(2)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+// run measures each package of the arguments and reports whether all of them reach the minimum.
+func run(ctx context.Context, args []string) (ok bool, err error) {
+	o := options{out: os.Stdout}
+	var tests string
+	flags := flag.NewFlagSet("mutation", flag.ContinueOnError)
+	flags.IntVar(&o.sample, "sample", 60, "Number of mutants to test per package, chosen by the seed (0 for all)")
+	flags.Uint64Var(&o.seed, "seed", 1, "Seed of the sample")
+	flags.IntVar(&o.min, "min", 90, "Percentage of mutants that the tests must kill")
+	flags.StringVar(&o.at, "at", "", "Test only the mutants of this file or line, for example dial.go:63")
+	flags.StringVar(&tests, "tests", "", "Comma-separated test packages (default: the package and those that import it, without test/)")
+	if err := flags.Parse(args); err != nil {
+		return false, err
+	}
+	if o.dir, err = os.MkdirTemp("", "carteiro-mutation-"); err != nil {
+		return false, err
+	}
+	defer func() { _ = os.RemoveAll(o.dir) }()
+	packages, err := listPackages(ctx)
+	if err != nil {
+		return false, err
+	}
+	ok = true
+	for _, arg := range flags.Args() {
+		o.pkg = importPath(arg)
+		o.tests = testPackages(packages, o.pkg)
+		if tests != "" {
+			o.tests = nil
+			for name := range strings.SplitSeq(tests, ",") {
+				o.tests = append(o.tests, importPath(name))
+			}
+		}
+		enough, err := measure(ctx, packages, &o)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", arg, err)
+		}
+		ok = ok && enough
+	}
+	return ok, nil
+}
+
+// measure tests the mutants of one package and prints what it finds.
+func measure(ctx context.Context, packages map[string]*goPackage, o *options) (enough bool, err error) {
+	p := packages[o.pkg]
+	if p == nil {
+		return false, errors.New("no such package")
+	}
+	h := &harness{options: o, target: p, packages: packages}
+	if err := h.instrument(ctx); err != nil {
+		return false, err
+	}
+	if err := h.record(ctx); err != nil {
+		return false, err
+	}
+	chosen := choose(h.viable(), o)
+	fmt.Fprintf(o.out, "%s: %d mutants, testing %d (seed %d)\n", o.pkg, len(h.viable()), len(chosen), o.seed)
+	var t tally
+	for i, m := range chosen {
+		verdict := h.try(ctx, m)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		t[verdict]++
+		if verdict != killed {
+			fmt.Fprintf(o.out, "%-11s %s\n", verdict, m)
+		}
+		if (i+1)%20 == 0 {
+			fmt.Fprintf(o.out, "… %d of %d: %s\n", i+1, len(chosen), t)
+		}
+	}
+	fmt.Fprintf(o.out, "%s: %s\n", o.pkg, t)
+	return t.percent() >= float64(o.min), nil
+}
+
+// choose returns a random sample of the mutants, in the order of the source.
+func choose(all []*mutant, o *options) []*mutant {
+	if o.at != "" {
+		return slices.DeleteFunc(all, func(m *mutant) bool {
+			name := filepath.Base(m.file)
+			return o.at != name && o.at != fmt.Sprintf("%s:%d", name, m.line)
+		})
+	}
+	if o.sample == 0 || o.sample >= len(all) {
+		return all
+	}
+	random := rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // a sample that anybody can repeat
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	all = all[:o.sample]
+	slices.SortFunc(all, func(a, b *mutant) int { return a.id - b.id })
+	return all
+}
+
+// A verdict is what the tests make of a mutant.
+type verdict int
+
+const (
+	killed    verdict = iota
+	hung              // killed, but only by the timeout of its tests
+	survived          // all tests that reach it pass
+	uncovered         // no test reaches it
+	verdicts
+)
+
+func (v verdict) String() string {
+	return [verdicts]string{"killed", "HUNG", "SURVIVED", "NOT COVERED"}[v]
+}
+
+// tally counts mutants by verdict.
+type tally [verdicts]int
+
+func (t tally) percent() float64 {
+	total := 0
+	for _, n := range t {
+		total += n
+	}
+	if total == 0 {
+		return 100
+	}
+	return 100 * float64(t[killed]+t[hung]) / float64(total)
+}
+
+func (t tally) String() string {
+	return fmt.Sprintf("%.1f %% killed (%d killed, %d of them by timeout, %d survived, %d not covered)",
+		t.percent(), t[killed]+t[hung], t[hung], t[survived], t[uncovered])
+}
