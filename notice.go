@@ -14,7 +14,8 @@ const (
 // of, if the environment has webhooks of its own, and taken away in the transaction that stores the event which it becomes
 // for them. Of the environment's own webhooks there are none, so that one which fails is not the cause of another.
 type Notice struct {
-	NoticeRef
+	Seq           int64     // assigned by the store in the order of the changes of a webhook
+	At            time.Time // when it happened
 	EnvironmentID ID
 	Type          string // of the event
 	WebhookID     ID
@@ -25,12 +26,6 @@ type Notice struct {
 	DisabledBy DisabledBy // of WebhookDisabledEvent
 	Error      string     // why the last attempt failed, in words; empty of WebhookRecoveredEvent
 	Last       LastAttempt
-}
-
-// NoticeRef names a notice; the older one is the smaller.
-type NoticeRef struct {
-	At time.Time // when it happened
-	ID ID        // random
 }
 
 // LastAttempt is the attempt that a DeliveryExhaustedEvent tells of; zero in other notices.
@@ -45,7 +40,7 @@ type LastAttempt struct {
 // CircuitNotice says that the circuit of a webhook has changed, which has opened or closed just now; before is how it was. It
 // is nil for no change.
 func (w *Webhook) CircuitNotice(change CircuitChange, before Circuit, now time.Time) *Notice {
-	n := &Notice{NoticeRef: NoticeRef{At: now}, WebhookID: w.ID}
+	n := &Notice{At: now, WebhookID: w.ID}
 	switch change {
 	case CircuitOpened:
 		n.Type, n.Since, n.Failures, n.Error = WebhookErrorEvent, w.FailingSince, w.FailuresInARow, w.LastError
@@ -59,7 +54,7 @@ func (w *Webhook) CircuitNotice(change CircuitChange, before Circuit, now time.T
 
 // DisabledNotice says that the server has disabled the webhook, as DisabledBy and DisabledAt say.
 func (w *Webhook) DisabledNotice(lastError string) *Notice {
-	n := &Notice{NoticeRef: NoticeRef{At: w.DisabledAt}, Type: WebhookDisabledEvent, WebhookID: w.ID, DisabledBy: w.DisabledBy, Error: lastError}
+	n := &Notice{At: w.DisabledAt, Type: WebhookDisabledEvent, WebhookID: w.ID, DisabledBy: w.DisabledBy, Error: lastError}
 	if w.DisabledBy == DisabledByError {
 		n.Since = w.Circuit.OpenedAt
 	}
@@ -69,7 +64,7 @@ func (w *Webhook) DisabledNotice(lastError string) *Notice {
 // ExhaustedNotice says that the webhook grants the delivery no more attempts.
 func (d *Delivery) ExhaustedNotice(o *Outcome, now time.Time) *Notice {
 	return &Notice{
-		NoticeRef: NoticeRef{At: now}, Type: DeliveryExhaustedEvent, WebhookID: d.WebhookID, Error: o.Error,
+		At: now, Type: DeliveryExhaustedEvent, WebhookID: d.WebhookID, Error: o.Error,
 		Last: LastAttempt{ID: d.ID, EventID: d.EventID, EventType: d.EventType, Number: d.Number, HTTPStatus: o.HTTPStatus},
 	}
 }

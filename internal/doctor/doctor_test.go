@@ -87,7 +87,7 @@ func (u *untold) ExamineNodes(_ context.Context, p store.ExamineNodes) (n store.
 }
 
 func (u *untold) ListNotices(context.Context, store.ListNotices) ([]carteiro.Notice, error) {
-	return []carteiro.Notice{{NoticeRef: carteiro.NoticeRef{At: time.Now().Add(-u.since)}, Type: carteiro.WebhookErrorEvent}}, nil
+	return []carteiro.Notice{{Seq: 1, At: time.Now().Add(-u.since), Type: carteiro.WebhookErrorEvent}}, nil
 }
 
 func TestANoticeThatIsNotToldIsAFindingWhereAServerRuns(t *testing.T) {

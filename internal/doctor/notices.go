@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"carteiro"
@@ -34,7 +35,7 @@ func (d *Doctor) notices(ctx context.Context, report *Report) error {
 		if len(page) < p.Limit {
 			return d.ownOwners(ctx, report)
 		}
-		p.After = page[len(page)-1].NoticeRef
+		p.After = page[len(page)-1].Seq
 	}
 }
 
@@ -42,7 +43,7 @@ func judgeNotices(notices []carteiro.Notice, nodes int, now time.Time) (findings
 	for _, n := range notices {
 		if waits := now.Sub(n.At); nodes > 0 && waits > toldWithin {
 			findings = append(findings, Finding{
-				Check: Untold, EnvironmentID: n.EnvironmentID, WebhookID: n.WebhookID, Of: n.ID.String(),
+				Check: Untold, EnvironmentID: n.EnvironmentID, WebhookID: n.WebhookID, Of: strconv.FormatInt(n.Seq, 10),
 				Says: fmt.Sprintf("%s of %s is not told yet, though a server runs", n.Type, n.At.UTC().Format(time.RFC3339)),
 			})
 		}

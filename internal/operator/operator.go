@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"carteiro"
@@ -69,39 +70,58 @@ func (t *Teller) Run(ctx context.Context) {
 	}
 }
 
-// tellAll goes through all notices there are. What one is about may be unreadable; it is passed over then, and stays.
+// tellAll publishes all notices in the order of their numbers. A notice that cannot be published stays, and so do later ones of
+// its webhook: they would be out of order.
 func (t *Teller) tellAll(ctx context.Context) error {
 	var faults []error
+	held := make(map[carteiro.ID]bool)
 	p := store.ListNotices{Limit: atOnce}
 	for {
 		notices, err := t.Store.ListNotices(ctx, p)
 		if err != nil || len(notices) == 0 {
 			return errors.Join(append(faults, err)...)
 		}
-		if err := t.tell(ctx, notices); err != nil {
+		raced, err := t.tell(ctx, notices, held)
+		switch {
+		case err != nil:
 			faults = append(faults, err)
+		case raced:
+			continue
 		}
-		p.After = notices[len(notices)-1].NoticeRef
+		p.After = notices[len(notices)-1].Seq
 	}
 }
 
-func (t *Teller) tell(ctx context.Context, notices []carteiro.Notice) error {
+// tell publishes notices, except those of held webhooks, and adds webhooks to held whose notices cannot be published. When
+// another node is publishing the same notices, raced is true and the rest must be read again.
+func (t *Teller) tell(ctx context.Context, notices []carteiro.Notice, held map[carteiro.ID]bool) (raced bool, err error) {
 	var faults []error
 	p := store.TellNotices{Now: t.IDs.Now()}
 	for i := range notices {
-		item, err := t.item(ctx, &notices[i], p.Now)
+		n := &notices[i]
+		if held[n.WebhookID] {
+			continue
+		}
+		item, err := t.item(ctx, n, p.Now)
 		if err != nil {
+			held[n.WebhookID] = true
 			faults = append(faults, err)
 			continue
 		}
-		p.Tidings = append(p.Tidings, store.Tiding{Notice: notices[i].NoticeRef, Item: item})
+		p.Tidings = append(p.Tidings, store.Tiding{Notice: n.Seq, Item: item})
 	}
 	if len(p.Tidings) > 0 {
 		told, err := t.Store.TellNotices(ctx, p)
 		t.follow(p.Tidings, told)
-		faults = append(faults, err)
+		raced = slices.Contains(told, false)
+		if err != nil {
+			for i := range notices {
+				held[notices[i].WebhookID] = true
+			}
+			faults = append(faults, err)
+		}
 	}
-	return errors.Join(faults...)
+	return raced, errors.Join(faults...)
 }
 
 // follow tells the lanes of what waits for them by now.

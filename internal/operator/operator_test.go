@@ -39,7 +39,9 @@ type moody struct {
 	store.Store
 	mu         sync.Mutex
 	unreadable carteiro.ID
-	down       bool
+	// readableAfter is after how many failed reads the webhook can be read again; 0: never.
+	readableAfter int
+	down          bool
 }
 
 func (m *moody) set(change func(*moody)) {
@@ -52,6 +54,9 @@ func (m *moody) GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webho
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if id == m.unreadable {
+		if m.readableAfter--; m.readableAfter == 0 {
+			m.unreadable = carteiro.ID{}
+		}
 		return nil, errors.New("the test has it unreadable")
 	}
 	return m.Store.GetWebhook(ctx, id)
@@ -240,6 +245,44 @@ func TestWhatCannotBeToldIsToldLater(t *testing.T) {
 		<-time.After(10 * time.Second) // nobody wakes it
 		if told := w.told(d); len(told) != 2 {
 			t.Errorf("told in the end: %q", told)
+		}
+	})
+}
+
+func TestANoticeThatCannotBePublishedHoldsBackLaterOnesOfItsWebhook(t *testing.T) {
+	tell(t, func(w *world) {
+		w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.WebhookErrorEvent, carteiro.DeliveryExhaustedEvent)
+		w.store.set(func(m *moody) { m.unreadable = w.hook.ID })
+		for range carteiro.FailuresForError {
+			w.fails(503, false)
+		}
+		w.told(new(carteiro.Delivery)) // the first one is tried by itself
+		d := w.fails(503, true)
+		if told := w.told(d); len(told) != 0 {
+			t.Errorf("published without its webhook: %q", told)
+		}
+		w.store.set(func(m *moody) { m.unreadable = carteiro.ID{} })
+		<-time.After(10 * time.Second)
+		told := w.told(d)
+		if len(told) != 2 || !strings.HasPrefix(told[0], carteiro.WebhookErrorEvent) || !strings.HasPrefix(told[1], carteiro.DeliveryExhaustedEvent) {
+			t.Errorf("published in the end: %q", told)
+		}
+	})
+}
+
+func TestALaterNoticeDoesNotOvertakeOneThatFailedMomentsBefore(t *testing.T) {
+	tell(t, func(w *world) {
+		w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.WebhookErrorEvent, carteiro.DeliveryExhaustedEvent)
+		w.store.set(func(m *moody) { m.down = true })
+		for range carteiro.FailuresForError {
+			w.fails(503, false)
+		}
+		d := w.fails(503, true)
+		w.told(d)
+		w.store.set(func(m *moody) { m.down, m.unreadable, m.readableAfter = false, w.hook.ID, 1 })
+		<-time.After(5 * time.Second)
+		if told := w.told(d); len(told) != 0 {
+			t.Errorf("a later notice overtook an earlier one: %q", told)
 		}
 	})
 }

@@ -72,7 +72,8 @@ type Cursor struct {
 	ID      carteiro.ID        `json:",omitzero"`
 	Key     []byte             `json:",omitempty"` // idempotency key
 	Hourly  bool               `json:",omitzero"`  // of a slot
-	At      time.Time          `json:",omitzero"`  // of a slot or notice
+	At      time.Time          `json:",omitzero"`  // of a slot
+	Seq     int64              `json:",omitzero"`  // of a notice
 }
 
 // Done says whether there is nothing behind the cursor.
@@ -150,8 +151,7 @@ func (p *Page) End(full bool) {
 	case SectionAudit:
 		p.Next.ID = p.Audit[len(p.Audit)-1].ID
 	case SectionNotices:
-		n := &p.Notices[len(p.Notices)-1]
-		p.Next.At, p.Next.ID = n.At, n.ID
+		p.Next.Seq = p.Notices[len(p.Notices)-1].Seq
 	case SectionActivity:
 		slot := &p.Activity[len(p.Activity)-1]
 		p.Next.Scope, p.Next.Hourly, p.Next.At = slot.EnvironmentID, slot.Hourly, slot.At

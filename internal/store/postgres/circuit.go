@@ -129,7 +129,7 @@ var noteHealth = fmt.Sprintf(`WITH seen AS (
 		INSERT INTO notices (at, environment_id, type, webhook_id, since, failures, error)
 		SELECT now, environment_id, CASE change WHEN %[3]d THEN '%[5]s' ELSE '%[6]s' END, id, CASE change WHEN %[3]d THEN since ELSE opened_at END,
 			CASE change WHEN %[3]d THEN failures ELSE 0 END, CASE change WHEN %[3]d THEN last_error ELSE '' END
-		FROM judged w WHERE change <> 0 AND %[7]s)
+		FROM judged w WHERE change <> 0 AND %[7]s ORDER BY id)
 	SELECT id, change FROM noted WHERE change <> 0`,
 	carteiro.FailuresForError, int(carteiro.FirstProbeWait.Seconds()), carteiro.CircuitOpened, carteiro.CircuitClosed,
 	carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent, isHeard)
@@ -189,7 +189,7 @@ func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (dis
 		}
 		for _, w := range disabled {
 			w.DisableFailing(layout.Micros(p.Now))
-			if _, err := t.run(insertDisabled, disabledValues(w, w.LastError)...); err != nil {
+			if err := t.notice(w.DisabledNotice(w.LastError)); err != nil {
 				return err
 			}
 			if _, err := t.run(disableFailing, id(w.ID), w.DisabledAt, string(w.DisabledBy)); err != nil {

@@ -54,7 +54,7 @@ var exports = [store.Sections]export{
 	store.SectionNotices: {
 		count: `SELECT count(*) FROM notices`,
 		rows:  exportNotices,
-		from:  func(c store.Cursor) []any { return []any{c.At, [16]byte(c.ID)} },
+		from:  func(c store.Cursor) []any { return []any{c.Seq} },
 		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			n, err := readNotice(scan)
 			page.Notices = append(page.Notices, n)

@@ -147,6 +147,9 @@ func queueEnvironments(b *pgx.Batch, page *store.Page) {
 	for i := range page.Notices {
 		b.Queue(importNotice, noticeValues(&page.Notices[i])...)
 	}
+	if len(page.Notices) > 0 {
+		b.Queue(numberNotices)
+	}
 	for i := range page.Owners {
 		b.Queue(insertOwner, ownerValues(&page.Owners[i])...)
 	}

@@ -101,9 +101,8 @@ type recording struct {
 		ids   ids
 		now   times
 		audit [][]any // values of entries, with the webhook that must have been on
-		told  [][]any // values of notices
 	}
-	exhausted exhaustion
+	notices noticeRows
 	// predecessors are the failed attempts in the history whose retries are done, with their HTTP status.
 	predecessors map[carteiro.ID]int
 
@@ -221,7 +220,7 @@ func (r *recording) record(t *taken) error {
 		r.disableGone(t)
 	}
 	if t.result.Exhausted {
-		r.exhausted.add(t.result.Delivery.ExhaustedNotice(t.result.Outcome, t.now))
+		r.notices.add(t.result.Delivery.ExhaustedNotice(t.result.Outcome, t.now))
 	}
 	r.noteHealth(t)
 	r.tally.Tell(t.WebhookID, t.now, t.recorded)
@@ -236,7 +235,7 @@ func (r *recording) disableGone(t *taken) {
 			r.off.audit = append(r.off.audit, append(auditValues(t.result.Audit), id(t.WebhookID)))
 		}
 		off := carteiro.Webhook{ID: t.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: t.now}
-		r.off.told = append(r.off.told, disabledValues(&off, t.result.Outcome.Error))
+		r.notices.add(off.DisabledNotice(t.result.Outcome.Error))
 	}
 	r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
 }
@@ -292,13 +291,13 @@ func (r *recording) noteHealth(t *taken) {
 	}
 }
 
-// lockWebhooks locks the webhooks to be switched off, together with those whose health is noted after that. A group that
-// switches nothing off locks only the webhooks that change; see noteHealth, which has the same order.
+// lockWebhooks locks the webhooks to be switched off and those with notices, together with those whose health is noted after
+// that. A group without either locks only the webhooks that change; see noteHealth, which has the same order.
 func (r *recording) lockWebhooks(b *pgx.Batch) {
-	if len(r.off.ids) == 0 {
+	if len(r.off.ids) == 0 && len(r.notices.webhooks) == 0 {
 		return
 	}
-	webhooks := slices.AppendSeq(slices.Clone(r.off.ids), maps.Keys(r.tally.Health))
+	webhooks := slices.AppendSeq(slices.Concat(r.off.ids, r.notices.webhooks), maps.Keys(r.tally.Health))
 	b.Queue(lockWebhooks, webhooks)
 }
 
@@ -313,10 +312,7 @@ func (r *recording) queue(b *pgx.Batch) {
 	for _, values := range r.off.audit {
 		b.Queue(auditSwitchOff, values...)
 	}
-	for _, values := range r.off.told {
-		b.Queue(insertDisabled, values...)
-	}
-	r.exhausted.queue(b)
+	r.notices.queue(b)
 	if len(r.off.ids) > 0 {
 		b.Queue(switchOff, r.off.ids, r.off.now)
 	}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -78,3 +79,32 @@ const withoutNotices = `DELETE FROM owners WHERE kind = 3; DROP TABLE notices`
 // withoutCircuits undoes what the layout with circuits adds.
 const withoutCircuits = `ALTER TABLE webhooks DROP COLUMN opened_at, DROP COLUMN probe_at, DROP COLUMN probes, DROP COLUMN probe,
 	DROP COLUMN closed_at, DROP COLUMN ramped, DROP COLUMN disabled_by, DROP COLUMN disabled_at`
+
+func TestNoticesOfAnEarlierLayoutAreNumberedInTheirOrder(t *testing.T) {
+	url := postgrestest.Database(t, "")
+	l := newLoad(t, openURL(t, url), 1)
+	for _, sql := range []string{
+		`ALTER TABLE notices DROP COLUMN seq`,
+		`UPDATE layout SET version = 10`,
+		`INSERT INTO notices (at, id, environment_id, type, webhook_id) SELECT to_timestamp(moment), id, id, type, id
+			FROM (VALUES (3, 1, 'c'), (1, 2, 'b'), (1, 1, 'a')) v (moment, n, type),
+			LATERAL (SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid AS id) i`,
+	} {
+		_, err := l.store.pool.Exec(t.Context(), sql)
+		l.ok(err)
+	}
+	upgraded := openURL(t, url)
+	// As a node of the previous release writes one.
+	_, err := upgraded.pool.Exec(t.Context(), `INSERT INTO notices (at, environment_id, type, webhook_id)
+		SELECT to_timestamp(0), environment_id, 'd', webhook_id FROM notices LIMIT 1`)
+	l.ok(err)
+	notices, err := upgraded.ListNotices(t.Context(), store.ListNotices{Limit: 10})
+	l.ok(err)
+	var got string
+	for _, n := range notices {
+		got += fmt.Sprint(n.Seq, n.Type, " ")
+	}
+	if got != "1a 2b 3c 4d " {
+		t.Errorf("listed %s", got)
+	}
+}

@@ -33,7 +33,7 @@ var exports = [store.Sections]export{
 	store.SectionNotices: {
 		count: newQuery(`SELECT count(*) FROM notices`),
 		rows:  listNotices,
-		from:  func(row *stmt, c store.Cursor) *stmt { return row.int(c.At.UnixMicro()).id(c.ID) },
+		from:  func(row *stmt, c store.Cursor) *stmt { return row.int(c.Seq) },
 		read: func(row *stmt, page *store.Page) (int, error) {
 			page.Notices = append(page.Notices, readNotice(row))
 			return 0, nil

@@ -145,7 +145,7 @@ func (t *tx) importEnvironments(page *store.Page) error {
 	}
 	for i := range page.Notices {
 		n := &page.Notices[i]
-		if err := t.write(importNotice).time(n.At).id(n.ID).id(n.EnvironmentID).text(n.Type).id(n.WebhookID).noticed(n).run(); err != nil {
+		if err := t.write(importNotice).int(n.Seq).time(n.At).id(n.EnvironmentID).text(n.Type).id(n.WebhookID).noticed(n).run(); err != nil {
 			return err
 		}
 	}

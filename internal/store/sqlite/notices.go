@@ -8,7 +8,7 @@ import (
 	"carteiro/internal/store"
 )
 
-const noticeColumns = `at, id, environment_id, type, webhook_id, since, failures, disabled_by, error, attempt_id, event_id, event_type, number, http_status`
+const noticeColumns = `seq, at, environment_id, type, webhook_id, since, failures, disabled_by, error, attempt_id, event_id, event_type, number, http_status`
 
 // isHeard is true of a webhook w whose environment is told of it: one of an agent or a campaign, where the environment has a
 // webhook of its own.
@@ -17,13 +17,13 @@ const isHeard = `w.owner_kind <> 3 AND EXISTS (SELECT 1 FROM webhooks o
 
 var (
 	insertNotice = newQuery(`INSERT INTO notices (` + noticeColumns + `)
-		SELECT ?2, randomblob(16), w.environment_id, ?3, w.id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM webhooks w WHERE w.id = ?1 AND ` + isHeard)
-	listNotices  = newQuery(`SELECT ` + noticeColumns + ` FROM notices WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?`)
+		SELECT NULL, ?2, w.environment_id, ?3, w.id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM webhooks w WHERE w.id = ?1 AND ` + isHeard)
+	listNotices  = newQuery(`SELECT ` + noticeColumns + ` FROM notices WHERE seq > ? ORDER BY seq LIMIT ?`)
 	importNotice = newQuery(`INSERT INTO notices (` + noticeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	takeNotice   = newQuery(`DELETE FROM notices WHERE at = ? AND id = ?`)
+	takeNotice   = newQuery(`DELETE FROM notices WHERE seq = ?`)
 )
 
-// notice writes a notice, if its environment is to be told. Its id and environment are filled in by the database.
+// notice writes a notice, if its environment is to be told. Its number and environment are filled in by the database.
 func (c *conn) notice(n *carteiro.Notice) error {
 	if n == nil {
 		return nil
@@ -40,8 +40,7 @@ func (s *stmt) noticed(n *carteiro.Notice) *stmt {
 // readNotice reads noticeColumns.
 func readNotice(row *stmt) carteiro.Notice {
 	return carteiro.Notice{
-		NoticeRef:     carteiro.NoticeRef{At: row.colTime(0), ID: row.colID(1)},
-		EnvironmentID: row.colID(2), Type: row.colText(3), WebhookID: row.colID(4), Since: row.colTime(5), Failures: int(row.colInt(6)),
+		Seq: row.colInt(0), At: row.colTime(1), EnvironmentID: row.colID(2), Type: row.colText(3), WebhookID: row.colID(4), Since: row.colTime(5), Failures: int(row.colInt(6)),
 		DisabledBy: carteiro.DisabledBy(row.colText(7)), Error: row.colText(8),
 		Last: carteiro.LastAttempt{
 			ID: row.colID(9), EventID: row.colID(10), EventType: row.colText(11), Number: int(row.colInt(12)), HTTPStatus: int(row.colInt(13)),
@@ -52,7 +51,7 @@ func readNotice(row *stmt) carteiro.Notice {
 // ListNotices implements [store.Notices].
 func (s *Store) ListNotices(ctx context.Context, p store.ListNotices) (notices []carteiro.Notice, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		rows := c.query(listNotices).int(p.After.At.UnixMicro()).id(p.After.ID).int(int64(p.Limit))
+		rows := c.query(listNotices).int(p.After).int(int64(p.Limit))
 		for rows.next() {
 			notices = append(notices, readNotice(rows))
 		}
@@ -66,7 +65,7 @@ func (s *Store) TellNotices(ctx context.Context, p store.TellNotices) (told []bo
 	err = s.writer.write(ctx, 2*len(p.Tidings), func(t *tx) error {
 		told = make([]bool, len(p.Tidings))
 		for i := range p.Tidings {
-			if told[i], err = t.tellNotice(&p.Tidings[i]); err != nil {
+			if told[i], err = t.tellNotice(&p.Tidings[i]); err != nil || !told[i] {
 				return err
 			}
 		}
@@ -79,13 +78,13 @@ func (s *Store) TellNotices(ctx context.Context, p store.TellNotices) (told []bo
 }
 
 func (t *tx) tellNotice(tiding *store.Tiding) (told bool, err error) {
-	n, err := t.changed(t.write(takeNotice).time(tiding.Notice.At).id(tiding.Notice.ID))
+	n, err := t.changed(t.write(takeNotice).int(tiding.Notice))
 	if err != nil || n == 0 {
 		return false, err
 	}
 	if tiding.Item != nil {
 		if err := (&acceptance{tx: t}).add(tiding.Item); err != nil {
-			return false, fmt.Errorf("tell what happened at %s: %w", tiding.Notice.At, err)
+			return false, fmt.Errorf("publish operator event %d: %w", tiding.Notice, err)
 		}
 	}
 	return true, nil

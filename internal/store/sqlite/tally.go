@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"maps"
 	"slices"
 
 	"carteiro"
@@ -47,7 +48,8 @@ func (t *tally) flush(c *conn) error {
 	if err := t.flushHours(c); err != nil {
 		return err
 	}
-	for webhook, h := range t.Health {
+	for _, webhook := range slices.SortedFunc(maps.Keys(t.Health), layout.CompareIDs) {
+		h := t.Health[webhook]
 		if err := c.flushHealth(webhook, &h); err != nil {
 			return err
 		}

@@ -127,3 +127,28 @@ func names(t *testing.T, c *conn, sql string) (all []string) {
 		all = append(all, s.ColumnText(0))
 	}
 }
+
+func TestNoticesOfAnEarlierLayoutAreNumberedInTheirOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "earlier.db")
+	steps, err := layout.Migrations(migrationFiles)
+	must(t, err)
+	c, err := openConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate, "page_size = 8192")
+	must(t, err)
+	must(t, c.defineFunctions())
+	for _, step := range steps[:11] {
+		must(t, c.script(step))
+	}
+	must(t, c.script(fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = 11;
+		INSERT INTO notices VALUES (3, x'01', x'08', 'c', x'09', NULL, 0, '', '', NULL, NULL, '', 0, 0),
+			(1, x'02', x'08', 'b', x'09', NULL, 0, '', '', NULL, NULL, '', 0, 0), (1, x'01', x'08', 'a', x'09', NULL, 0, '', '', NULL, NULL, '', 0, 0);`, applicationID)))
+	must(t, c.close())
+	notices, err := reopen(t, path, Options{}).ListNotices(t.Context(), store.ListNotices{Limit: 10})
+	must(t, err)
+	var got string
+	for _, n := range notices {
+		got += fmt.Sprint(n.Seq, n.Type, " ")
+	}
+	if got != "1a 2b 3c " {
+		t.Errorf("listed %s", got)
+	}
+}

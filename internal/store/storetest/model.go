@@ -30,7 +30,7 @@ type model struct {
 	hoursFrom    time.Time
 	jobs         []carteiro.BulkRetry
 	notices      []carteiro.Notice
-	noticed      uint64
+	noticed      int64
 }
 
 // modelAttempt is an attempt, open as long as it has no outcome.

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 
 	"carteiro"
@@ -22,7 +21,7 @@ func (m *model) notice(n *carteiro.Notice) {
 	for _, other := range m.webhooks {
 		if ownerOf(&other) == own && !other.Deleted() {
 			m.noticed++
-			binary.BigEndian.PutUint64(n.ID[8:], m.noticed)
+			n.Seq = m.noticed
 			n.EnvironmentID = w.EnvironmentID
 			m.notices = append(m.notices, *n)
 			return
@@ -30,22 +29,14 @@ func (m *model) notice(n *carteiro.Notice) {
 	}
 }
 
-func compareNotices(a, b carteiro.NoticeRef) int {
-	if c := a.At.Compare(b.At); c != 0 {
-		return c
-	}
-	return compareIDs(a.ID, b.ID)
-}
-
 func (m *model) ListNotices(_ context.Context, p store.ListNotices) (notices []carteiro.Notice, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, n := range m.notices {
-		if compareNotices(n.NoticeRef, p.After) > 0 {
+		if n.Seq > p.After {
 			notices = append(notices, n)
 		}
 	}
-	slices.SortFunc(notices, func(a, b carteiro.Notice) int { return compareNotices(a.NoticeRef, b.NoticeRef) })
 	return window(notices, 0, p.Limit), nil
 }
 
@@ -56,9 +47,9 @@ func (m *model) TellNotices(_ context.Context, p store.TellNotices) ([]bool, err
 	told := make([]bool, len(p.Tidings))
 	var items []store.AcceptItem
 	for i, tiding := range p.Tidings {
-		at := slices.IndexFunc(left, func(n carteiro.Notice) bool { return compareNotices(n.NoticeRef, tiding.Notice) == 0 })
+		at := slices.IndexFunc(left, func(n carteiro.Notice) bool { return n.Seq == tiding.Notice })
 		if told[i] = at >= 0; !told[i] {
-			continue
+			break
 		}
 		left = slices.Delete(left, at, at+1)
 		if tiding.Item != nil {

@@ -253,7 +253,8 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 			told[a.WebhookID] = &recorded[i]
 		}
 	}
-	for id, first := range told {
+	for _, id := range slices.SortedFunc(maps.Keys(told), compareIDs) {
+		first := told[id]
 		if w, found := m.webhooks[id]; found {
 			before := w.Circuit
 			first.Circuit = w.Judge(p.Now)

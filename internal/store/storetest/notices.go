@@ -20,14 +20,21 @@ func (w *world) operators() *carteiro.Webhook {
 	return hook
 }
 
-// notices lists all there are, read in pages, without the ids that the database has given them.
+// notices lists all there are, read in pages, without their numbers.
 func (w *world) notices() (all []carteiro.Notice) {
 	w.t.Helper()
 	all = listNotices(w, w.Store)
 	for i := range all {
-		all[i].ID = carteiro.ID{}
+		all[i].Seq = 0
 	}
 	return all
+}
+
+func typesOf(notices []carteiro.Notice) (types []string) {
+	for _, n := range notices {
+		types = append(types, n.Type)
+	}
+	return types
 }
 
 func listNotices(w *world, s store.Store) (all []carteiro.Notice) {
@@ -40,7 +47,7 @@ func listNotices(w *world, s store.Store) (all []carteiro.Notice) {
 			return all
 		}
 		all = append(all, page...)
-		p.After = page[len(page)-1].NoticeRef
+		p.After = page[len(page)-1].Seq
 	}
 }
 
@@ -49,7 +56,7 @@ func (w *world) tiding(n carteiro.Notice, to carteiro.ID) store.Tiding {
 	e := w.newEvent(n.Type)
 	e.OwnerKind, e.OwnerID, e.CampaignID, e.CampaignName = carteiro.OwnerEnvironment, e.EnvironmentID, carteiro.ID{}, ""
 	item := w.item(e, store.Session{}, to)
-	return store.Tiding{Notice: n.NoticeRef, Item: &item}
+	return store.Tiding{Notice: n.Seq, Item: &item}
 }
 
 // exhaust has an event fail at a webhook for good.
@@ -73,11 +80,11 @@ var noticing = []story{
 		w.succeed(session, w.publish(session, hook.ID))
 		equal(w.t, "notices", w.notices(), []carteiro.Notice{
 			{
-				NoticeRef: carteiro.NoticeRef{At: opened}, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.WebhookErrorEvent, WebhookID: hook.ID,
+				At: opened, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.WebhookErrorEvent, WebhookID: hook.ID,
 				Since: since, Failures: carteiro.FailuresForError, Error: w.failure(nil).Error,
 			},
 			{
-				NoticeRef: carteiro.NoticeRef{At: w.now}, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.WebhookRecoveredEvent, WebhookID: hook.ID,
+				At: w.now, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.WebhookRecoveredEvent, WebhookID: hook.ID,
 				Since: opened,
 			},
 		})
@@ -103,11 +110,11 @@ var noticing = []story{
 		told := slices.DeleteFunc(w.notices(), func(n carteiro.Notice) bool { return n.Type != carteiro.WebhookDisabledEvent })
 		equal(w.t, "notices", told, []carteiro.Notice{
 			{
-				NoticeRef: carteiro.NoticeRef{At: w.now.Add(-time.Hour - time.Second)}, EnvironmentID: w.owner.EnvironmentID,
+				At: w.now.Add(-time.Hour - time.Second), EnvironmentID: w.owner.EnvironmentID,
 				Type: carteiro.WebhookDisabledEvent, WebhookID: gone.ID, DisabledBy: carteiro.DisabledByGone, Error: w.failure(nil).Error,
 			},
 			{
-				NoticeRef: carteiro.NoticeRef{At: w.now}, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.WebhookDisabledEvent,
+				At: w.now, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.WebhookDisabledEvent,
 				WebhookID: failing.ID, Since: failing.Circuit.OpenedAt, DisabledBy: carteiro.DisabledByError, Error: w.failure(nil).Error,
 			},
 		})
@@ -118,7 +125,7 @@ var noticing = []story{
 		d := w.exhaust(session, hook.ID)
 		w.record(session, store.Result{Delivery: d, Outcome: w.failure(d), Exhausted: true})
 		equal(w.t, "notices", w.notices(), []carteiro.Notice{{
-			NoticeRef: carteiro.NoticeRef{At: w.now}, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.DeliveryExhaustedEvent, WebhookID: hook.ID,
+			At: w.now, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.DeliveryExhaustedEvent, WebhookID: hook.ID,
 			Error: w.failure(d).Error, Last: carteiro.LastAttempt{ID: d.ID, EventID: d.EventID, EventType: d.EventType, Number: 1, HTTPStatus: 503},
 		}})
 	}},
@@ -153,7 +160,7 @@ var noticing = []story{
 		w.pass(time.Second)
 		w.exhaust(session, hook.ID)
 		found := listNotices(w, w.Store)
-		tidings := []store.Tiding{w.tiding(found[0], operators.ID), {Notice: found[1].NoticeRef}}
+		tidings := []store.Tiding{w.tiding(found[0], operators.ID), {Notice: found[1].Seq}}
 		for _, want := range []bool{true, false} {
 			told, err := w.TellNotices(w.t.Context(), store.TellNotices{Now: w.now, Tidings: tidings})
 			w.ok(err)
@@ -164,6 +171,61 @@ var noticing = []story{
 		equal(w.t, "deliveries", w.list(store.ListLogs{WebhookID: operators.ID}).Total, 1)
 		claimed := w.claim(session, operators.ID)
 		equal(w.t, "claimed", []any{len(claimed), claimed[0].EventType, claimed[0].Event.OwnerKind}, []any{1, carteiro.DeliveryExhaustedEvent, carteiro.OwnerEnvironment})
+	}},
+	{"notices of one instant are listed in the order of the changes", func(w *world) {
+		w.operators()
+		session, hook := w.join(), w.webhook()
+		var want []string
+		for range 10 {
+			for range carteiro.FailuresForError {
+				w.fail(session, w.publish(session, hook.ID), false)
+			}
+			w.succeed(session, w.publish(session, hook.ID))
+			w.exhaust(session, hook.ID)
+			want = append(want, carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent, carteiro.DeliveryExhaustedEvent)
+		}
+		equal(w.t, "notices", typesOf(w.notices()), want)
+	}},
+	{"notices of one call are in the order of its results, and that of the circuit is the last", func(w *world) {
+		w.operators()
+		session, hook := w.join(), w.webhook()
+		for range carteiro.FailuresForError {
+			w.fail(session, w.publish(session, hook.ID), false)
+		}
+		var results []store.Result
+		for _, disable := range []bool{false, true, false} {
+			d := w.publish(session, hook.ID)
+			results = append(results, store.Result{Delivery: d, Outcome: w.failure(d), DisableWebhook: disable, Exhausted: !disable})
+		}
+		d := w.publish(session, hook.ID)
+		results = append(results, store.Result{Delivery: d, Outcome: w.success(d)})
+		_, err := w.Record(w.t.Context(), store.Record{Session: session, Now: w.now, Results: results})
+		w.ok(err)
+		equal(w.t, "notices", typesOf(w.notices()), []string{
+			carteiro.WebhookErrorEvent,
+			carteiro.DeliveryExhaustedEvent, carteiro.WebhookDisabledEvent, carteiro.DeliveryExhaustedEvent, carteiro.WebhookRecoveredEvent,
+		})
+	}},
+	{"notices after one that another node has published stay", func(w *world) {
+		operators, session := w.operators(), w.join()
+		hook := w.webhook()
+		for range 4 {
+			w.exhaust(session, hook.ID)
+		}
+		found := listNotices(w, w.Store)
+		tell := func(notices ...carteiro.Notice) []bool {
+			p := store.TellNotices{Now: w.now}
+			for _, n := range notices {
+				p.Tidings = append(p.Tidings, w.tiding(n, operators.ID))
+			}
+			told, err := w.TellNotices(w.t.Context(), p)
+			w.ok(err)
+			return told
+		}
+		equal(w.t, "told first", tell(found[1]), []bool{true})
+		equal(w.t, "told then", tell(found...), []bool{true, false, false, false})
+		equal(w.t, "notices left", listNotices(w, w.Store), found[2:])
+		equal(w.t, "deliveries", w.list(store.ListLogs{WebhookID: operators.ID}).Total, 2)
 	}},
 	{"when the event cannot be stored the notice stays", func(w *world) {
 		operators, session := w.operators(), w.join()
@@ -215,32 +277,25 @@ var noticing = []story{
 	}},
 }
 
-// tellNotices tells some notices in store and model, or drops them. Of those of one instant each has an order of its own.
+// tellNotices tells some notices in store and model, or drops them.
 func (h *history) tellNotices() {
 	found := [][]carteiro.Notice{listNotices(h.world, h.Store), listNotices(h.world, h.model)}
 	bare := make([][]carteiro.Notice, 2)
 	for i, notices := range found {
-		slices.SortFunc(notices, func(a, b carteiro.Notice) int {
-			a.ID, b.ID = a.Last.ID, b.Last.ID
-			if c := compareNotices(a.NoticeRef, b.NoticeRef); c != 0 {
-				return c
-			}
-			return compareIDs(a.WebhookID, b.WebhookID)
-		})
 		for _, n := range notices {
-			n.ID = carteiro.ID{}
+			n.Seq = 0
 			bare[i] = append(bare[i], n)
 		}
 	}
 	h.both(bare[0], bare[1], nil, nil)
 	var p, modelled store.TellNotices
 	for i := range found[0][:min(len(found[0]), h.random.IntN(5))] {
-		tiding := store.Tiding{Notice: found[0][i].NoticeRef}
+		tiding := store.Tiding{Notice: found[0][i].Seq}
 		if h.random.IntN(3) > 0 {
 			tiding = h.tiding(found[0][i], one(h, h.webhooks))
 		}
 		p.Tidings = append(p.Tidings, tiding)
-		tiding.Notice = found[1][i].NoticeRef
+		tiding.Notice = found[1][i].Seq
 		modelled.Tidings = append(modelled.Tidings, tiding)
 	}
 	p.Now, modelled.Now = h.now, h.now
