@@ -99,6 +99,8 @@ type Config struct {
 	IDs       *carteiro.IDSource
 	Logger    *slog.Logger
 	Observer  Observer // nil: nobody counts
+	// Sending returns why this node cannot send deliveries at present, or nil. A nil function means that it always can.
+	Sending func() error
 	// RateLimit is how many requests a minute each environment may make, and each address without a token; 0: any
 	// number. Calls that publish do not count.
 	RateLimit int

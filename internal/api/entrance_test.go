@@ -197,6 +197,25 @@ func TestReadinessIsTheStores(t *testing.T) {
 	}
 }
 
+func TestReadinessIsTheDispatchersToo(t *testing.T) {
+	var fault error
+	w := newWorld(t, func(c *api.Config) { c.Sending = func() error { return fault } })
+	for _, c := range []struct {
+		fault  error
+		status int
+	}{{nil, 200}, {errors.New("outcomes cannot be recorded"), 503}, {nil, 200}} {
+		fault = c.fault
+		resp, err := http.Get(w.url + "/readyz")
+		must(t, err)
+		got, err := io.ReadAll(resp.Body)
+		must(t, errors.Join(err, resp.Body.Close()))
+		w.validator.Check(t, resp.Request, nil, resp, got)
+		if resp.StatusCode != c.status {
+			t.Errorf("with a dispatcher that says %v: %d %s", c.fault, resp.StatusCode, got)
+		}
+	}
+}
+
 func TestTheDocumentIsServed(t *testing.T) {
 	w := newWorld(t)
 	resp, err := http.Get(w.url + "/openapi.yaml")

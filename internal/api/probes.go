@@ -43,7 +43,11 @@ func (c *readiness) ask(ping func(context.Context) error) error {
 }
 
 func (s *server) ready(r *request) error {
-	if err := s.readiness.ask(s.Store.Ping); err != nil {
+	err := s.readiness.ask(s.Store.Ping)
+	if err == nil && s.Sending != nil {
+		err = s.Sending()
+	}
+	if err != nil {
 		s.Logger.LogAttrs(r.Context(), slog.LevelWarn, "not ready", append(r.attributes(), slog.Any("error", err))...)
 		r.write(http.StatusServiceUnavailable, []byte(`{"status":"unavailable"}`))
 		return nil

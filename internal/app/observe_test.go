@@ -195,6 +195,9 @@ func used(t *testing.T) []string {
 // constant are the metrics that say something by being there.
 var constant = []string{"carteiro_build_info", "carteiro_store_up"}
 
+// troubles are the metrics that stay at 0 unless the database fails for a while; package metrics tests them.
+var troubles = []string{"carteiro_outcomes_refused", "carteiro_sending_paused"}
+
 func TestEveryMetricOfTheDashboardAndTheAlertsMoves(t *testing.T) {
 	release := make(chan struct{})
 	receivers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -236,7 +239,7 @@ func TestEveryMetricOfTheDashboardAndTheAlertsMoves(t *testing.T) {
 		sums, _ := r.scrape()
 		for _, name := range names {
 			moved[name] = moved[name] || sums[name] != before[name] || slices.Contains(constant, name) && sums[name] == 1
-			if !moved[name] {
+			if !moved[name] && !slices.Contains(troubles, name) {
 				left = append(left, name)
 			}
 		}

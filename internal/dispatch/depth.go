@@ -9,6 +9,8 @@ type Depth struct {
 	Reserved  int // places of deliveries that are being committed
 	InFlight  int // attempts begun
 	HeldBytes int
+	Refused   int       // outcomes that the database has refused to record so far
+	Paused    bool      // no attempt is started: outcomes cannot be recorded, or the lease has run out
 	OldestDue time.Time // of those first in their lanes; zero when nothing waits
 }
 
@@ -16,7 +18,7 @@ type Depth struct {
 func (d *Dispatcher) Depth() Depth {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	sum := Depth{HeldBytes: d.heldBytes}
+	sum := Depth{HeldBytes: d.heldBytes, Refused: d.refusedCount, Paused: d.paused()}
 	for _, l := range d.lanes {
 		if l.idle() {
 			continue

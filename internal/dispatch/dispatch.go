@@ -108,6 +108,7 @@ type Dispatcher struct {
 	recorder    sync.WaitGroup
 
 	failures failureLog // the recorder's
+	refused  refusals
 	question atomic.Pointer[question]
 
 	mu           lock
@@ -118,7 +119,9 @@ type Dispatcher struct {
 	session      store.Session
 	leaseUntil   time.Time
 	failing      bool                               // outcomes cannot be recorded at present
-	leased       *sync.Cond                         // one of the three above has changed, or the dispatcher is stopping
+	refusedCount int                                // outcomes in refused
+	recordFault  error                              // of the last try to record outcomes; nil: it succeeded
+	leased       *sync.Cond                         // session, leaseUntil, failing or refusedCount has changed, or the dispatcher is stopping
 	inHand       map[carteiro.ID]*carteiro.Delivery // the attempts that are held and known of: queued, in flight or being recorded
 	doubtUntil   time.Time                          // the session may hold more than is known of, until a look at it after then; zero: it does not
 	releaseAfter time.Time                          // nothing is given back before; see settleDoubt

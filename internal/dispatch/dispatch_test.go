@@ -275,11 +275,22 @@ type faultyStore struct {
 	// slow is how long a renewal takes; ended is by which time sessions were ended last, and renewed by which they were renewed.
 	slow           time.Duration
 	renewed, ended time.Time
+	// refuses, if not nil, says whether a record is refused for good.
+	refuses func(store.Record) bool
 	// afterRecord, if not nil, runs between the commit of a record and its answer.
 	afterRecord func()
 }
 
 var errDown = errors.Join(store.ErrUnavailable, errors.New("the test took the store down"))
+
+var errRefused = errors.New("the test refuses to record")
+
+// refuse has the store refuse the records that the function picks; nil: none.
+func (s *faultyStore) refuse(refuses func(store.Record) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuses = refuses
+}
 
 func (s *faultyStore) setDown(down bool) {
 	s.mu.Lock()
@@ -330,6 +341,12 @@ func (s *faultyStore) fault() error {
 func (s *faultyStore) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
 	if err := s.fault(); err != nil {
 		return nil, err
+	}
+	s.mu.Lock()
+	refuses := s.refuses
+	s.mu.Unlock()
+	if refuses != nil && refuses(p) {
+		return nil, errRefused
 	}
 	recorded, err := s.Store.Record(ctx, p)
 	s.mu.Lock()

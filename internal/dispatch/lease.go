@@ -32,12 +32,18 @@ func (d *Dispatcher) leaseRuns() bool {
 	return now.Before(d.leaseUntil) && now.Round(0).Before(d.leaseUntil.Round(0))
 }
 
+// paused says whether this node must not start attempts at present: it could not record their outcomes, or its lease has
+// run out. The mutex is held.
+func (d *Dispatcher) paused() bool {
+	return d.failing || d.refusedCount >= maxRefused || !d.leaseRuns()
+}
+
 // awaitLease waits until this node may send what the session holds: its lease runs and outcomes can be recorded.
 // Not ok means that it never may again: the session is over, or the dispatcher is stopping.
 func (d *Dispatcher) awaitLease(session int64) (waited, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for d.session.ID == session && d.stopping.Err() == nil && (d.failing || !d.leaseRuns()) {
+	for d.session.ID == session && d.stopping.Err() == nil && d.paused() {
 		waited = true
 		d.leased.Wait()
 	}

@@ -16,7 +16,8 @@ const maxRecordBatch = 512
 // result is a store.Result with the webhook it was sent to (nil when gone).
 type result struct {
 	store.Result
-	webhook *carteiro.Webhook
+	webhook  *carteiro.Webhook
+	refusals int // how often the store has refused to record it
 }
 
 // While many results come, commits of them begin at least a pace apart: to record touches other pages of the database than
@@ -26,73 +27,90 @@ const (
 	manyResults = 8
 )
 
-// record is the loop that commits results, as many at a time as have come while the last batch was committed.
+// record is the loop that commits results until d.results is closed, and retries those that the store has refused.
 func (d *Dispatcher) record() {
-	for first := range d.results {
-		begun := time.Now()
-		batch := append(make([]result, 0, 64), first)
-		for len(batch) < maxRecordBatch {
-			select {
-			case r, open := <-d.results:
-				if open {
-					batch = append(batch, r)
-					continue
-				}
-			default:
+	for {
+		select {
+		case first, open := <-d.results:
+			if !open {
+				d.retryRefused()
+				d.abandon(d.refused.results)
+				return
 			}
-			break
-		}
-		d.recordBatch(batch)
-		if len(batch) >= manyResults && len(d.results) < maxRecordBatch/2 {
-			pause(d.recording, recordPace-time.Since(begun))
+			d.recordNext(first)
+		case <-d.refused.due():
+			d.retryRefused()
 		}
 	}
 }
 
-// recordBatch commits results, trying again for as long as the store is unavailable. A batch may span two sessions,
-// just after a lease was lost.
+// recordNext commits a result together with those that have come while the last batch was committed.
+func (d *Dispatcher) recordNext(first result) {
+	begun := time.Now()
+	batch := append(make([]result, 0, 64), first)
+	for len(batch) < maxRecordBatch {
+		select {
+		case r, open := <-d.results:
+			if open {
+				batch = append(batch, r)
+				continue
+			}
+		default:
+		}
+		break
+	}
+	d.recordBatch(batch)
+	if len(batch) >= manyResults && len(d.results) < maxRecordBatch/2 {
+		pause(d.recording, recordPace-time.Since(begun))
+	}
+}
+
+// recordBatch commits results and keeps those that the store refuses. A batch may span two sessions, just after a lease was
+// lost.
 func (d *Dispatcher) recordBatch(batch []result) {
 	for len(batch) > 0 {
 		session, n := batch[0].Delivery.Session, 1
 		for n < len(batch) && batch[n].Delivery.Session == session {
 			n++
 		}
-		d.commit(batch[:n])
+		d.refuse(d.commit(batch[:n]))
 		batch = batch[n:]
 	}
 }
 
-// commit records results of one session.
-func (d *Dispatcher) commit(batch []result) {
+// commit records results of one session and returns those that the store refuses. While the store is unavailable it pauses
+// sending and tries again. It gives up only when the dispatcher has stopped.
+func (d *Dispatcher) commit(batch []result) (refused []result) {
+	defer d.pauseSending(false)
 	p := store.Record{Session: store.Session{ID: batch[0].Delivery.Session}, Now: time.Now(), Results: make([]store.Result, len(batch))}
 	for i, r := range batch {
 		p.Results[i] = r.Result
 	}
 	for wait := range backoff(d.recording) {
 		recorded, err := d.Store.Record(d.recording, p)
+		d.noteRecord(err)
 		switch {
 		case err == nil:
-			d.recordFailing(false)
 			d.conclude(batch, recorded)
-			return
+			return nil
+		case d.recording.Err() != nil: // the loop ends
 		case errors.Is(err, store.ErrUnavailable):
-			d.recordFailing(true)
+			d.pauseSending(true)
 			d.Logger.Error("could not record outcomes; sending pauses until it can be done", "attempts", len(batch), "again_in", wait, "error", err)
 		case len(batch) > 1:
 			// One of them is at fault, and the others must not suffer for it.
 			for _, r := range batch {
-				d.commit([]result{r})
+				refused = append(refused, d.commit([]result{r})...)
 			}
-			return
+			return refused
 		default:
-			d.Logger.Error("an outcome cannot be recorded; its attempt stays open until the next start",
-				"log_id", batch[0].Delivery.ID, "webhook_id", batch[0].Delivery.WebhookID, "error", err)
-			d.abandon(batch)
-			return
+			d.Logger.Error("the database refuses an outcome; keeping it and retrying", "log_id", batch[0].Delivery.ID,
+				"webhook_id", batch[0].Delivery.WebhookID, "retry_in", refusedRetry, "error", err)
+			return batch
 		}
 	}
-	d.recordFailing(false)
 	d.abandon(batch)
+	return nil
 }
 
 // conclude acts on what was committed. What reads as lost may have been committed by an earlier try that was not answered:
@@ -132,17 +150,24 @@ func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 	}
 }
 
+// abandon drops outcomes that a stopping node cannot record. Their attempts are sent again when the session has ended.
 func (d *Dispatcher) abandon(batch []result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, r := range batch {
 		d.forget(r.Delivery)
-		d.inHand[r.Delivery.ID] = r.Delivery // it is not to be found, and sent, again
 	}
 }
 
-// recordFailing pauses sending, or lets it go on.
-func (d *Dispatcher) recordFailing(failing bool) {
+// noteRecord notes whether outcomes can be recorded.
+func (d *Dispatcher) noteRecord(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.recordFault = err
+}
+
+// pauseSending pauses sending because outcomes cannot be recorded, or resumes it.
+func (d *Dispatcher) pauseSending(failing bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.failing != failing {

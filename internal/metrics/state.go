@@ -18,6 +18,8 @@ type Lanes struct {
 	Reserved  int // places of attempts that are being committed
 	InFlight  int // attempts begun
 	HeldBytes int
+	Refused   int       // outcomes that the database has refused to record so far
+	Paused    bool      // no attempt is started: outcomes cannot be recorded, or the lease has run out
 	OldestDue time.Time // of those waiting first in their lanes; zero when there are none
 }
 
@@ -77,6 +79,8 @@ var (
 	descLanes     = describe("carteiro_lanes", "Webhooks that this node has something to do for.")
 	descLane      = describe("carteiro_lane_attempts", "Attempts in this node's memory: waiting, reserved (being committed) or in flight.", "state")
 	descHeld      = describe("carteiro_lane_held_bytes", "Memory that waiting deliveries take.")
+	descRefused   = describe("carteiro_outcomes_refused", "Outcomes that the database has refused to record so far. They are kept and retried.")
+	descPaused    = describe("carteiro_sending_paused", "1 while this node starts no attempts because it cannot record outcomes or renew its lease, else 0.")
 	descOpen      = describe("carteiro_attempts_open", "Attempts in the store that have not ended: waiting, scheduled or in flight.")
 	descOldest    = describe("carteiro_oldest_due_seconds", "For how long the attempt that has been due longest has waited; 0 when none is late.")
 	descWebhooks  = describe("carteiro_webhooks", "Webhooks by status; error is an open circuit.", "status")
@@ -88,7 +92,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLanes, descLane, descHeld, descOpen, descOldest, descWebhooks, descCircuits, descSize, descReachable} {
+	for _, d := range []*prometheus.Desc{descLanes, descLane, descHeld, descRefused, descPaused, descOpen, descOldest, descWebhooks, descCircuits, descSize, descReachable} {
 		c <- d
 	}
 }
@@ -104,6 +108,8 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 	gauge(descLane, float64(l.Reserved), "reserved")
 	gauge(descLane, float64(l.InFlight), "in_flight")
 	gauge(descHeld, float64(l.HeldBytes))
+	gauge(descRefused, float64(l.Refused))
+	gauge(descPaused, oneIf(l.Paused))
 	v, err := s.vitals(now)
 	if err != nil {
 		gauge(descReachable, 0)
@@ -119,6 +125,13 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 	gauge(descCircuits, float64(v.Failing-v.Probing), "open")
 	gauge(descCircuits, float64(v.Probing), "half_open")
 	gauge(descSize, float64(v.Bytes))
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func late(now, due time.Time) float64 {
