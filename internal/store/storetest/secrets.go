@@ -21,7 +21,7 @@ func Keys(t testing.TB, names string) *seal.Keyring {
 	t.Helper()
 	var text strings.Builder
 	for _, name := range names {
-		text.WriteString(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(name)}, seal.KeyBytes)) + "\n")
+		text.WriteString(base64.StdEncoding.EncodeToString(append([]byte{0}, bytes.Repeat([]byte{byte(name)}, seal.KeyBytes-1)...)) + "\n")
 	}
 	keys, err := seal.Parse(text.String())
 	if err != nil {
