@@ -212,8 +212,10 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
-	"internal/egress": {},
-	"internal/front":  {},
+	"internal/egress": {
+		tests: edges{"test/interop/rawserver": "a proxy, and certificates for it"},
+	},
+	"internal/front": {},
 	"internal/ingest": {
 		imports: edges{
 			"/":               vocabulary,
@@ -286,6 +288,9 @@ var house = map[string]room{
 			"internal/egress":    "dials only what may be dialled",
 			"internal/payload":   "builds the body",
 			"internal/signature": "signs it",
+		},
+		tests: edges{
+			"test/interop/rawserver": "a receiver that misbehaves as no HTTP library would",
 		},
 	},
 	"internal/signature": {},
@@ -367,7 +372,8 @@ var house = map[string]room{
 			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
 		},
 	},
-	"test/mutation": {},
+	"test/mutation":          {},
+	"test/interop/rawserver": {},
 	"test/simulation": {
 		tests: edges{
 			"/":                        vocabulary,

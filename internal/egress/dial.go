@@ -33,20 +33,32 @@ func (g *Guard) TLS(name string) *tls.Config {
 
 // Dial connects to a host and port over TCP, itself or through the proxy. It fails with what matches [ErrBlocked] when the
 // host leads nowhere but to addresses that [Guard.Allow] blocks, and with a [*ProxyError].
-func (g *Guard) Dial(ctx context.Context, address string) (net.Conn, error) {
+func (g *Guard) Dial(ctx context.Context, address string) (*Conn, error) {
 	if g.proxy == nil {
-		dialer := net.Dialer{ControlContext: g.Control, Resolver: g.resolver}
-		return dialer.DialContext(ctx, "tcp", address)
+		return connect(ctx, &net.Dialer{ControlContext: g.Control, Resolver: g.resolver}, address)
 	}
 	targets, err := g.targets(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	var c net.Conn
+	var c *Conn
 	for _, target := range targets {
 		if c, err = g.proxy.connect(ctx, target, g.TLS); err == nil || !unreached(err) {
 			break
 		}
+	}
+	return c, err
+}
+
+// connect makes a TCP connection.
+func connect(ctx context.Context, dialer *net.Dialer, address string) (*Conn, error) {
+	dialed, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newConn(dialed)
+	if err != nil {
+		_ = dialed.Close()
 	}
 	return c, err
 }

@@ -65,15 +65,14 @@ func (p *proxy) String() string { return "[proxy]" }
 // GoString is String.
 func (p *proxy) GoString() string { return p.String() }
 
-// connect gives a connection that leads to the target. config is how the proxy is spoken to in TLS.
-func (p *proxy) connect(ctx context.Context, target netip.AddrPort, config func(name string) *tls.Config) (net.Conn, error) {
-	var dialer net.Dialer
-	c, err := dialer.DialContext(ctx, "tcp", p.address)
+// connect returns a connection to the target through the proxy. config returns the TLS configuration for a server name.
+func (p *proxy) connect(ctx context.Context, target netip.AddrPort, config func(name string) *tls.Config) (*Conn, error) {
+	c, err := p.dial(ctx, config)
 	if err != nil {
-		return nil, &ProxyError{Err: err}
+		return nil, err
 	}
 	undisturbed := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	through, err := p.ask(ctx, c, target.String(), config)
+	err = p.ask(c, target.String())
 	if err == nil && !undisturbed() {
 		err = context.Cause(ctx)
 	}
@@ -81,7 +80,23 @@ func (p *proxy) connect(ctx context.Context, target netip.AddrPort, config func(
 		_ = c.Close()
 		return nil, timeoutOf(ctx, err)
 	}
-	return through, nil
+	return c, nil
+}
+
+// dial connects to the proxy. A timeout here is the proxy's fault: no receiver is involved yet.
+func (p *proxy) dial(ctx context.Context, config func(name string) *tls.Config) (*Conn, error) {
+	c, err := connect(ctx, new(net.Dialer), p.address)
+	if err != nil {
+		return nil, &ProxyError{Err: err}
+	}
+	if p.secured == "" {
+		return c, nil
+	}
+	if err := c.Secure(ctx, config(p.secured)); err != nil {
+		_ = c.Close()
+		return nil, &ProxyError{Err: err}
+	}
+	return c, nil
 }
 
 // timeoutOf gives the context's error where it is why the other came about: a deadline of the past is not what to tell.
@@ -100,34 +115,27 @@ var (
 	errLongAnswer   = errors.New("its answer is too long")
 )
 
-// ask has the proxy connect to the target over c, and gives the connection to be used from then on.
-func (p *proxy) ask(ctx context.Context, c net.Conn, target string, config func(name string) *tls.Config) (net.Conn, error) {
-	if p.secured != "" {
-		secured := tls.Client(c, config(p.secured))
-		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, &ProxyError{Err: err}
-		}
-		c = secured
-	}
+// ask has the proxy connect to the target: from then on, c is a connection to it.
+func (p *proxy) ask(c *Conn, target string) error {
 	request := "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n"
 	if p.credentials != "" {
 		request += "Proxy-Authorization: " + p.credentials + "\r\n"
 	}
 	if _, err := io.WriteString(c, request+"\r\n"); err != nil {
-		return nil, &ProxyError{Err: err}
+		return &ProxyError{Err: err}
 	}
 	limited := &io.LimitedReader{R: c, N: maxProxyAnswer}
 	r := bufio.NewReader(limited)
 	response, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // what follows is the tunnel
 	switch {
 	case err != nil && limited.N == 0:
-		return nil, &ProxyError{Err: errLongAnswer}
+		return &ProxyError{Err: errLongAnswer}
 	case err != nil:
-		return nil, &ProxyError{Err: err}
+		return &ProxyError{Err: err}
 	case response.StatusCode/100 != 2:
-		return nil, &ProxyError{Status: response.StatusCode}
+		return &ProxyError{Status: response.StatusCode}
 	case r.Buffered() > 0: // nothing that we connect to speaks first
-		return nil, &ProxyError{Err: errSpokeUnasked}
+		return &ProxyError{Err: errSpokeUnasked}
 	}
-	return c, nil
+	return nil
 }

@@ -234,9 +234,9 @@ func TestDeliveriesGoThroughTheProxy(t *testing.T) {
 		roots.AddCert(secured.Certificate())
 		s := send.New(egress.New(true).Trusting(roots).Through(u), "1.2.3")
 		t.Cleanup(s.Close)
-		for range 3 {
-			for _, receiver := range []string{plain.URL, secured.URL} {
-				w := webhook(receiver)
+		for _, receiver := range []string{plain.URL, secured.URL} {
+			w := webhook(receiver)
+			for range 3 {
 				if o := s.Send(t.Context(), send.Compile(w), delivery(w, `{"a":1}`)); !o.Success {
 					t.Errorf("by a proxy in TLS %v to %s: %s %s", inTLS, receiver, o.Error, o.Detail)
 				}

@@ -3,58 +3,77 @@ package send
 import (
 	"bufio"
 	"context"
-	"errors"
-	"net"
+	"io"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
+
+	"carteiro"
+	"carteiro/internal/egress"
 )
 
-// conn is an HTTP/1.1 connection to a receiver, used by one exchange at a time. The goroutine that sends is also the one
-// that writes and reads; none waits beside it.
+// conn is an HTTP/1.1 connection to a receiver, used by one exchange at a time. The goroutine that sends also writes and
+// reads; there is no other goroutine for a connection.
 type conn struct {
-	net.Conn                  // TCP, or TLS over it
-	socket    syscall.RawConn // below TLS; nil where there is no telling
-	room      int64           // how much more may be read of an answer's head, in bytes
+	*egress.Conn
+	room     int64 // bytes of a response's head that may still be read
+	ended    bool  // the receiver has closed the connection
+	answered bool  // a byte has arrived since the current request began
+
+	// Set by the pool when the connection becomes idle.
+	usedBy    carteiro.ID // webhook that used it last
 	idleSince time.Time
+	useBefore time.Time
 }
 
 // Bounds of an exchange, in bytes.
 const (
-	// maxAhead is how much is written before anybody reads: what the sockets' buffers hold, so that writing it does not
-	// wait for a receiver that answers before it reads, or instead.
+	// maxAhead is the largest request that is written before the response is read: it fits into the sockets' buffers, so
+	// that writing it does not wait for a receiver that responds before it reads, or instead.
 	maxAhead = 64 << 10
-	// headBuffer holds the head of a usual answer.
+	// headBuffer holds the head of a usual response.
 	headBuffer = 4 << 10
-	// unlimited is more than any answer has.
+	// unlimited is more than any response has.
 	unlimited = 1 << 62
 )
 
-var errHeadTooLong = errors.New("the answer's headers are too long")
+// unused returns how long a connection that was taken from the pool and not used may be kept; a new one, so long.
+func (c *conn) unused(fresh time.Duration) time.Duration {
+	if c.useBefore.IsZero() {
+		return fresh
+	}
+	return time.Until(c.useBefore)
+}
 
-// Read is for the parser of answers: it keeps the bound on their heads.
+// Read implements [io.Reader] for the parser of responses. It bounds their heads.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.room <= 0 {
 		return 0, errHeadTooLong
 	}
 	n, err := c.Conn.Read(p[:min(int64(len(p)), c.room)])
 	c.room -= int64(n)
+	c.answered = c.answered || n > 0
+	c.ended = n == 0 && err == io.EOF //nolint:errorlint // crypto/tls and net return this very error
+	if n > 0 {
+		err = nil // it comes again
+	}
 	return n, err
 }
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBuffer) }}
 
-// exchange sends a request and hands the answer to read, which tells whether it read the body to its end. It is over by
-// the deadline, and at once when ctx ends. reusable says whether the connection is fit for another exchange.
+// exchange sends a request and passes the response to read, which reports whether it has read the whole body. It ends by the
+// deadline, and at once when ctx ends. keepFor is how long the connection may be kept for another exchange; 0: it must
+// be closed. It returns [egress.ErrUnsolicited] if the receiver sent more than a response; read has succeeded then.
 func (c *conn) exchange(
-	ctx context.Context, deadline time.Time, request request, read func(*http.Response) (whole bool, err error),
-) (reusable bool, err error) {
+	ctx context.Context, deadline time.Time, request request, read func(r *http.Response, body io.Reader) (whole bool, err error),
+) (keepFor time.Duration, err error) {
 	if err := c.SetDeadline(deadline); err != nil {
-		return false, err
+		return 0, err
 	}
 	undisturbed := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	defer undisturbed()
+	c.answered, c.ended = false, false
 	out := c.write(request)
 	r := readers.Get().(*bufio.Reader)
 	r.Reset(c)
@@ -62,38 +81,61 @@ func (c *conn) exchange(
 		r.Reset(nil) // the pool must not keep the connection
 		readers.Put(r)
 	}()
-	response, err := c.readHead(r) //nolint:bodyclose // closing it would read on; the connection is what is closed
+	response, err := c.readHead(r) //nolint:bodyclose // closing it would read on; the connection is closed instead
 	if err != nil {
-		return false, out.or(err)
+		return 0, out.or(err)
 	}
-	whole, err := read(response)
-	fit := whole && !response.Close && r.Buffered() == 0 && out.done() && undisturbed()
-	return fit, err
+	sent := out.done() // before the response, or it came early: the receiver may not read the rest
+	whole, err := read(response, bodyOf(response, r))
+	switch {
+	case err != nil || !whole:
+		return 0, err
+	case r.Buffered() > 0:
+		return 0, egress.ErrUnsolicited
+	case reusable(response) && sent && undisturbed():
+		return keepAlive(response), nil
+	default:
+		return 0, nil
+	}
 }
 
-// readHead reads the head of the final answer, past those that only inform.
+// readHead reads the head of the final response and skips interim ones.
 func (c *conn) readHead(r *bufio.Reader) (*http.Response, error) {
 	c.room = maxResponseHeaders
 	for {
 		response, err := http.ReadResponse(r, nil)
-		if err != nil {
-			return nil, err
+		switch {
+		case err != nil && c.ended:
+			return nil, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, invalidHead(err)
+		case response.ProtoMajor != 1:
+			return nil, invalidf("version %s", response.Proto)
+		case response.StatusCode < 100:
+			return nil, invalidf("status %03d", response.StatusCode)
+		case response.StatusCode < 200 && response.StatusCode != http.StatusSwitchingProtocols:
+			continue
 		}
-		informs := response.StatusCode <= 199 && response.StatusCode != http.StatusSwitchingProtocols
-		if !informs {
-			c.room = unlimited
-			return response, nil
-		}
+		c.room = unlimited
+		return response, nil
 	}
+}
+
+// bodyOf returns the body of a response whose head was read from r.
+func bodyOf(response *http.Response, r *bufio.Reader) io.Reader {
+	if len(response.TransferEncoding) > 0 && response.Body != http.NoBody {
+		return &chunked{r: r}
+	}
+	return response.Body
 }
 
 // outgoing is a request on its way.
 type outgoing struct {
 	err  error
-	rest chan error // of a request that goes out while its answer is awaited; nil when all has gone out
+	rest chan error // of a request that is written while its response is awaited; nil if it has been written
 }
 
-// write sends a request: at once, or if it is large, while its answer is awaited.
+// write sends a request: at once, or if it is large, while its response is awaited.
 func (c *conn) write(r request) outgoing {
 	if r.size() <= maxAhead {
 		return outgoing{err: c.writeAll(r)}
@@ -111,7 +153,7 @@ func (c *conn) writeAll(r request) error {
 	return err
 }
 
-// done says whether all of the request has gone out.
+// done reports whether the whole request has been written.
 func (o outgoing) done() bool {
 	if o.rest == nil {
 		return o.err == nil
@@ -124,24 +166,12 @@ func (o outgoing) done() bool {
 	}
 }
 
-// or gives what is to be told when no answer came: why the request could not be sent, if it could not.
+// or returns the cause to report when reading the response failed with err: why the request could not be written, if it
+// could not. The receiver's own word goes first: with TLS 1.3 it may reject the client in an alert that arrives after the
+// handshake, and close the connection under the request.
 func (o outgoing) or(err error) error {
-	if o.err != nil {
+	if o.err != nil && !isTLS(err) {
 		return o.err
 	}
 	return err
-}
-
-// quiet says whether an idle connection is as it was left. One that the receiver has closed, or on which it speaks
-// unasked, must not be used again: whether a request that goes out on it was received, nobody could tell.
-func (c *conn) quiet() bool {
-	if c.socket == nil {
-		return true
-	}
-	quiet := false
-	err := c.socket.Read(func(fd uintptr) bool {
-		quiet = nothingToRead(fd)
-		return true
-	})
-	return err == nil && quiet
 }

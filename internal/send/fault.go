@@ -39,8 +39,11 @@ func lack(err error) error {
 	return nil
 }
 
-// detail is what more can be said of a fault. Faults of the network name addresses: of this machine, of its resolver, of
-// what a name leads to inside. Those are the operator's, and the log is read by his customers.
+// maxDetail bounds a detail, which may quote the receiver, in bytes.
+const maxDetail = 500
+
+// detail returns what else there is to say about a fault. Network errors contain addresses of this machine, its resolver and
+// its internal network. These are the operator's, and customers read the log.
 func detail(reason carteiro.Reason, err error) string {
 	var network *net.OpError
 	var proxy *egress.ProxyError
@@ -48,12 +51,11 @@ func detail(reason carteiro.Reason, err error) string {
 	case errors.As(err, &proxy) && proxy.Status == 0:
 		return ""
 	case reason == carteiro.ReasonTLS:
-		return err.Error()
 	case reason != carteiro.ReasonConnection, errors.As(err, &network):
 		return ""
-	default:
-		return err.Error()
 	}
+	text := err.Error()
+	return strings.ToValidUTF8(text[:min(len(text), maxDetail)], "")
 }
 
 // cause names what went wrong, as a word to count and in words to read.
@@ -73,9 +75,11 @@ func cause(err error) (carteiro.Reason, string) {
 		return carteiro.ReasonRefused, "Connection refused"
 	case isTLS(err):
 		return carteiro.ReasonTLS, "TLS failure"
+	case errors.Is(err, errInvalidResponse):
+		return carteiro.ReasonConnection, "Invalid response"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return carteiro.ReasonConnection, "Connection reset"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errBrokenBody):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errBrokenBody), errors.Is(err, errGaveUp):
 		return carteiro.ReasonConnection, "Connection closed"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return carteiro.ReasonConnection, "Host unreachable"

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,12 +76,15 @@ func FuzzAnswer(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		c := &conn{Conn: &recorded{Reader: bytes.NewReader(answer)}}
+		c := &conn{Conn: &egress.Conn{Conn: &recorded{Reader: bytes.NewReader(answer)}}}
 		var o carteiro.Outcome
 		wire := []byte("POST / HTTP/1.1\r\n\r\n")
-		_, err := c.exchange(context.Background(), time.Now().Add(time.Hour), request{wire: &wire}, func(r *http.Response) (bool, error) {
-			return take(&o, r, time.Unix(1_756_941_600, 0))
+		_, err := c.exchange(context.Background(), time.Now().Add(time.Hour), request{wire: &wire}, func(r *http.Response, body io.Reader) (bool, error) {
+			return take(&o, r, body, time.Unix(1_756_941_600, 0))
 		})
+		if errors.Is(err, egress.ErrUnsolicited) {
+			err = nil
+		}
 		if err != nil {
 			fail(&o, err)
 		}

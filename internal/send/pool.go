@@ -2,110 +2,114 @@ package send
 
 import (
 	"context"
-	"crypto/tls"
-	"net"
+	"errors"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 
+	"carteiro"
 	"carteiro/internal/egress"
 )
 
 const (
-	// maxIdle is how many connections are kept for later, over all receivers.
+	// maxIdle is how many idle connections the pool keeps, over all receivers.
 	maxIdle = 2048
-	// maxIdleTime is how long one is kept.
+	// maxIdleTime is how long it keeps one, unless the receiver asks for less.
 	maxIdleTime = time.Minute
+	// sweepEvery is how often it closes those that have been kept for too long.
+	sweepEvery = maxIdleTime / 4
+	// settling is how long a connection must have been idle before another webhook may use it. A receiver that sends
+	// more than its response usually does so at once.
+	settling = 20 * time.Millisecond
 )
 
-// origin is where connections lead to; webhooks of one origin share them.
+// origin is where a connection leads, and whose it is. Webhooks of one environment share connections to an origin.
+// Environments never do: whatever a receiver of one sends, it cannot reach a delivery of another.
 type origin struct {
-	address string // host and port, as they are dialled
-	secured string // the name that the certificate must be for; empty without TLS
+	environment carteiro.ID
+	address     string // host and port to dial
+	secured     string // name that the certificate must be valid for; empty without TLS
 }
 
-// pool keeps idle connections, and makes new ones. It has a timer only while it keeps any.
+// pool keeps idle connections and dials new ones. It has a timer only while it keeps any.
 type pool struct {
 	guard *egress.Guard
 
 	mu     sync.Mutex
-	idle   map[origin][]*conn // the one used last at the end
+	idle   map[origin][]*conn // in the order of their last use
 	count  int
+	unruly unruly
 	sweep  *time.Timer
 	closed bool
 }
 
 func newPool(guard *egress.Guard) *pool {
-	return &pool{guard: guard, idle: make(map[origin][]*conn)}
+	return &pool{guard: guard, idle: make(map[origin][]*conn), unruly: make(unruly)}
 }
 
-// get gives a connection, kept or new. HTTP/1.1 is all that is asked for: a lane has a handful of requests in flight,
-// and each wants a timeout and an end of its own.
-func (p *pool) get(ctx context.Context, to origin, deadline time.Time) (*conn, error) {
-	for c := p.take(to); c != nil; c = p.take(to) {
-		if c.quiet() {
-			return c, nil
+// get returns an idle connection that is provably clean, or a new one.
+func (p *pool) get(ctx context.Context, to origin, webhook carteiro.ID, deadline time.Time) (c *conn, reused bool, err error) {
+	for c := p.take(to, webhook); c != nil; c = p.take(to, webhook) {
+		err := c.Clean()
+		if err == nil {
+			return c, true, nil
 		}
 		_ = c.Close()
+		if errors.Is(err, egress.ErrUnsolicited) {
+			p.distrust(to)
+		}
 	}
+	c, err = p.dial(ctx, to, deadline)
+	return c, false, err
+}
+
+// dial makes a new connection. It speaks HTTP/1.1 only: a lane has a handful of requests in flight, and each needs its own
+// timeout.
+func (p *pool) dial(ctx context.Context, to origin, deadline time.Time) (*conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	dialled, err := p.guard.Dial(ctx, to.address)
+	dialed, err := p.guard.Dial(ctx, to.address)
 	if lack(err) != nil && p.letGo() {
-		dialled, err = p.guard.Dial(ctx, to.address)
+		dialed, err = p.guard.Dial(ctx, to.address)
 	}
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: dialled}
-	if s, ok := below(dialled).(syscall.Conn); ok {
-		if c.socket, err = s.SyscallConn(); err != nil {
-			_ = dialled.Close()
+	if to.secured != "" {
+		if err := dialed.Secure(ctx, p.guard.TLS(to.secured)); err != nil {
+			_ = dialed.Close()
 			return nil, err
 		}
 	}
-	if to.secured == "" {
-		return c, nil
-	}
-	secured := tls.Client(dialled, p.guard.TLS(to.secured))
-	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = dialled.Close()
-		return nil, err
-	}
-	c.Conn = secured
-	return c, nil
+	return &conn{Conn: dialed}, nil
 }
 
-// below gives what carries a connection: TCP, where a proxy that is spoken to in TLS stands between.
-func below(c net.Conn) net.Conn {
-	if secured, ok := c.(*tls.Conn); ok {
-		return secured.NetConn()
-	}
-	return c
-}
-
-// take takes the kept connection that was used last, if there is one.
-func (p *pool) take(to origin) *conn {
+// take removes the connection from the pool that was used last, among those that the webhook may use.
+func (p *pool) take(to origin, webhook carteiro.ID) *conn {
+	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kept := p.idle[to]
-	if len(kept) == 0 {
-		return nil
+	for i, c := range slices.Backward(p.idle[to]) {
+		if c.usedBy != webhook && now.Sub(c.idleSince) < settling {
+			continue
+		}
+		p.idle[to] = slices.Delete(p.idle[to], i, i+1)
+		p.count--
+		if now.Before(c.useBefore) {
+			return c
+		}
+		_ = c.Close()
 	}
-	last := len(kept) - 1
-	c := kept[last]
-	kept[last] = nil
-	p.idle[to] = kept[:last]
-	p.count--
-	return c
+	return nil
 }
 
-// put keeps a connection for later. When there are too many, the one that was not used for the longest goes.
-func (p *pool) put(to origin, c *conn) {
-	c.idleSince = time.Now()
+// put keeps a connection that the webhook has used. If there are too many, the one that was idle longest is closed.
+func (p *pool) put(to origin, webhook carteiro.ID, c *conn, keepFor time.Duration) {
+	now := time.Now()
+	c.usedBy, c.idleSince, c.useBefore = webhook, now, now.Add(min(keepFor, maxIdleTime))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed || keepFor <= 0 || p.unruly.has(to, now) {
 		_ = c.Close()
 		return
 	}
@@ -115,11 +119,46 @@ func (p *pool) put(to origin, c *conn) {
 	p.idle[to] = append(p.idle[to], c)
 	p.count++
 	if p.sweep == nil {
-		p.sweep = time.AfterFunc(maxIdleTime, p.closeOld)
+		p.sweep = time.AfterFunc(sweepEvery, p.closeOld)
 	}
 }
 
-// closeOldest closes the connection that has been idle for the longest. The mutex is held.
+// distrust closes the idle connections to an origin that sent more than its responses, and keeps none for a while.
+func (p *pool) distrust(to origin) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unruly.add(to, time.Now())
+	for _, c := range p.idle[to] {
+		_ = c.Close()
+	}
+	p.count -= len(p.idle[to])
+	delete(p.idle, to)
+}
+
+// unruly maps origins that sent bytes outside of a response to the time until which their connections are not reused.
+// Such bytes can arrive while the next request is on its way, when nobody can tell them from its response.
+type unruly map[origin]time.Time
+
+const (
+	unrulyFor = 10 * time.Minute
+	maxUnruly = 1024
+)
+
+func (u unruly) has(to origin, now time.Time) bool {
+	until, ok := u[to]
+	return ok && now.Before(until)
+}
+
+func (u unruly) add(to origin, now time.Time) {
+	for other, until := range u {
+		if len(u) >= maxUnruly || !now.Before(until) {
+			delete(u, other)
+		}
+	}
+	u[to] = now.Add(unrulyFor)
+}
+
+// closeOldest closes the connection that has been idle longest. The mutex is held.
 func (p *pool) closeOldest() {
 	var from origin
 	var oldest *conn
@@ -129,33 +168,36 @@ func (p *pool) closeOldest() {
 		}
 	}
 	_ = oldest.Close()
-	p.idle[from] = p.idle[from][1:]
+	p.idle[from] = slices.Delete(p.idle[from], 0, 1)
 	p.count--
 }
 
-// closeOld closes what has been idle for too long, and comes again when there is something left.
+// closeOld closes connections that have been idle for too long, and runs again later if any are left.
 func (p *pool) closeOld() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	for to, kept := range p.idle {
-		old := 0
-		for old < len(kept) && now.Sub(kept[old].idleSince) >= maxIdleTime {
-			_ = kept[old].Close()
-			old++
-		}
-		p.count -= old
-		if p.idle[to] = kept[old:]; len(kept) == old {
+		before := len(kept)
+		kept = slices.DeleteFunc(kept, func(c *conn) bool {
+			old := !now.Before(c.useBefore)
+			if old {
+				_ = c.Close()
+			}
+			return old
+		})
+		p.count -= before - len(kept)
+		if p.idle[to] = kept; len(kept) == 0 {
 			delete(p.idle, to)
 		}
 	}
 	p.sweep = nil
 	if len(p.idle) > 0 {
-		p.sweep = time.AfterFunc(maxIdleTime/4, p.closeOld)
+		p.sweep = time.AfterFunc(sweepEvery, p.closeOld)
 	}
 }
 
-// letGo closes what is kept, so that others may have its descriptors, and says whether there was anything.
+// letGo closes all idle connections to free their descriptors, and reports whether there were any.
 func (p *pool) letGo() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +206,7 @@ func (p *pool) letGo() bool {
 	return had
 }
 
-// close closes what is kept, and whatever comes back.
+// close closes all idle connections, and those in use when they come back.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,7 +217,7 @@ func (p *pool) close() {
 	}
 }
 
-// closeAll closes what is kept. The mutex is held.
+// closeAll closes all idle connections. The mutex is held.
 func (p *pool) closeAll() {
 	for _, kept := range p.idle {
 		for _, c := range kept {

@@ -77,37 +77,22 @@ func (s *Sender) attempt(ctx context.Context, t *Target, d *carteiro.Delivery, o
 	if !ok {
 		return
 	}
-	deadline := now.Add(t.webhook.Timeout)
-	c, err := s.pool.get(ctx, t.origin, deadline)
-	if err != nil {
+	e := exchange{Sender: s, target: t, delivery: d, outcome: o, request: request, begun: now, deadline: now.Add(t.webhook.Timeout)}
+	switch err := e.run(ctx); {
+	case err == nil:
+	case errors.Is(err, carteiro.ErrNotClear):
+		o.Unsent = carteiro.ErrNotClear
+	default:
 		fail(o, err)
 		o.Unsent = lack(err)
-		return
-	}
-	if d.MayBegin != nil && !d.MayBegin() {
-		s.pool.put(t.origin, c)
-		o.Unsent = carteiro.ErrNotClear
-		return
-	}
-	reusable, err := c.exchange(ctx, deadline, request, func(r *http.Response) (whole bool, err error) {
-		return take(o, r, now)
-	})
-	if reusable {
-		s.pool.put(t.origin, c)
-		request.release()
-	} else {
-		_ = c.Close()
-	}
-	if err != nil {
-		fail(o, err)
 	}
 }
 
-// take reads an answer into the outcome.
-func take(o *carteiro.Outcome, r *http.Response, now time.Time) (whole bool, err error) {
+// take reads a response into the outcome. body is the response's.
+func take(o *carteiro.Outcome, r *http.Response, body io.Reader, now time.Time) (whole bool, err error) {
 	o.HTTPStatus = r.StatusCode
 	o.ResponseHeaders = shownHeaders(r.Header)
-	if err := readBody(o, r); err != nil {
+	if err := readBody(o, r, body); err != nil {
 		return false, err
 	}
 	if o.HTTPStatus >= 200 && o.HTTPStatus <= 299 {
@@ -120,29 +105,29 @@ func take(o *carteiro.Outcome, r *http.Response, now time.Time) (whole bool, err
 }
 
 // readBody keeps the beginning of the answer's body. It reads one byte more than is kept, to see whether there is more.
-func readBody(o *carteiro.Outcome, r *http.Response) (err error) {
+func readBody(o *carteiro.Outcome, r *http.Response, body io.Reader) (err error) {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	o.ResponseBody, err = io.ReadAll(io.LimitReader(r.Body, maxResponseBody+1))
+	o.ResponseBody, err = io.ReadAll(io.LimitReader(body, maxResponseBody+1))
 	if len(o.ResponseBody) > maxResponseBody {
 		o.ResponseBody, o.ResponseTruncated = o.ResponseBody[:maxResponseBody], true
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errBrokenBody
-	}
-	return err
+	return early(err)
 }
 
-// retryAfter reads how long a receiver that is too busy asks to be left alone: RFC 9110, section 10.2.3, seconds or a
-// date. What cannot be read counts as not asked.
+// maxRetryAfter is the longest wait that is stored, in seconds. The retry policy has a lower maximum.
+const maxRetryAfter = 1<<31 - 1
+
+// retryAfter returns how long a busy receiver asks to be left alone (RFC 9110, section 10.2.3): seconds or a date. It
+// returns 0 for what it cannot read.
 func retryAfter(r *http.Response, now time.Time) time.Duration {
 	if r.StatusCode != http.StatusTooManyRequests && r.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
 	asked := r.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(asked, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second // 31 bits of seconds fit
+	if seconds, err := strconv.ParseUint(asked, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, maxRetryAfter)) * time.Second
 	}
 	if date, err := http.ParseTime(asked); err == nil {
 		return max(0, date.Sub(now))

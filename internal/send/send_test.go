@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -190,7 +191,8 @@ func TestRetryAfterIsReadWhereItMeansSomething(t *testing.T) {
 		"a date that is over":        {503, "Wed, 21 Oct 2015 07:28:00 GMT", 0, 0},
 		"nonsense":                   {503, "soon", 0, 0},
 		"negative":                   {503, "-5", 0, 0},
-		"too large":                  {503, "99999999999999999999", 0, 0},
+		"2^31 and more":              {503, "2147483648", 24 * time.Hour, math.MaxInt64},
+		"more than 64 bits":          {503, "99999999999999999999", 24 * time.Hour, math.MaxInt64},
 		"not with another status":    {500, "120", 0, 0},
 		"nor with none of it at all": {429, "", 0, 0},
 	} {
@@ -276,7 +278,7 @@ func TestFailuresBelowHTTPAreNamed(t *testing.T) {
 		"no TLS where expected":    {strings.Replace(plain, "http:", "https:", 1), "TLS failure", carteiro.ReasonTLS},
 		"closed without an answer": {hangsUp, "Connection closed", carteiro.ReasonConnection},
 		"broken off in the body":   {breaksOff, "Connection closed", carteiro.ReasonConnection},
-		"no HTTP":                  {nonsense, "Connection failed", carteiro.ReasonConnection},
+		"no HTTP":                  {nonsense, "Invalid response", carteiro.ReasonConnection},
 	} {
 		w := webhook(c.url)
 		w.Timeout = 10 * time.Second

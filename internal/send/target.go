@@ -119,6 +119,7 @@ func (t *Target) compileHead() error {
 	if t.origin, err = originOf(u); err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
+	t.origin.environment = t.webhook.EnvironmentID
 	t.head = fmt.Appendf(nil, "%s %s HTTP/1.1\r\n", t.webhook.HTTPMethod, u.RequestURI())
 	t.head = appendHeader(t.head, "Host", u.Host)
 	var sent http.Header

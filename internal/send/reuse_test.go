@@ -1,0 +1,173 @@
+package send_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/egress"
+	"carteiro/internal/send"
+	"carteiro/test/interop/rawserver"
+)
+
+// way is how a sender reaches a receiver.
+type way struct {
+	name            string
+	proxy, inTLS    bool // through a proxy; which is spoken to in TLS
+	receiverOverTLS bool
+}
+
+var ways = []way{
+	{name: "plain"}, {name: "TLS", receiverOverTLS: true},
+	{name: "plain by a proxy", proxy: true}, {name: "TLS by a proxy", proxy: true, receiverOverTLS: true},
+	{name: "plain by a proxy in TLS", proxy: true, inTLS: true}, {name: "TLS by a proxy in TLS", proxy: true, inTLS: true, receiverOverTLS: true},
+}
+
+// reach starts a server, and a sender that reaches it so.
+func (w way) reach(t *testing.T, c rawserver.Case) (*send.Sender, *rawserver.Server) {
+	t.Helper()
+	secured, roots, err := rawserver.Secured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	only := func(yes bool) *tls.Config {
+		if yes {
+			return secured
+		}
+		return nil
+	}
+	server, err := rawserver.Start(c, only(w.receiverOverTLS))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	guard := egress.New(true).Trusting(roots)
+	if w.proxy {
+		proxy, err := rawserver.StartProxy(only(w.inTLS))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(proxy.Close)
+		guard = guard.Through(proxy.URL)
+	}
+	s := send.New(guard, "1.2.3")
+	t.Cleanup(s.Close)
+	return s, server
+}
+
+// Whatever a receiver sends, each delivery gets the response to its own request, arrives once, and its cause of failure is named.
+func TestEveryResponseBelongsToItsRequest(t *testing.T) {
+	for _, way := range ways {
+		for _, c := range rawserver.Cases() {
+			t.Run(way.name+"/"+c.Name, func(t *testing.T) {
+				s, server := way.reach(t, c)
+				w := webhook(server.URL + "/bad")
+				w.Timeout = 20 * time.Second
+				bad := send.Compile(w)
+				sound := *w
+				sound.URL = server.URL + "/sound"
+				payload := `{}`
+				if c.Early {
+					payload = `{"data":"` + strings.Repeat("x", 16<<20) + `"}`
+				}
+				o := s.Send(t.Context(), bad, delivery(w, payload))
+				if way.proxy && c.End == rawserver.Reset {
+					c.Error = "Connection closed" // the proxy says so
+				}
+				if o.HTTPStatus != c.Status || o.Error != c.Error || o.Success != (c.Error == "") {
+					t.Errorf("status %d, success %v, %q (%s); want %d, %q", o.HTTPStatus, o.Success, o.Error, o.Detail, c.Status, c.Error)
+				}
+				for range 3 {
+					d := delivery(&sound, `{}`)
+					o := s.Send(t.Context(), send.Compile(&sound), d)
+					if !o.Success || o.HTTPStatus != http.StatusOK || string(o.ResponseBody) != d.ID.String() {
+						t.Errorf("the next delivery: success %v, status %d, %q, %s %s", o.Success, o.HTTPStatus, o.ResponseBody, o.Error, o.Detail)
+					}
+				}
+				requests := server.Requests()
+				if len(requests) != 4 {
+					t.Fatalf("%d requests arrived for 4 deliveries", len(requests))
+				}
+				if reused := requests[1].Connection == requests[0].Connection; reused == c.NoReuse {
+					t.Errorf("the connection was reused: %v", reused)
+				}
+			})
+		}
+	}
+}
+
+// Environments share no connection, whatever it was used for.
+func TestEnvironmentsShareNoConnection(t *testing.T) {
+	s, server := ways[1].reach(t, rawserver.Case{})
+	for _, environment := range []carteiro.ID{ids.New(noon), ids.New(noon)} {
+		w := webhook(server.URL + "/sound")
+		w.EnvironmentID = environment
+		for range 2 {
+			if o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`)); !o.Success {
+				t.Fatal(o.Error, o.Detail)
+			}
+		}
+	}
+	for i, r := range server.Requests() {
+		if want := 1 + i/2; r.Connection != want {
+			t.Errorf("request %d came over connection %d, want %d", i+1, r.Connection, want)
+		}
+	}
+}
+
+// A request that meets a connection which the receiver has just given up is sent once more, over a new one, within the attempt.
+func TestAStaleConnectionCostsNoAttempt(t *testing.T) {
+	const late = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+	for name, c := range map[string]rawserver.Case{
+		"closed":        {Stale: true, End: rawserver.Close},
+		"reset":         {Stale: true, End: rawserver.Reset},
+		"408 and close": {Stale: true, End: rawserver.Close, Parts: []string{late}},
+	} {
+		for _, way := range ways {
+			t.Run(way.name+"/"+name, func(t *testing.T) {
+				s, server := way.reach(t, c)
+				w := webhook(server.URL + "/sound")
+				for range 3 {
+					for _, payload := range []string{`{}`, `{"data":"` + strings.Repeat("x", 256<<10) + `"}`} {
+						d := delivery(w, payload)
+						if o := s.Send(t.Context(), send.Compile(w), d); !o.Success || string(o.ResponseBody) != d.ID.String() {
+							t.Errorf("%d %s %s", o.HTTPStatus, o.Error, o.Detail)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// Nothing is sent a third time, nor a second time after a byte of a response, nor after a failure of a new connection.
+func TestOnlyAStaleConnectionIsTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		rawserver.Case
+		requests int
+	}{
+		"closed":                  {rawserver.Case{Stale: true, End: rawserver.Close}, 3},
+		"closed in the head":      {rawserver.Case{Stale: true, End: rawserver.Close, Parts: []string{"H"}}, 2},
+		"closed in the body":      {rawserver.Case{Stale: true, End: rawserver.Close, Parts: []string{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"}}, 2},
+		"408 that is kept":        {rawserver.Case{Stale: true, Parts: []string{rawserver.Response("408 Request Timeout", "")}}, 2},
+		"408 on a new connection": {rawserver.Case{End: rawserver.Close, Parts: []string{"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"}}, 1},
+	} {
+		s, server := ways[1].reach(t, c.Case)
+		w := webhook(server.URL + "/sound")
+		if c.Stale {
+			if o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`)); !o.Success {
+				t.Fatal(o.Error, o.Detail)
+			}
+		}
+		w.URL = server.URL + "/bad"
+		if o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`)); o.Success {
+			t.Errorf("%s: success", name)
+		}
+		if got := len(server.Requests()); got != c.requests {
+			t.Errorf("%s: %d requests arrived, want %d", name, got, c.requests)
+		}
+	}
+}
