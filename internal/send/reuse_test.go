@@ -2,6 +2,8 @@ package send_test
 
 import (
 	"crypto/tls"
+	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -169,5 +171,40 @@ func TestOnlyAStaleConnectionIsTriedAgain(t *testing.T) {
 		if got := len(server.Requests()); got != c.requests {
 			t.Errorf("%s: %d requests arrived, want %d", name, got, c.requests)
 		}
+	}
+}
+
+// With TLS 1.3 a receiver rejects the client after the client's part of the handshake. That is told as a failure of TLS even
+// when the connection is gone before the request is written.
+func TestARequiredClientCertificateIsATLSFailure(t *testing.T) {
+	secured, roots, err := rawserver.Secured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secured.ClientAuth, secured.MinVersion = tls.RequireAnyClientCert, tls.VersionTLS13
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	rejected := make(chan error)
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			err = tls.Server(c, secured).HandshakeContext(t.Context())
+			_ = errors.Join(c.(*net.TCPConn).SetLinger(0), c.Close())
+			rejected <- err
+		}
+	}()
+	s := send.New(egress.New(true).Trusting(roots), "1.2.3")
+	t.Cleanup(s.Close)
+	w := webhook("https://" + listener.Addr().String())
+	d := delivery(w, `{}`)
+	d.MayBegin = func() bool { return <-rejected != nil }
+	if o := s.Send(t.Context(), send.Compile(w), d); o.Reason != carteiro.ReasonTLS {
+		t.Errorf("%s, %s (%s)", o.Reason, o.Error, o.Detail)
 	}
 }
