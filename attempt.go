@@ -141,6 +141,18 @@ func (o *Outcome) Status() Status {
 	return StatusFailed
 }
 
+// SentAt is when the request started; zero if nothing was sent.
+func (o *Outcome) SentAt() time.Time {
+	switch o.Reason {
+	case ReasonBlocked, ReasonInvalidRequest, ReasonWebhookDisabled, ReasonWebhookDeleted:
+		return time.Time{}
+	}
+	if o.Duration == 0 {
+		return time.Time{}
+	}
+	return o.FinishedAt.Add(-o.Duration).Truncate(time.Microsecond)
+}
+
 // NotRetriable is why a log entry cannot be retried by hand.
 type NotRetriable string
 

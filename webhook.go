@@ -1,10 +1,12 @@
 package carteiro
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -185,6 +187,31 @@ func (w *Webhook) SigningUntil(now time.Time) (signing []FormerSecret) {
 		}
 	}
 	return signing
+}
+
+// SameSettings says whether two states of a webhook have the same settings. Former secrets that have ended by now, and
+// when it was updated, are not settings.
+func (w *Webhook) SameSettings(other *Webhook, now time.Time) bool {
+	return reflect.DeepEqual(w.normalized(now), other.normalized(now))
+}
+
+// normalized gives the webhook with one value for settings that mean the same.
+func (w *Webhook) normalized(now time.Time) Webhook {
+	n := *w
+	n.UpdatedAt = time.Time{}
+	n.FormerSecrets = w.SigningUntil(now)
+	n.SignatureScheme = cmp.Or(w.SignatureScheme, SignatureHMAC)
+	n.HeaderStyle = cmp.Or(w.HeaderStyle, HeadersStandard)
+	if len(w.Events) == 0 {
+		n.Events = nil
+	}
+	if len(w.CustomHeaders) == 0 {
+		n.CustomHeaders = nil
+	}
+	if len(w.PayloadTemplates) == 0 {
+		n.PayloadTemplates = nil
+	}
+	return n
 }
 
 // Deleted says whether the webhook is kept only for its logs.

@@ -25,6 +25,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -48,6 +49,8 @@ type Client struct {
 	http      *http.Client
 	userAgent string
 	maxAnswer int64
+
+	environment string // its id, or empty
 }
 
 // Option changes how a client calls.
@@ -63,6 +66,10 @@ func WithUserAgent(name string) Option { return func(c *Client) { c.userAgent = 
 // WithMaxAnswer bounds how much of an answer is read, in bytes. The default is 64 MiB. Pages of the log hold what was
 // sent, so that a server set to take larger payloads may need more, or fewer entries a page.
 func WithMaxAnswer(n int64) Option { return func(c *Client) { c.maxAnswer = n } }
+
+// WithEnvironment names the environment that the caller means, by its id. If the token belongs to another one, each call
+// does nothing and fails with [CodeEnvironmentMismatch].
+func WithEnvironment(id string) Option { return func(c *Client) { c.environment = id } }
 
 // New makes a client of the server at baseURL, such as http://127.0.0.1:8080. A URL that is none shows at the first
 // call.
@@ -110,6 +117,7 @@ type request struct {
 	query          url.Values
 	body           any // sent as JSON; nil for none
 	idempotencyKey string
+	versioned      bool // changes a webhook; see [IfVersion]
 }
 
 // call sends a request and decodes the answer into answer, unless that is nil.
@@ -174,6 +182,15 @@ func (c *Client) setHeaders(req *http.Request, r request) {
 	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.environment != "" {
+		req.Header.Set("X-Environment-Id", c.environment)
+	}
+	if version, ok := req.Context().Value(versionKey).(int64); ok && r.versioned {
+		req.Header.Set("If-Match", strconv.Quote(strconv.FormatInt(version, 10)))
+	}
+	if key, ok := req.Context().Value(idempotencyKey).(string); ok && r.method == http.MethodPost {
+		req.Header.Set("Idempotency-Key", key)
 	}
 	if r.idempotencyKey != "" {
 		req.Header.Set("Idempotency-Key", r.idempotencyKey)

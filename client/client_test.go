@@ -32,7 +32,7 @@ const (
 	hook  = `"id":"` + webhook + `","name":"CRM","webhook_url":"https://crm.example.com/","events":["event_action"],` +
 		`"events_count":1,"timeout":30,"max_retries":0,"enabled":true,"status":"active","http_method":"POST",` +
 		`"authorization_scheme":"none","custom_headers":[{"key":"X-Team","value":"sales"}],` +
-		`"payload_templates":{"event_action":{"a":"{{event}}"}},"has_secret":true,"signature_scheme":"hmac","header_style":"standard",` + made
+		`"payload_templates":{"event_action":{"a":"{{event}}"}},"has_secret":true,"version":3,"signature_scheme":"hmac","header_style":"standard",` + made
 	agentHook    = `{"agent_id":"` + agentID + `",` + hook + `}`
 	campaignHook = `{"campaign_id":"` + campaign + `","include_call_events":true,` + hook + `}`
 	bulkJob      = `{"id":"` + newLogID + `","webhook_id":"` + webhook + `","kind":"retry","status":"running","filter":{"status":"failed","http_status":"5xx"},` +
@@ -42,8 +42,8 @@ const (
 	undelivered = `{"id":"` + eventID + `","event":"event_action","agent_id":"` + agentID + `","undelivered_reason":"no_webhook","created_at":"2025-09-03T19:02:11.340128Z"}`
 	failedLog   = `{"id":"` + logID + `","webhook_id":"` + webhook + `","event":"event_action","event_id":"` + eventID +
 		`","attempt":2,"trigger":"manual","original_log_id":"` + newLogID + `","status":"failed","http_status":500,` +
-		`"request_payload":{"event":"event_action"},"response_body":"no","error":"HTTP 500 Internal Server Error",` +
-		`"duration_ms":84,"created_at":"2025-09-03T23:19:51.731002Z"}`
+		`"request_payload":{"event":"event_action"},"response_body":"no","error":"Internal Server Error",` +
+		`"duration_ms":84,"sent_at":"2025-09-03T19:02:11.340128Z","created_at":"2025-09-03T23:19:51.731002Z"}`
 )
 
 var instant = time.Date(2025, 9, 3, 19, 2, 11, 340128000, time.UTC)
@@ -77,6 +77,7 @@ func (f *fake) url(t *testing.T) string {
 		answer.Header().Set("X-RateLimit-Limit", "1000")
 		answer.Header().Set("X-RateLimit-Remaining", "999")
 		answer.Header().Set("X-RateLimit-Reset", "1756941600")
+		answer.Header().Set("ETag", `"3"`)
 		for name, values := range f.header {
 			answer.Header()[name] = values
 		}
@@ -110,7 +111,7 @@ func TestCallsAreAsDocumented(t *testing.T) {
 		EventsCount: 1, Timeout: 30, Enabled: true, Status: "active", HTTPMethod: "POST", AuthorizationScheme: "none",
 		CustomHeaders:    []client.Header{{Key: "X-Team", Value: "sales"}},
 		PayloadTemplates: map[string]json.RawMessage{"event_action": json.RawMessage(`{"a":"{{event}}"}`)},
-		HasSecret:        true, SignatureScheme: "hmac", HeaderStyle: "standard", CreatedAt: instant, UpdatedAt: instant,
+		HasSecret:        true, Version: 3, SignatureScheme: "hmac", HeaderStyle: "standard", CreatedAt: instant, UpdatedAt: instant,
 	}
 	boardHook := crm
 	boardHook.AgentID, boardHook.CampaignID, boardHook.IncludeCallEvents = "", campaign, true
@@ -118,7 +119,7 @@ func TestCallsAreAsDocumented(t *testing.T) {
 		ID: logID, WebhookID: webhook, Event: "event_action", EventID: eventID, Attempt: 2, Trigger: "manual",
 		OriginalLogID: newLogID, Status: client.StatusFailed, HTTPStatus: 500,
 		RequestPayload: json.RawMessage(`{"event":"event_action"}`), ResponseBody: "no",
-		Error: "HTTP 500 Internal Server Error", DurationMS: 84,
+		Error: "Internal Server Error", DurationMS: 84, SentAt: instant,
 		CreatedAt: time.Date(2025, 9, 3, 23, 19, 51, 731002000, time.UTC),
 	}
 	bulk := client.BulkRetry{

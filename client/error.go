@@ -22,6 +22,8 @@ const (
 	CodeBulkRetryEnded       = "BULK_RETRY_ENDED"
 	CodeWebhookDisabled      = "WEBHOOK_DISABLED"
 	CodeWebhookLimitExceeded = "WEBHOOK_LIMIT_EXCEEDED"
+	CodeVersionConflict      = "VERSION_CONFLICT"
+	CodeEnvironmentMismatch  = "ENVIRONMENT_MISMATCH"
 )
 
 // Reasons of an [Error] whose code is [CodeLogNotRetriable].

@@ -34,9 +34,10 @@ type Log struct {
 	ResponseHeaders   map[string]string `json:"response_headers"`
 	ResponseBody      string            `json:"response_body"`
 	ResponseTruncated bool              `json:"response_truncated"`
-	Error             string            `json:"error"`
+	Error             string            `json:"error"`        // the cause; for an answer that is not 2xx, its reason phrase
 	ErrorDetail       string            `json:"error_detail"` // what the cause was, for whoever has to find it
 	DurationMS        int               `json:"duration_ms"`
+	SentAt            time.Time         `json:"sent_at"` // when the request started; zero if nothing was sent
 	NextAttemptAt     time.Time         `json:"next_attempt_at"`
 	DeliveredAt       time.Time         `json:"delivered_at"`
 	CreatedAt         time.Time         `json:"created_at"`

@@ -32,7 +32,6 @@ var unheeded = map[string]string{
 	"retryAgentWebhookLogs: sends no status":       "it can be failed alone, which is the default",
 	"retryCampaignWebhookLogs: sends no status":    "likewise",
 	"retryEnvironmentWebhookLogs: sends no status": "likewise",
-	"publishEventBatch: sends no Idempotency-Key":  "each event has one of its own, which holds in any batch",
 	"publishEventBatch: shows no results":          "they are what is given",
 	"publishEventBatch: shows no accepted":         "the results tell",
 	"publishEventBatch: shows no rejected":         "likewise",
@@ -50,9 +49,9 @@ func TestEveryOperationOfTheDocumentHasAMethod(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := &operations{t: t, router: router, sent: make(map[string]map[string]bool), lacks: make(map[string]bool), shown: make(map[string]bool)}
-	through := client.WithHTTPClient(&http.Client{Transport: asked})
+	through, named := client.WithHTTPClient(&http.Client{Transport: asked}), client.WithEnvironment(eventID)
 	for _, owner := range []client.Owner{client.AgentOwner(agentID), client.CampaignOwner(campaign), client.EnvironmentOwner()} {
-		asked.callAll(client.New("", token, through), owner)
+		asked.callAll(client.New("", token, through, named), owner)
 	}
 	asked.callAll(client.NewAdmin("", token, through), client.Owner{})
 
@@ -175,7 +174,8 @@ func (o *operations) callAll(of any, owner client.Owner) {
 	methods := reflect.ValueOf(of)
 	for i := range methods.NumMethod() {
 		method := methods.Method(i)
-		in := []reflect.Value{reflect.ValueOf(o.t.Context())}
+		ctx := client.WithIdempotencyKey(client.IfVersion(o.t.Context(), 3), "once")
+		in := []reflect.Value{reflect.ValueOf(ctx)}
 		for j := 1; j < method.Type().NumIn(); j++ {
 			in = append(in, filled(method.Type().In(j), owner))
 		}

@@ -30,6 +30,7 @@ type Webhook struct {
 	CustomHeaders       []Header                   `json:"custom_headers"` // secret-looking values masked
 	PayloadTemplates    map[string]json.RawMessage `json:"payload_templates"`
 	HasSecret           bool                       `json:"has_secret"`
+	Version             int64                      `json:"version"`          // of the settings; for [IfVersion]
 	SignatureScheme     string                     `json:"signature_scheme"` // hmac or ed25519
 	PublicKey           string                     `json:"public_key"`       // whpk_…, of ed25519
 	HeaderStyle         string                     `json:"header_style"`     // standard, svix or both
@@ -153,17 +154,17 @@ func (c *Client) ListWebhooks(ctx context.Context, o Owner) (WebhookList, error)
 // UpdateWebhook changes what the settings name and leaves the rest. What is still to be sent, retries included, is
 // sent by the new settings.
 func (c *Client) UpdateWebhook(ctx context.Context, o Owner, webhookID string, s WebhookSettings) (Webhook, error) {
-	return get[Webhook](ctx, c, request{method: http.MethodPut, path: o.path("webhooks", webhookID), body: s})
+	return get[Webhook](ctx, c, request{method: http.MethodPut, path: o.path("webhooks", webhookID), body: s, versioned: true})
 }
 
 // DeleteWebhook deletes a webhook. Its log stays readable until the retention ends.
 func (c *Client) DeleteWebhook(ctx context.Context, o Owner, webhookID string) error {
-	return c.call(ctx, request{method: http.MethodDelete, path: o.path("webhooks", webhookID)}, nil)
+	return c.call(ctx, request{method: http.MethodDelete, path: o.path("webhooks", webhookID), versioned: true}, nil)
 }
 
 // ToggleWebhook disables an enabled webhook and enables a disabled one.
 func (c *Client) ToggleWebhook(ctx context.Context, o Owner, webhookID string) (Webhook, error) {
-	return get[Webhook](ctx, c, request{method: http.MethodPatch, path: o.path("webhooks", webhookID, "toggle")})
+	return get[Webhook](ctx, c, request{method: http.MethodPatch, path: o.path("webhooks", webhookID, "toggle"), versioned: true})
 }
 
 // TestResult is what the receiver answered to a test.
@@ -200,5 +201,7 @@ func (c *Client) RotateSecret(ctx context.Context, o Owner, webhookID string, r 
 		seconds := int64(*r.Overlap / time.Second)
 		body.Overlap = &seconds
 	}
-	return get[Webhook](ctx, c, request{method: http.MethodPost, path: o.path("webhooks", webhookID, "secret", "rotate"), body: body})
+	return get[Webhook](ctx, c, request{
+		method: http.MethodPost, path: o.path("webhooks", webhookID, "secret", "rotate"), body: body, versioned: true,
+	})
 }

@@ -160,7 +160,7 @@ func (s *server) rotateToken(r *request) error {
 		return err
 	}
 	var grace int
-	in.integer(&grace, fieldGrace, 0, int(maxGrace/time.Second), 0)
+	in.integer(&grace, fieldGrace, 0, int(maxGrace/time.Second))
 	token, secret := r.newToken()
 	in.expiry(&token.ExpiresAt, r.begun)
 	if err := f.err(); err != nil {

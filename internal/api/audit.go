@@ -62,7 +62,7 @@ func (r *request) auditWebhook(before, after *carteiro.Webhook) *carteiro.AuditE
 
 // notSettings are what is shown of a webhook and set by nobody.
 var notSettings = []string{
-	"id", "agent_id", "campaign_id", "environment_id", "created_at", "updated_at", "events_count", "status", "status_reason", "has_secret",
+	"id", "agent_id", "campaign_id", "environment_id", "created_at", "updated_at", "events_count", "status", "status_reason", "has_secret", "version",
 }
 
 // webhookChanges says which settings differ: as the API shows them, which is without their secrets, and of those that it

@@ -136,7 +136,7 @@ func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, err error) {
 		return f, false, err
 	}
 	status := carteiro.StatusFailed
-	choice(&in, &status, fieldStatus, status, carteiro.StatusFailed)
+	choice(&in, &status, fieldStatus, carteiro.StatusFailed)
 	in.optionalText(&f.EventType, fieldEvent, maxQueryText)
 	in.id(&f.EventID, fieldEventID)
 	in.time(&f.From, fieldFrom)
@@ -145,7 +145,7 @@ func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, err error) {
 	var httpStatus string
 	in.optionalText(&httpStatus, fieldHTTPStatus, maxQueryText)
 	f.HTTP = parseStatusRange(httpStatus, &faults)
-	in.boolean(&dryRun, fieldDryRun, false)
+	in.boolean(&dryRun, fieldDryRun)
 	return f, dryRun, faults.err()
 }
 
@@ -214,7 +214,7 @@ func (s *server) pauseBulk(r *request, k *kind) error {
 	}
 	paused := false
 	if _, ok := in.required(fieldPaused); ok {
-		in.boolean(&paused, fieldPaused, false)
+		in.boolean(&paused, fieldPaused)
 	}
 	if err := f.err(); err != nil {
 		return err

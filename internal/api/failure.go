@@ -77,6 +77,8 @@ var (
 	errLogNotFound         = newFailure(http.StatusNotFound, msgLogNotFound)
 	errEventNotFound       = newFailure(http.StatusNotFound, msgEventNotFound)
 	errBulkNotFound        = newFailure(http.StatusNotFound, msgBulkNotFound)
+	errVersionConflict     = newFailure(http.StatusPreconditionFailed, msgVersionConflict, member{"code", codeVersionConflict})
+	errEnvironmentMismatch = newFailure(http.StatusConflict, msgEnvironmentMismatch, member{"code", codeEnvironmentMismatch})
 	errBulkOpen            = newFailure(http.StatusConflict, msgBulkOpen, member{"code", codeBulkOpen})
 	errBulkEnded           = newFailure(http.StatusConflict, msgBulkEnded, member{"code", codeBulkEnded})
 	errWebhookDisabled     = newFailure(http.StatusUnprocessableEntity, msgWebhookOff, member{"code", codeWebhookOff})

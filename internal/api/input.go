@@ -100,7 +100,7 @@ func (in *input) requiredText(into *string, name string, most int) {
 	}
 }
 
-// optionalText reads a string that null sets back to none.
+// optionalText reads a string that null clears.
 func (in *input) optionalText(into *string, name string, most int) {
 	raw, ok := in.sent(name)
 	switch {
@@ -132,14 +132,23 @@ func (in *input) text(name string, raw []byte, most int) (string, bool) {
 	return "", false
 }
 
-// integer reads a whole number; null sets it back to its default.
-func (in *input) integer(into *int, name string, least, most, byDefault int) {
-	raw, ok := in.sent(name)
-	if !ok {
-		return
+// writeOnlyText is optionalText for a field that is never shown: forms send it empty, which counts as absent.
+func (in *input) writeOnlyText(into *string, name string, most int) {
+	if raw, ok := in.sent(name); ok && string(raw) != `""` {
+		in.optionalText(into, name, most)
 	}
-	if isNull(raw) {
-		*into = byDefault
+}
+
+// given gives a field's raw value unless it is absent or null.
+func (in *input) given(name string) ([]byte, bool) {
+	raw, ok := in.sent(name)
+	return raw, ok && !isNull(raw)
+}
+
+// integer reads a whole number; null counts as absent.
+func (in *input) integer(into *int, name string, least, most int) {
+	raw, ok := in.given(name)
+	if !ok {
 		return
 	}
 	n, ok := wholeNumber(raw)
@@ -162,15 +171,13 @@ func wholeNumber(raw []byte) (float64, bool) {
 	return n, n == math.Trunc(n)
 }
 
-// boolean reads true or false; null sets it back to its default.
-func (in *input) boolean(into *bool, name string, byDefault bool) {
-	raw, ok := in.sent(name)
+// boolean reads true or false; null counts as absent.
+func (in *input) boolean(into *bool, name string) {
+	raw, ok := in.given(name)
 	if !ok {
 		return
 	}
 	switch string(raw) {
-	case "null":
-		*into = byDefault
 	case "true", "false":
 		*into = raw[0] == 't'
 	default:
@@ -178,13 +185,11 @@ func (in *input) boolean(into *bool, name string, byDefault bool) {
 	}
 }
 
-// choice reads one of a few words; null sets it back to its default.
-func choice[T ~string](in *input, into *T, name string, byDefault T, choices ...T) {
-	raw, ok := in.sent(name)
+// choice reads one of a few words; null counts as absent.
+func choice[T ~string](in *input, into *T, name string, choices ...T) {
+	raw, ok := in.given(name)
 	switch {
 	case !ok:
-	case isNull(raw):
-		*into = byDefault
 	case !isString(raw):
 		in.fault(name, mustBeString)
 	case !slices.Contains(choices, T(text(raw))):

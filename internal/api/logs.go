@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -30,6 +31,7 @@ type logShown struct {
 	Error             string            `json:"error,omitempty"`
 	ErrorDetail       string            `json:"error_detail,omitempty"`
 	DurationMS        *int64            `json:"duration_ms,omitempty"`
+	SentAt            timestamp         `json:"sent_at,omitzero"`
 	NextAttemptAt     timestamp         `json:"next_attempt_at,omitzero"`
 	DeliveredAt       timestamp         `json:"delivered_at,omitzero"`
 	CreatedAt         timestamp         `json:"created_at"`
@@ -55,7 +57,8 @@ func (r *request) showLog(a *carteiro.Attempt) logShown {
 	shown.ResponseHeaders = showHeader(o.ResponseHeaders)
 	shown.ResponseBody = string(o.ResponseBody) // encoding/json replaces what is no UTF-8
 	shown.ResponseTruncated = o.ResponseTruncated
-	shown.Error, shown.ErrorDetail = o.Error, o.Detail
+	shown.Error, shown.ErrorDetail = logError(o), o.Detail
+	shown.SentAt = timestamp(o.SentAt())
 	if o.Duration > 0 {
 		ms := o.Duration.Milliseconds()
 		shown.DurationMS = &ms
@@ -64,6 +67,15 @@ func (r *request) showLog(a *carteiro.Attempt) logShown {
 		shown.DeliveredAt = timestamp(o.FinishedAt)
 	}
 	return shown
+}
+
+// logError is the cause of a failure: of an answer that is not 2xx its reason phrase, which everywhere else stands behind
+// the status.
+func logError(o *carteiro.Outcome) string {
+	if o.HTTPStatus == 0 {
+		return o.Error
+	}
+	return strings.TrimPrefix(o.Error, fmt.Sprintf("HTTP %d ", o.HTTPStatus))
 }
 
 func (r *request) showLogs(attempts []*carteiro.Attempt) []logShown {

@@ -26,7 +26,7 @@ func TestAnEntryTellsWhatHappened(t *testing.T) {
 			// It fails, and is retried in an hour.
 			due := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
 			w.finish(o, failedWith(500), due)
-			w.call("GET", path, nil).has(200, `"status":"retrying"`, `"http_status":500`, `"error":"HTTP 500 Internal Server Error"`,
+			w.call("GET", path, nil).has(200, `"status":"retrying"`, `"http_status":500`, `"error":"Internal Server Error"`,
 				`"request_url":"https://example.com/hook"`, `"Authorization":"Bearer ********"`, `"request_payload":{"event":"x","n":1.50}`,
 				`"response_headers":{"X-Many":"a, b"}`, `"response_body":"caf\ufffd"`, `"duration_ms":150`).lacks("delivered_at")
 			r := w.call("GET", o.hook+"/logs", nil).has(200, `"total":2`)

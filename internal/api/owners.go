@@ -90,6 +90,12 @@ func (s *server) storeOwner(r *request, k *kind, id carteiro.ID) error {
 	if err := f.err(); err != nil {
 		return err
 	}
+	if same, err := s.unchangedOwner(r, &owner, !agentSent); err != nil || same {
+		if err != nil {
+			return err
+		}
+		return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
+	}
 	owner, created, err := s.Directory.PutOwner(r.Context(), store.PutOwner{
 		Owner: owner, KeepAgent: !agentSent, Audit: r.auditEntry(carteiro.OwnerUpdated, k.subjectOf(id)),
 	})
@@ -100,6 +106,20 @@ func (s *server) storeOwner(r *request, k *kind, id carteiro.ID) error {
 		return r.answer(http.StatusCreated, answer{Message: k.messages.created, Data: showOwner(owner)})
 	}
 	return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
+}
+
+// unchangedOwner says whether an agent or campaign is stored already with this name and agent, and then gives it as it
+// is stored.
+func (s *server) unchangedOwner(r *request, owner *carteiro.Owner, keepAgent bool) (bool, error) {
+	stored, err := s.Store.GetOwner(r.Context(), store.OwnerRef{EnvironmentID: owner.EnvironmentID, Kind: owner.Kind, ID: owner.ID})
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil || stored.Name != owner.Name || !keepAgent && stored.AgentID != owner.AgentID {
+		return false, err
+	}
+	*owner = stored
+	return true, nil
 }
 
 // readAgent reads the agent of a campaign, which must be there.

@@ -66,10 +66,9 @@ func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.Replay
 	in.time(&f.From, fieldFrom)
 	in.time(&f.To, fieldTo)
 	f.To = includeTo(f.To)
-	byDefault := f.EventIDs == nil
-	f.Undelivered = byDefault
-	in.boolean(&f.Undelivered, fieldUndelivered, byDefault)
-	in.boolean(&dryRun, fieldDryRun, false)
+	f.Undelivered = f.EventIDs == nil
+	in.boolean(&f.Undelivered, fieldUndelivered)
+	in.boolean(&dryRun, fieldDryRun)
 	if err := faults.err(); err != nil {
 		return f, false, err
 	}

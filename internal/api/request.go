@@ -101,6 +101,8 @@ func (r *request) enter(rt *route) error {
 	switch {
 	case err != nil:
 		who = r.stranger()
+	case !r.namesEnvironment(token.EnvironmentID):
+		err = errEnvironmentMismatch
 	case rt.needs != noScope && !token.Scopes.Allow(rt.needs):
 		err = lacksScope(rt.needs, token.Scopes)
 	}
@@ -114,7 +116,7 @@ func (r *request) enter(rt *route) error {
 		return rateLimited(wait)
 	}
 	r.token, r.environment = token, token.EnvironmentID
-	if rt.access == signing {
+	if rt.access == signing && err != error(errEnvironmentMismatch) {
 		r.denied = err
 		return nil
 	}

@@ -89,6 +89,9 @@ func (s *server) signIn(r *request) error {
 	if wait := s.signIns.admit(http.Header{}, caller{environment: from.EnvironmentID}, true, r.begun); wait > 0 {
 		return rateLimited(wait)
 	}
+	if !r.namesEnvironment(from.EnvironmentID) {
+		return errEnvironmentMismatch
+	}
 	cookie := carteiro.NewSessionSecret()
 	r.token, r.environment = from, from.EnvironmentID
 	begun := r.auditEntry(carteiro.SessionBegun, carteiro.Subject{Kind: carteiro.SubjectToken, ID: from.ID, Name: from.Name})

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"carteiro"
@@ -74,28 +75,37 @@ func newSecret(scheme carteiro.SignatureScheme) (secret, told string) {
 	return secret, secret
 }
 
-// readSigning reads how deliveries are to be signed. A secret that is replaced here ends at once, and those before it
-// with it. It gives the secret that was made, if one was asked for and the caller is to be told it.
+// readSigning reads how deliveries are signed. A secret that is replaced here stops signing at once, and so do former ones.
+// It gives the secret that was generated, if the caller is to be told it.
 func readSigning(in *input, w *carteiro.Webhook) (told string) {
 	scheme := orHMAC(w.SignatureScheme)
-	choice(in, &scheme, fieldSignatureScheme, carteiro.SignatureHMAC, carteiro.SignatureHMAC, carteiro.SignatureEd25519)
-	choice(in, &w.HeaderStyle, fieldHeaderStyle, carteiro.HeadersStandard,
-		carteiro.HeadersStandard, carteiro.HeadersSvix, carteiro.HeadersBoth)
+	choice(in, &scheme, fieldSignatureScheme, carteiro.SignatureHMAC, carteiro.SignatureEd25519)
+	choice(in, &w.HeaderStyle, fieldHeaderStyle, carteiro.HeadersStandard, carteiro.HeadersSvix, carteiro.HeadersBoth)
 	secret, generate := w.Secret, false
-	in.boolean(&generate, fieldGenerateSecret, false)
-	in.optionalText(&secret, fieldWebhookSecret, maxSecret)
-	if generate {
-		if _, both := in.sent(fieldWebhookSecret); both {
-			in.fault(fieldGenerateSecret, mustNotBeBoth, inWords(fieldWebhookSecret))
-			return ""
-		}
-		secret, told = newSecret(scheme)
+	in.boolean(&generate, fieldGenerateSecret)
+	in.writeOnlyText(&secret, fieldWebhookSecret, maxSecret)
+	sent, given := in.sent(fieldWebhookSecret)
+	given = given && string(sent) != `""`
+	if generate && given {
+		in.fault(fieldGenerateSecret, mustNotBeBoth, inWords(fieldWebhookSecret))
+		return ""
 	}
-	if secret == w.Secret && scheme == orHMAC(w.SignatureScheme) {
+	if !generate && secret == w.Secret && scheme == orHMAC(w.SignatureScheme) {
 		w.SignatureScheme = scheme
-		return told
+		return ""
 	}
-	if !checkSecret(in, secret, scheme) {
+	_, schemeGiven := in.given(fieldSignatureScheme)
+	switch {
+	case in.faults.any(fieldWebhookSecret, fieldSignatureScheme):
+		return ""
+	case generate, secret == "" && scheme == carteiro.SignatureEd25519 && !given:
+		secret, told = newSecret(scheme) // a key pair without a private key would leave deliveries unsigned
+	case secret == "" && scheme == carteiro.SignatureEd25519 && schemeGiven:
+		in.fault(fieldWebhookSecret, isRequiredWhenSigning, scheme)
+		return ""
+	case secret == "":
+		scheme = carteiro.SignatureHMAC // without a secret nothing is signed, by whatever scheme
+	case !checkSecret(in, secret, scheme):
 		return ""
 	}
 	if secret != w.Secret {
@@ -105,12 +115,12 @@ func readSigning(in *input, w *carteiro.Webhook) (told string) {
 	return told
 }
 
-// checkSecret says whether a secret can sign by a scheme; none can.
+// checkSecret says whether a secret can sign by a scheme.
 func checkSecret(in *input, secret string, scheme carteiro.SignatureScheme) bool {
-	if secret == "" || in.faults.any(fieldWebhookSecret, fieldSignatureScheme) {
-		return secret == ""
+	if in.faults.any(fieldWebhookSecret, fieldSignatureScheme) {
+		return false
 	}
-	check := signature.CheckSecret
+	check := checkSharedSecret
 	if scheme == carteiro.SignatureEd25519 {
 		check = func(secret string) error {
 			_, err := signature.ParsePrivateKey(secret)
@@ -126,6 +136,22 @@ func checkSecret(in *input, secret string, scheme carteiro.SignatureScheme) bool
 		return true
 	}
 	return false
+}
+
+var errPastedSecret = errors.New("not the secret alone")
+
+// checkSharedSecret rejects, beside what cannot sign, what was copied with something around it or is a key of the other
+// scheme: the receiver would use the secret without that, and verify nothing.
+func checkSharedSecret(secret string) error {
+	if strings.TrimSpace(secret) != secret {
+		return errPastedSecret
+	}
+	for _, prefix := range []string{"v1,", "v1a,", "whsk_", "whpk_"} {
+		if strings.HasPrefix(secret, prefix) {
+			return errPastedSecret
+		}
+	}
+	return signature.CheckSecret(secret)
 }
 
 var rotationFields = []string{fieldWebhookSecret, fieldSignatureScheme, fieldOverlap}
@@ -150,17 +176,15 @@ func (s *server) rotateSecret(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	shown := showWebhook(w)
-	shown.Secret = told
-	return r.answer(http.StatusOK, answer{Message: msgRotated, Data: shown})
+	return r.answerWebhook(http.StatusOK, msgRotated, w, told)
 }
 
 func readRotation(in *input, w *carteiro.Webhook, now time.Time) (told string, err error) {
 	scheme, secret := orHMAC(w.SignatureScheme), ""
-	choice(in, &scheme, fieldSignatureScheme, carteiro.SignatureHMAC, carteiro.SignatureHMAC, carteiro.SignatureEd25519)
+	choice(in, &scheme, fieldSignatureScheme, carteiro.SignatureHMAC, carteiro.SignatureEd25519)
 	in.optionalText(&secret, fieldWebhookSecret, maxSecret)
 	overlap := int(carteiro.DefaultOverlap / time.Second)
-	in.integer(&overlap, fieldOverlap, 0, int(carteiro.MaxOverlap/time.Second), overlap)
+	in.integer(&overlap, fieldOverlap, 0, int(carteiro.MaxOverlap/time.Second))
 	if secret == "" {
 		secret, told = newSecret(scheme)
 	} else {

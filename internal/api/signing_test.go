@@ -42,7 +42,9 @@ func TestASecretOfOneSchemeDoesNotSignByTheOther(t *testing.T) {
 		w.call("PUT", o.hook, `{"signature_scheme":"ed25519","webhook_secret":"`+private+`","header_style":"both"}`).
 			has(200, `"signature_scheme":"ed25519"`, `"public_key":"`+public+`"`, `"header_style":"both"`).lacks(private[5:40])
 		w.call("GET", o.hook, nil).has(200, public).lacks(private[5:40])
-		w.call("PUT", o.hook, `{"signature_scheme":null,"webhook_secret":null,"header_style":null}`).
+		w.call("PUT", o.hook, `{"signature_scheme":null,"webhook_secret":"","header_style":null}`).
+			has(200, `"signature_scheme":"ed25519"`, `"header_style":"both"`, `"has_secret":true`)
+		w.call("PUT", o.hook, `{"webhook_secret":null,"header_style":"standard"}`).
 			has(200, `"signature_scheme":"hmac"`, `"header_style":"standard"`, `"has_secret":false`).lacks("public_key")
 	}
 }

@@ -32,22 +32,22 @@ var webhookFields = []string{
 // readWebhook puts what was sent into a webhook, whose slices and maps it replaces. It fails with all the faults there
 // are, errInvalidJSON among them when a name stands somewhere twice. told is a secret that was made for the caller.
 func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) (told string, err error) {
+	before := *w
 	in.requiredText(&w.Name, fieldName, maxName)
 	s.readURL(in, w)
 	readEvents(in, w, k)
 	told = readSigning(in, w)
 	timeout := int(w.Timeout / time.Second)
-	in.integer(&timeout, fieldTimeout, int(carteiro.MinTimeout/time.Second), int(carteiro.MaxTimeout/time.Second),
-		int(carteiro.DefaultTimeout/time.Second))
+	in.integer(&timeout, fieldTimeout, int(carteiro.MinTimeout/time.Second), int(carteiro.MaxTimeout/time.Second))
 	w.Timeout = time.Duration(timeout) * time.Second
-	in.integer(&w.MaxRetries, fieldMaxRetries, 0, carteiro.MaxRetries, carteiro.DefaultRetries)
-	in.boolean(&w.Enabled, fieldEnabled, true)
-	choice(in, &w.HTTPMethod, fieldHTTPMethod, carteiro.DefaultHTTPMethod, "POST", "PUT", "PATCH")
-	choice(in, &w.AuthorizationScheme, fieldScheme, carteiro.AuthorizationNone, carteiro.AuthorizationNone,
+	in.integer(&w.MaxRetries, fieldMaxRetries, 0, carteiro.MaxRetries)
+	in.boolean(&w.Enabled, fieldEnabled)
+	choice(in, &w.HTTPMethod, fieldHTTPMethod, "POST", "PUT", "PATCH")
+	choice(in, &w.AuthorizationScheme, fieldScheme, carteiro.AuthorizationNone,
 		carteiro.AuthorizationBearer, carteiro.AuthorizationBasic, carteiro.AuthorizationAPIKey, carteiro.AuthorizationCustom)
-	in.optionalText(&w.AuthorizationValue, fieldAuthorizationValue, maxCredential)
+	in.writeOnlyText(&w.AuthorizationValue, fieldAuthorizationValue, maxCredential)
 	if k == s.campaigns {
-		in.boolean(&w.IncludeCallEvents, fieldIncludeCallEvents, false)
+		in.boolean(&w.IncludeCallEvents, fieldIncludeCallEvents)
 	}
 	if err := readHeaders(in, w); err != nil {
 		return "", err
@@ -55,7 +55,10 @@ func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) (told stri
 	if err := s.readTemplates(in, w, k); err != nil {
 		return "", err
 	}
-	checkCredential(in, w)
+	if before.AuthorizationScheme != w.AuthorizationScheme || before.AuthorizationValue != w.AuthorizationValue ||
+		!slices.Equal(before.CustomHeaders, w.CustomHeaders) {
+		checkCredential(in, w)
+	}
 	return told, in.faults.err()
 }
 
@@ -83,7 +86,7 @@ func readEvents(in *input, w *carteiro.Webhook, k *kind) {
 	events := []string{}
 	in.eventTypes(&events, raw, func(name string) bool {
 		_, known := k.types[name]
-		return known
+		return known || slices.Contains(w.Events, name) // stored before the server was configured anew
 	})
 	w.Events = events
 }
@@ -102,7 +105,7 @@ func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *kind) error {
 		in.fault(fieldPayloadTemplates, mustBeObject)
 		return nil
 	}
-	templates := make(map[string]json.RawMessage)
+	stored, templates := w.PayloadTemplates, make(map[string]json.RawMessage)
 	for m := walk(raw); m.NextMember(); {
 		name := m.name()
 		if _, twice := templates[name]; twice {
@@ -113,7 +116,14 @@ func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *kind) error {
 		if !known && w.OwnerKind == carteiro.OwnerCampaign && w.IncludeCallEvents {
 			_, known = s.agents.types[name]
 		}
-		checkTemplate(in, fieldPayloadTemplates+"."+name, m.Value, known)
+		// A template that is stored stays valid, so that what was read can be sent back: it may be of an agent event, though
+		// the webhook does not include call events any more.
+		before, was := stored[name]
+		if was && sameJSON(before, m.Value) {
+			templates[name] = before
+			continue
+		}
+		checkTemplate(in, fieldPayloadTemplates+"."+name, m.Value, known || was)
 	}
 	w.PayloadTemplates = templates
 	return nil

@@ -34,6 +34,7 @@ type webhookShown struct {
 	CustomHeaders       []carteiro.Header            `json:"custom_headers"`
 	PayloadTemplates    map[string]json.RawMessage   `json:"payload_templates"`
 	HasSecret           bool                         `json:"has_secret"`
+	Version             int64                        `json:"version"`
 	signingShown
 }
 
@@ -57,6 +58,7 @@ func showWebhook(w *carteiro.Webhook) webhookShown {
 		CustomHeaders:       maskHeaders(w.CustomHeaders),
 		PayloadTemplates:    w.PayloadTemplates,
 		HasSecret:           w.Secret != "",
+		Version:             w.Version,
 		signingShown:        showSigning(w),
 	}
 	if shown.PayloadTemplates == nil {
@@ -100,7 +102,15 @@ func (s *server) getWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	return r.answer(http.StatusOK, answer{Data: showWebhook(p.webhook)})
+	return r.answerWebhook(http.StatusOK, "", p.webhook, "")
+}
+
+// answerWebhook answers with a webhook and its version as ETag. secret is one that was made for the caller, or empty.
+func (r *request) answerWebhook(status int, message string, w *carteiro.Webhook, secret string) error {
+	r.w.Header()["ETag"] = []string{entityTag(w.Version)}
+	shown := showWebhook(w)
+	shown.Secret = secret
+	return r.answer(status, answer{Message: message, Data: shown})
 }
 
 func (s *server) createWebhook(r *request, k *kind) error {
@@ -134,9 +144,7 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, k.notFound)
 	}
-	shown := showWebhook(&w)
-	shown.Secret = told
-	return r.answer(http.StatusCreated, answer{Message: k.messages.webhookCreated, Data: shown})
+	return r.answerWebhook(http.StatusCreated, k.messages.webhookCreated, &w, told)
 }
 
 func (s *server) updateWebhook(r *request, k *kind) error {
@@ -158,9 +166,7 @@ func (s *server) updateWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	shown := showWebhook(w)
-	shown.Secret = told
-	return r.answer(http.StatusOK, answer{Message: k.messages.webhookUpdated, Data: shown})
+	return r.answerWebhook(http.StatusOK, k.messages.webhookUpdated, w, told)
 }
 
 func (s *server) toggleWebhook(r *request, k *kind) error {
@@ -179,7 +185,7 @@ func (s *server) toggleWebhook(r *request, k *kind) error {
 	if w.Enabled {
 		message = msgWebhookEnabled
 	}
-	return r.answer(http.StatusOK, answer{Message: message, Data: showWebhook(w)})
+	return r.answerWebhook(http.StatusOK, message, w, "")
 }
 
 func (s *server) deleteWebhook(r *request, k *kind) error {
@@ -197,8 +203,12 @@ func (s *server) deleteWebhook(r *request, k *kind) error {
 	return r.answer(http.StatusOK, answer{Message: k.messages.webhookDeleted})
 }
 
+// changeWebhook changes the webhook of the path, if it has the version that the request asks for.
 func (s *server) changeWebhook(r *request, p place, change func(*carteiro.Webhook) error) (*carteiro.Webhook, error) {
 	w, err := s.Directory.ChangeWebhook(r.Context(), p.ref, p.webhook.ID, func(w *carteiro.Webhook) error {
+		if !r.matchesVersion(w.Version) {
+			return errVersionConflict
+		}
 		w.UpdatedAt = r.begun.UTC().Truncate(time.Microsecond)
 		w.FormerSecrets = w.SigningUntil(w.UpdatedAt) // those that have ended need not be kept
 		return change(w)

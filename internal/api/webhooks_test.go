@@ -79,7 +79,7 @@ func TestAnUpdateChangesWhatIsSentAndNothingElse(t *testing.T) {
 		same := func(r *reply, except ...string) {
 			t.Helper()
 			for name, was := range before.at("data").(map[string]any) {
-				if name == "updated_at" || strings.Contains(strings.Join(except, " "), name) {
+				if name == "updated_at" || name == "version" || strings.Contains(strings.Join(except, " "), name) {
 					continue
 				}
 				if now := r.at("data." + name); fmt.Sprint(now) != fmt.Sprint(was) {
@@ -95,17 +95,23 @@ func TestAnUpdateChangesWhatIsSentAndNothingElse(t *testing.T) {
 			t.Errorf("times of %s", r.body)
 		}
 		same(change(`{"timeout":120.0,"max_retries":1e1}`, `"max_retries":10`), "max_retries")
-		// Null sets back to the default.
-		change(`{"webhook_secret":null,"timeout":null,"max_retries":null,"enabled":null,"http_method":null,"authorization_scheme":null,
-			"authorization_value":null,"custom_headers":null,"payload_templates":null,"include_call_events":null}`,
-			`"timeout":30,"max_retries":3,"enabled":true`, `"http_method":"POST","authorization_scheme":"none","custom_headers":[],`+
-				`"payload_templates":{},"has_secret":false`).lacks(`"include_call_events":true`)
+		// Null clears some fields, and counts as absent for the others.
+		settings := w.call("GET", hook, nil)
+		r = change(`{"timeout":null,"max_retries":null,"enabled":null,"http_method":null,"authorization_scheme":null,
+			"include_call_events":null,"webhook_secret":"","authorization_value":"","signature_scheme":null,"header_style":null}`)
+		if fmt.Sprint(r.at("data")) != fmt.Sprint(settings.at("data")) {
+			t.Errorf("nulls that count as absent made %s of\n%s", r.body, settings.body)
+		}
+		w.call("PUT", hook, `{"authorization_value":null}`).errors() // the scheme needs it
+		change(`{"authorization_scheme":"none","webhook_secret":null,"authorization_value":null,"custom_headers":null,"payload_templates":null}`,
+			`"custom_headers":[],"payload_templates":{},"has_secret":false`)
 		// What must be there cannot be set back.
 		wantList(t, "nulls", w.call("PUT", hook, `{"name":null,"webhook_url":null,"events":null}`).errors(), []string{
 			"events: The events field is required.", "name: The name field is required.", "webhook_url: The webhook url field is required.",
 		})
 		change(`{"webhook_secret":"s"}`, `"has_secret":true`)
-		change(`{"webhook_secret":""}`, `"has_secret":false`)
+		change(`{"webhook_secret":""}`, `"has_secret":true`)
+		change(`{"webhook_secret":null}`, `"has_secret":false`)
 	}
 }
 
@@ -162,8 +168,19 @@ func TestTogglingAndDeleting(t *testing.T) {
 func TestTheListTellsWhatCanBeSubscribedTo(t *testing.T) {
 	w := newWorld(t)
 	a := w.newOwner(w.home, "agents")
-	r := w.call("GET", a.hooks, nil).has(200, `"available_events":{"event_phone_call_started":"Phone call has started",`,
-		`"event_client_disconnected":"Client has disconnected","event_own":"The operator's own"}}}`)
+	r := w.call("GET", a.hooks, nil).has(200, `"available_events":{`+
+		`"event_phone_call_started":"Phone call has started","event_phone_call_ended":"Phone call has ended",`+
+		`"event_phone_call_did_not_connect":"Phone call failed to connect","event_phone_call_connected":"Phone call connection established",`+
+		`"event_phone_call_disconnected":"Phone call connection closed","event_phone_call_error":"Phone call connection error occurred",`+
+		`"event_participant_joined":"Participant joined the call","event_participant_left":"Participant left the call",`+
+		`"event_voicemail_detected":"Voicemail system detected","event_voicemail_message_left":"Message left on voicemail",`+
+		`"event_conversation_started":"Human conversation started","event_conversation_ended":"Human conversation ended",`+
+		`"event_action":"Agent executed an action","event_action_failed":"Agent action failed",`+
+		`"event_recording":"Call recording event","event_connection_established":"Call connection established",`+
+		`"event_connection_closed":"Call connection closed","event_connection_error":"Call connection error occurred",`+
+		`"event_user_connected":"User connected to the call","event_user_disconnected":"User disconnected from the call",`+
+		`"event_client_connected":"Client connected to the call","event_client_disconnected":"Client disconnected from the call",`+
+		`"event_own":"The operator's own"}}}`)
 	if events := r.at("data.available_events").(map[string]any); len(events) != 23 {
 		t.Errorf("%d events", len(events))
 	}

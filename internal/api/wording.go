@@ -75,6 +75,7 @@ const (
 	isRequired             = "The %s field is required."
 	isRequiredWithout      = "The %s field is required when %s is not present."
 	isRequiredWhenScheme   = "The %s field is required when authorization scheme is %s."
+	isRequiredWhenSigning  = "The %s field is required when signature scheme is %s."
 	mustBeString           = "The %s must be a string."
 	mustBeArray            = "The %s must be an array."
 	mustBeObject           = "The %s must be an object."
@@ -139,6 +140,8 @@ const (
 	msgCrossOrigin         = "Requests from other origins are refused."
 	msgEnvironmentNotFound = "Environment not found."
 	msgTokenNotFound       = "Token not found."
+	msgVersionConflict     = "The webhook has been changed."
+	msgEnvironmentMismatch = "The X-Environment-Id header names another environment than the token." //nolint:gosec // a message, no credential
 )
 
 // Codes of failures.
@@ -157,6 +160,9 @@ const (
 	codeCrossOrigin  = "CROSS_ORIGIN"
 
 	codeTooManyWebhooks = "WEBHOOK_LIMIT_EXCEEDED"
+
+	codeVersionConflict     = "VERSION_CONFLICT"
+	codeEnvironmentMismatch = "ENVIRONMENT_MISMATCH"
 )
 
 // Messages of success that agents and campaigns share.

@@ -39,10 +39,11 @@ func (d *Directory) CreateWebhook(ctx context.Context, p store.CreateWebhook) er
 // maxConflicts is how often a change is tried again when someone else's came in between.
 const maxConflicts = 20
 
-// ChangeWebhook reads a webhook of an owner, lets change alter a copy of it, and stores that; again when someone else
-// changed it meanwhile. change replaces slices and maps rather than altering them; its error ends the change and is
-// given back. audit, if not nil, makes the entry that goes into the audit log with the change. It fails with
-// [store.ErrNotFound] when the owner has no such webhook.
+// ChangeWebhook reads a webhook of an owner, applies change to a copy of it and stores the copy. If another caller changed
+// the webhook meanwhile, it starts over. A copy with the same settings is not stored: version, UpdatedAt and audit log stay
+// as they are. change replaces slices and maps instead of modifying them; ChangeWebhook returns its error. audit, if not
+// nil, makes the entry that goes into the audit log with the change. ChangeWebhook fails with [store.ErrNotFound] if the
+// owner has no such webhook.
 func (d *Directory) ChangeWebhook(
 	ctx context.Context, owner store.OwnerRef, id carteiro.ID, change func(*carteiro.Webhook) error,
 	audit func(before, after *carteiro.Webhook) *carteiro.AuditEntry,
@@ -55,6 +56,9 @@ func (d *Directory) ChangeWebhook(
 		changed := *stored
 		if err := change(&changed); err != nil {
 			return nil, err
+		}
+		if stored.SameSettings(&changed, changed.UpdatedAt) {
+			return stored, nil
 		}
 		p := store.UpdateWebhook{Webhook: &changed}
 		if audit != nil {

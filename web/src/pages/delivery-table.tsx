@@ -110,6 +110,12 @@ function Row({
   )
 }
 
+/** Why an attempt failed: the status and its reason phrase, or what kept it from an answer. */
+export function failure(log: Delivery, server: (text: string) => string) {
+  const cause = server(log.error ?? '')
+  return log.http_status && !cause.startsWith('HTTP ') ? `HTTP ${log.http_status} ${cause}` : cause
+}
+
 /** What came back, or why nothing did, or when it is due. */
 export function Answer({ log }: { log: Delivery }) {
   const { t, server } = useTranslation()
@@ -123,7 +129,7 @@ export function Answer({ log }: { log: Delivery }) {
   if (log.error)
     return (
       <>
-        {server(log.error)}
+        {failure(log, server)}
         {log.next_attempt_at && (
           <span className="text-muted">
             , {t('next')} <Ago at={log.next_attempt_at} />

@@ -15,6 +15,7 @@ import { useShortcuts } from '../ui/shortcuts'
 import { Status } from '../ui/status'
 import { Ago, Clock } from '../ui/time'
 import { curl } from './curl'
+import { failure } from './delivery-table'
 import { paramsOf, placeOf } from './place'
 import { RetryDialog } from './retry-dialog'
 import { Timeline } from './timeline'
@@ -124,7 +125,7 @@ function Outcome({ log, later }: { log: Delivery; later: Delivery | undefined })
   if (!log.error) return null
   return (
     <div className="mb-4">
-      <Notice tone={log.status === 'retrying' ? 'warn' : 'bad'} title={server(log.error)}>
+      <Notice tone={log.status === 'retrying' ? 'warn' : 'bad'} title={failure(log, server)}>
         {log.error_detail && <p>{log.error_detail}</p>}
         {log.status === 'retrying' && (
           <p>
