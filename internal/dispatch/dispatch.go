@@ -42,6 +42,8 @@ const (
 	rescanEvery = time.Minute
 	// rescanShared is the same where other nodes may have left some.
 	rescanShared = 10 * time.Second
+	// rescanRetry is the wait after a scan that failed.
+	rescanRetry = 2 * time.Second
 )
 
 // Webhooks is what a dispatcher asks about webhooks; the directory answers it.

@@ -274,6 +274,7 @@ type faultyStore struct {
 	later time.Duration
 	// slow is how long a renewal takes; ended is by which time sessions were ended last, and renewed by which they were renewed.
 	slow           time.Duration
+	silentTakeover bool // the next EndSessions is carried out and not answered
 	renewed, ended time.Time
 	// refuses, if not nil, says whether a record is refused for good.
 	refuses func(store.Record) bool
@@ -441,8 +442,14 @@ func (s *faultyStore) EndSessions(ctx context.Context, p store.EndSessions) (int
 	}
 	s.mu.Lock()
 	s.ended = p.Now
+	silent := s.silentTakeover
+	s.silentTakeover = false
 	s.mu.Unlock()
-	return s.Store.EndSessions(ctx, p)
+	freed, err := s.Store.EndSessions(ctx, p)
+	if silent {
+		return 0, errDown
+	}
+	return freed, err
 }
 
 func (s *faultyStore) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, error) {

@@ -42,6 +42,7 @@ func (d *Dispatcher) settleDoubt() {
 	if !doubtful {
 		return
 	}
+	d.Rescan() // the call may also have stored attempts that nobody holds and no lane was told of
 	var unknown []store.AttemptRef
 	p := store.Held{Session: session, Limit: heldPage}
 	for {

@@ -88,6 +88,7 @@ const leastBeat = 200 * time.Millisecond
 // keepLease is the loop that renews this node's lease and ends the expired leases of other nodes. It outlives the other
 // loops: a draining node keeps its lease until its last outcome is recorded.
 func (d *Dispatcher) keepLease() {
+	unanswered := false // the last EndSessions failed, and may have been carried out
 	for {
 		timer := time.NewTimer(d.beatEvery())
 		select {
@@ -114,7 +115,10 @@ func (d *Dispatcher) keepLease() {
 		case freed > 0:
 			d.Logger.Info("took over attempts that a lost node held", "attempts", freed)
 			d.Rescan()
+		case unanswered:
+			d.Rescan()
 		}
+		unanswered = err != nil
 	}
 }
 
@@ -168,8 +172,11 @@ func (d *Dispatcher) emptyLanes() {
 // started, and those that others left.
 func (d *Dispatcher) rescan() {
 	for d.stopping.Err() == nil {
-		d.scanBacklog()
-		timer := time.NewTimer(d.RescanEvery)
+		wait := d.RescanEvery
+		if !d.scanBacklog() {
+			wait = rescanRetry
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-d.scan:
@@ -199,20 +206,22 @@ func (d *Dispatcher) Hear(h store.Hint) {
 // backlogPage is how many webhooks are asked for at a time.
 const backlogPage = 1000
 
-func (d *Dispatcher) scanBacklog() {
+// scanBacklog notifies the lanes of all unleased attempts. It returns false if the store could not be scanned.
+func (d *Dispatcher) scanBacklog() bool {
 	var after carteiro.ID
 	for d.stopping.Err() == nil {
 		page, err := d.Store.Backlog(d.stopping, store.Backlog{After: after, Limit: backlogPage})
 		if err != nil {
-			d.Logger.Warn("could not look for waiting attempts; trying again later", "error", err)
-			return
+			d.Logger.Warn("could not scan for waiting attempts; retrying", "in", rescanRetry, "error", err)
+			return false
 		}
 		if len(page) == 0 {
-			return
+			break
 		}
 		for _, w := range page {
 			d.Notice(w.DueAt, w.WebhookID)
 		}
 		after = page[len(page)-1].WebhookID
 	}
+	return true
 }
