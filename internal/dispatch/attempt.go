@@ -13,50 +13,26 @@ import (
 
 // pump begins as many of a lane's deliveries as its limit and the slots allow. The mutex is held.
 func (d *Dispatcher) pump(l *lane) {
-	for d.mayBegin(l) {
-		delivery, trusted := l.queue.pop(), l.limit.trusted
-		l.inFlight++
-		d.attempts.Go(func() { d.work(l, delivery, trusted) })
+	for f := d.begin(l); f != nil; f = d.begin(l) {
+		d.attempts.Go(func() { d.work(f) })
 	}
 	d.settle(l)
 }
 
-// mayBegin says whether the lane may begin its next delivery, and takes a slot for it if so. The mutex is held.
-func (d *Dispatcher) mayBegin(l *lane) bool {
-	return d.stopping.Err() == nil && l.queue.len() > 0 && l.inFlight < l.limit.allows() && d.slots.take(l)
-}
-
-// work sends a delivery and then, on the same goroutine, the lane's next ones as long as there are any: its stack is
-// grown already. trusted is how the lane stood when the slot was taken.
-func (d *Dispatcher) work(l *lane, delivery *carteiro.Delivery, trusted bool) {
-	for delivery != nil {
-		outcome := d.attempt(l, delivery)
+// work sends a delivery and then, on the same goroutine, the lane's next ones as long as no other lane waits for the slot:
+// the goroutine's stack has already grown.
+func (d *Dispatcher) work(f *flight) {
+	for f != nil {
+		l := f.lane
+		outcome := d.attempt(f)
 
 		d.mu.Lock()
-		d.slots.release(trusted)
-		l.inFlight--
-		l.learn(outcome)
-		delivery = nil
-		if d.mayBegin(l) {
-			delivery, trusted = l.queue.pop(), l.limit.trusted
-			l.inFlight++
-		}
+		d.finish(f, outcome)
+		d.pumpWaiting()
+		f = d.begin(l)
 		d.pump(l)
-		for other := d.slots.next(); other != nil; other = d.slots.next() {
-			d.pump(other)
-		}
 		d.mu.Unlock()
 	}
-}
-
-// sendOne is work for a delivery that waits for nothing: no limit, no slot, no turn.
-func (d *Dispatcher) sendOne(l *lane, delivery *carteiro.Delivery) {
-	outcome := d.attempt(l, delivery)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l.inFlight--
-	l.learn(outcome)
-	d.pump(l)
 }
 
 // learn adjusts the lane's limit. What says nothing about the receiver is nil or was not sent.
@@ -66,13 +42,14 @@ func (l *lane) learn(o *carteiro.Outcome) {
 	case o.Success:
 		l.limit.succeeded(o.Duration)
 	default:
-		l.limit.failed()
+		l.limit.failed(o.Duration)
 	}
 }
 
 // attempt makes one attempt and hands its outcome to the recorder. It gives nil when the attempt was given up: the
 // store then still has it as open, and it is sent again once the session has ended.
-func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery) *carteiro.Outcome {
+func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
+	l, delivery := f.lane, f.delivery
 	delivery.MayBegin = d.stillHolds(delivery.Session)
 	for wait := range backoff(d.stopping) {
 		webhook, ok := d.clearToSend(delivery)
@@ -85,7 +62,7 @@ func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery) *carteiro.Out
 		}
 		outcome := unsendable(webhook)
 		if outcome == nil {
-			outcome = d.Sender.Send(d.sending, d.target(l, webhook), delivery)
+			outcome = d.Sender.Send(d.sending, d.ready(f, webhook), delivery)
 		}
 		switch {
 		case d.sending.Err() != nil:
@@ -95,6 +72,7 @@ func (d *Dispatcher) attempt(l *lane, delivery *carteiro.Delivery) *carteiro.Out
 		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear):
 			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
 		}
+		d.ground(f)
 	}
 	if d.stopping.Err() != nil && d.sending.Err() == nil {
 		d.release([]*carteiro.Delivery{delivery}) // nothing was sent: another node need not wait for the end of the drain
@@ -184,10 +162,12 @@ func (d *Dispatcher) webhookNow(id carteiro.ID) (w *carteiro.Webhook, ok bool) {
 	return nil, false
 }
 
-// target gives the lane's webhook compiled, compiling it when it has changed.
-func (d *Dispatcher) target(l *lane, w *carteiro.Webhook) *send.Target {
+// ready launches an attempt and returns its compiled webhook, which it compiles if the webhook has changed.
+func (d *Dispatcher) ready(f *flight, w *carteiro.Webhook) *send.Target {
+	l := f.lane
 	d.mu.Lock()
 	target, current := l.target, l.webhook == w
+	d.launch(f)
 	d.mu.Unlock()
 	if current {
 		return target

@@ -26,7 +26,7 @@ func (d *Dispatcher) Depth() Depth {
 		sum.Lanes++
 		sum.Waiting += l.queue.len()
 		sum.Reserved += l.reserved
-		sum.InFlight += l.inFlight
+		sum.InFlight += l.inFlight + l.direct
 		if l.queue.len() > 0 {
 			if due := l.queue.first().DueAt; sum.OldestDue.IsZero() || due.Before(sum.OldestDue) {
 				sum.OldestDue = due

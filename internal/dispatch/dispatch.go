@@ -22,8 +22,9 @@ import (
 
 // Bounds of what a dispatcher takes on.
 const (
-	// DefaultMaxInFlight is how many attempts may be in flight at once, over all lanes.
-	DefaultMaxInFlight = 1024
+	// DefaultMaxInFlight is how many attempts may be in flight at once, over all lanes. Most of them are reserved for
+	// attempts that hang; see slots.
+	DefaultMaxInFlight = 8192
 	// DefaultMaxHeldBytes is how much memory deliveries waiting in lanes may take.
 	DefaultMaxHeldBytes = 64 << 20
 	// deliveryOverhead is what a held delivery takes beside its payload, in bytes, roughly.
@@ -88,11 +89,12 @@ type Config struct {
 // Dispatcher is the lanes of one node. Start it before anything is handed to it.
 type Dispatcher struct {
 	Config
-	wake    chan struct{} // the schedule has a new first lane
-	beat    chan struct{} // the lease is to be looked after before its time
-	scan    chan struct{} // the store is to be scanned before its time
-	claims  chan struct{} // a token for each claim under way
-	results chan result   // to the recorder
+	wake     chan struct{} // the schedule has a new first lane
+	beat     chan struct{} // the lease is to be looked after before its time
+	scan     chan struct{} // the store is to be scanned before its time
+	claims   chan struct{} // a token for each claim under way
+	launched chan struct{} // the loop that ages attempts has to start its timer
+	results  chan result   // to the recorder
 
 	stopping context.Context // ends when no new attempt is to be begun
 	stop     context.CancelFunc
@@ -117,7 +119,10 @@ type Dispatcher struct {
 	lanes        map[carteiro.ID]*lane
 	schedule     schedule
 	slots        slots
+	air          flights // attempts with the sender that have not aged
+	aging        bool    // the timer of the loop that ages them runs, or will
 	heldBytes    int
+	claimBytes   int // that claims under way may add
 	session      store.Session
 	leaseUntil   time.Time
 	failing      bool                               // outcomes cannot be recorded at present
@@ -151,17 +156,18 @@ func New(c Config) *Dispatcher {
 		}
 	}
 	d := &Dispatcher{
-		Config:  c,
-		mu:      lock{preempt: c.Preempt},
-		wake:    make(chan struct{}, 1),
-		beat:    make(chan struct{}, 1),
-		scan:    make(chan struct{}, 1),
-		inHand:  make(map[carteiro.ID]*carteiro.Delivery),
-		claims:  make(chan struct{}, maxClaims),
-		results: make(chan result, maxRecordBatch),
-		lanes:   make(map[carteiro.ID]*lane),
-		slots:   slots{max: c.MaxInFlight},
-		waiters: make(map[carteiro.ID]chan<- *carteiro.Outcome),
+		Config:   c,
+		mu:       lock{preempt: c.Preempt},
+		wake:     make(chan struct{}, 1),
+		launched: make(chan struct{}, 1),
+		beat:     make(chan struct{}, 1),
+		scan:     make(chan struct{}, 1),
+		inHand:   make(map[carteiro.ID]*carteiro.Delivery),
+		claims:   make(chan struct{}, maxClaims),
+		results:  make(chan result, maxRecordBatch),
+		lanes:    make(map[carteiro.ID]*lane),
+		slots:    slots{max: c.MaxInFlight},
+		waiters:  make(map[carteiro.ID]chan<- *carteiro.Outcome),
 	}
 	d.leased = sync.NewCond(&d.mu)
 	d.stopping, d.stop = context.WithCancel(context.Background())
@@ -180,6 +186,7 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 	d.keeper.Go(d.keepLease)
 	d.loops.Go(d.rescan)
 	d.loops.Go(d.runSchedule)
+	d.loops.Go(d.runAging)
 	return nil
 }
 
@@ -278,7 +285,7 @@ func (d *Dispatcher) hasRoom(l *lane, bytes int, now time.Time) bool {
 		return false
 	}
 	bytes += deliveryOverhead
-	if l.limit.trusted {
+	if l.trusted() {
 		return l.heldBytes+bytes <= d.MaxHeldBytes-d.heldBytes
 	}
 	return l.held() < l.window() && d.heldBytes+bytes <= d.MaxHeldBytes/2
@@ -361,8 +368,8 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 	}
 	d.waiters[delivery.ID] = outcome
 	d.track(session, delivery)
-	l.inFlight++
-	d.attempts.Go(func() { d.sendOne(l, delivery) })
+	l.direct++
+	d.attempts.Go(func() { d.work(&flight{lane: l, delivery: delivery, direct: true}) })
 	d.mu.Unlock()
 	select {
 	case o, recorded := <-outcome:
@@ -393,7 +400,7 @@ func (d *Dispatcher) lane(id carteiro.ID) *lane {
 
 // settle lets go of a lane that has nothing to do, when many are remembered already.
 func (d *Dispatcher) settle(l *lane) {
-	if l.idle() && len(d.lanes) > d.MaxIdleLanes {
+	if l.idle() && len(d.lanes) > d.MaxIdleLanes && d.lanes[l.webhookID] == l {
 		delete(d.lanes, l.webhookID)
 		return
 	}

@@ -19,7 +19,7 @@ func TestTheLimitLearnsFromWhatCameOfAttempts(t *testing.T) {
 		}
 	}
 	succeed := func(took time.Duration) func(l *limit) { return func(l *limit) { l.succeeded(took) } }
-	fail := func(l *limit) { l.failed() }
+	fail := func(l *limit) { l.failed(quick) }
 	for name, c := range map[string]struct {
 		story   []func(l *limit)
 		allows  int
@@ -41,49 +41,6 @@ func TestTheLimitLearnsFromWhatCameOfAttempts(t *testing.T) {
 		if l.allows() != c.allows || l.trusted != c.trusted {
 			t.Errorf("%s: allows %d, trusted %v; want %d, %v", name, l.allows(), l.trusted, c.allows, c.trusted)
 		}
-	}
-}
-
-func TestHalfOfTheSlotsAreKeptForTrustedLanes(t *testing.T) {
-	s := slots{max: 10}
-	suspect := func() *lane { return newLane(ids.New(time.Now())) }
-	well := newLane(ids.New(time.Now()))
-	well.limit.trusted = true
-	var waiting []*lane
-	for range 8 {
-		if l := suspect(); !s.take(l) {
-			waiting = append(waiting, l)
-		}
-	}
-	if s.used != 5 || len(waiting) != 3 {
-		t.Fatalf("%d slots used by lanes that are not trusted, %d wait", s.used, len(waiting))
-	}
-	for range 5 {
-		if !s.take(well) {
-			t.Fatal("a trusted lane got none of the slots kept for it")
-		}
-	}
-	if s.take(well) || s.next() != nil {
-		t.Error("more slots than there are")
-	}
-	s.release(false)
-	if got := s.next(); got != well {
-		t.Error("a trusted lane goes first")
-	}
-	if got := s.next(); got != waiting[0] {
-		t.Error("then those that wait, in the order they came")
-	}
-}
-
-func TestALaneStandsInLineOnce(t *testing.T) {
-	s := slots{max: 0}
-	l := newLane(ids.New(time.Now()))
-	for range 3 {
-		s.take(l)
-	}
-	s.max = 10
-	if s.next() != l || s.next() != nil {
-		t.Error("it stands in line more or less than once")
 	}
 }
 

@@ -3,21 +3,23 @@ package dispatch
 import "time"
 
 const (
-	// firstLimit is how many attempts a lane may have in flight before anything is known of its receiver, and what
-	// a slow but willing receiver gets.
+	// firstLimit is the limit of a lane whose receiver has not answered yet, and of one that succeeds slowly.
 	firstLimit = 4
-	// maxLimit is what a quick and well receiver can grow to.
+	// maxLimit is what a quick receiver that succeeds can grow to.
 	maxLimit = 64
-	// slowAfter is when an answer no longer counts as quick, so that its lane does not grow.
+	// slowAfter is the age from which an attempt is slow, whether it is still in flight or has been answered.
 	slowAfter = time.Second
+	// agedShare: a lane is slow while more than one in so many of its attempts in flight are slow.
+	agedShare = 8
 )
 
-// limit is how many attempts a lane may have in flight. It grows by one with each quick success, so that it doubles a
-// round trip, falls by half with each failure down to one probe at a time, and settles at firstLimit for receivers that
-// succeed slowly: more would let a few of them fill all slots, fewer would starve them.
+// limit is how many attempts a lane may have in flight. It grows by one with each quick success, so that it doubles each
+// round trip, falls by half with each failure down to one, and settles at firstLimit for receivers that succeed slowly.
 type limit struct {
-	inFlight int // what the limit allows now; 0 stands for firstLimit, so that the zero value is a new lane's
-	trusted  bool
+	inFlight int  // the current limit; 0 means firstLimit, so that the zero value is a new lane's
+	heard    bool // an attempt has ended
+	quick    bool // the last one ended within slowAfter, as a success or a failure
+	trusted  bool // the last one was a success within slowAfter
 }
 
 func (l *limit) allows() int {
@@ -29,7 +31,8 @@ func (l *limit) allows() int {
 
 func (l *limit) succeeded(took time.Duration) {
 	now := l.allows()
-	l.trusted = took < slowAfter
+	l.heard, l.quick = true, took < slowAfter
+	l.trusted = l.quick
 	switch {
 	case l.trusted, now < firstLimit:
 		l.inFlight = min(now+1, maxLimit)
@@ -38,7 +41,7 @@ func (l *limit) succeeded(took time.Duration) {
 	}
 }
 
-func (l *limit) failed() {
-	l.trusted = false
+func (l *limit) failed(took time.Duration) {
+	l.heard, l.quick, l.trusted = true, took < slowAfter, false
 	l.inFlight = max(1, l.allows()/2)
 }

@@ -15,13 +15,13 @@ func (d *Dispatcher) arm(l *lane) {
 	if l.claiming || l.wakeAt.IsZero() || d.stopping.Err() != nil {
 		return
 	}
-	if d.roomToClaim(l) == 0 {
+	if room, _ := d.roomToClaim(l); room == 0 {
 		if l.index >= 0 {
 			heap.Remove(&d.schedule, l.index)
 		}
 		return // armed again when something of the lane is done
 	}
-	d.schedule.put(l)
+	d.schedule.put(l, d.IDs.Now())
 	if l.index == 0 {
 		select {
 		case d.wake <- struct{}{}:
@@ -30,30 +30,35 @@ func (d *Dispatcher) arm(l *lane) {
 	}
 }
 
-// roomToClaim is how many deliveries the lane may claim now. It waits until half of its window is free, so that claims are
-// few and large. A lane that holds nothing may always claim one, however full the memory is: that bounds memory by one
-// delivery a lane beyond the limit, and starves nobody.
-func (d *Dispatcher) roomToClaim(l *lane) int {
-	room := l.window() - l.held()
-	most := d.MaxHeldBytes
-	if !l.limit.trusted {
-		most /= 2
-	}
-	switch {
-	case room >= (l.window()+1)/2 && d.heldBytes < most:
-		return room
-	case l.held() == 0 && l.inFlight == 0:
-		return 1
-	default:
-		return 0
-	}
-}
-
 // Bounds of one claim.
 const (
 	maxClaim      = 512
 	maxClaimBytes = 8 << 20
+	// claimPart: a claim may fill one in so many of the bytes that are free, so that as many lanes as may claim at once
+	// all get some.
+	claimPart = 4
 )
+
+// roomToClaim returns how many deliveries the lane may claim now, and of how many bytes. The lane waits until half of its
+// window is free, so that claims are few and large. A trusted lane stops when it holds as much memory as is still free, as
+// in hasRoom: any number of them leave some for the next. A lane that holds nothing may always claim one delivery, however
+// full the memory is. That bounds memory by one delivery a lane beyond the limit, and starves nobody.
+func (d *Dispatcher) roomToClaim(l *lane) (deliveries, bytes int) {
+	free := d.MaxHeldBytes - d.heldBytes - d.claimBytes - l.heldBytes
+	if !l.trusted() {
+		free = d.MaxHeldBytes/2 - d.heldBytes - d.claimBytes
+	}
+	bytes = min(maxClaimBytes, free/claimPart)
+	room := min(l.window()-l.held(), bytes/deliveryOverhead)
+	switch {
+	case room > 0 && l.window()-l.held() >= (l.window()+1)/2:
+		return room, bytes
+	case l.held() == 0 && l.inFlight == 0:
+		return 1, 1
+	default:
+		return 0, 0
+	}
+}
 
 // leastWait is how much later than its time a lane may be claimed for.
 const leastWait = time.Millisecond
@@ -82,18 +87,19 @@ func (d *Dispatcher) claimDue() time.Duration {
 			return rescanEvery // nothing to wait for: whatever comes wakes the loop
 		}
 		l := d.schedule[0]
-		if wait := l.wakeAt.Sub(d.IDs.Now()); wait > 0 {
+		if wait := l.claimAt.Sub(d.IDs.Now()); wait > 0 {
 			d.mu.Unlock()
 			return max(wait, leastWait) // a clock that is slowed down has not got there when that is over
 		}
 		heap.Pop(&d.schedule)
-		room := d.roomToClaim(l)
+		room, bytes := d.roomToClaim(l)
 		if room == 0 {
 			d.mu.Unlock()
 			continue
 		}
 		l.claiming = true
 		l.wakeAt = time.Time{}
+		d.claimBytes += bytes
 		session := d.session
 		d.mu.Unlock()
 
@@ -104,21 +110,22 @@ func (d *Dispatcher) claimDue() time.Duration {
 		}
 		d.loops.Go(func() {
 			defer func() { <-d.claims }()
-			d.claim(l, session, room)
+			d.claim(l, session, room, bytes)
 		})
 	}
 }
 
 // claim asks the store for a lane's next deliveries.
-func (d *Dispatcher) claim(l *lane, session store.Session, room int) {
+func (d *Dispatcher) claim(l *lane, session store.Session, room, bytes int) {
 	now := d.IDs.Now()
 	claimed, err := d.Store.Claim(d.stopping, store.Claim{
-		Session: session, WebhookID: l.webhookID, Now: now, Limit: room, MaxBytes: maxClaimBytes,
+		Session: session, WebhookID: l.webhookID, Now: now, Limit: room, MaxBytes: bytes,
 		Spread: rand.Float64(), //nolint:gosec // jitter is no secret
 	})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.claiming = false
+	d.claimBytes -= bytes
 	switch {
 	case errors.Is(err, store.ErrLeaseLost):
 		d.hurry()
