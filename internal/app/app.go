@@ -192,6 +192,17 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 		Publisher: a.tracer.Publisher(&publish.Publisher{
 			Store: a.store, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Retention: a.config.Retention,
 		}),
+		Observer:  a.metrics,
+		Previewer: a.sender,
+		Bulk:      a.bulk,
+		Tail:      hub,
+		Catalogue: catalogue,
+		IDs:       ids,
+		Logger:    a.logger,
+		RateLimit: a.config.RateLimit,
+
+		TrustedProxies: a.config.TrustedProxies,
+
 		MaxPayload: a.config.MaxPayload,
 
 		MaxWebhooks: a.config.MaxWebhooks,
