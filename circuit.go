@@ -135,10 +135,13 @@ func (w *Webhook) Judge(now time.Time) CircuitChange {
 
 // ChangedFrom takes over from the stored webhook what is no setting of it: its health and its circuit. One that is enabled
 // again begins with both anew. Any other change of one whose circuit is open may be the cure, and has it probed at once.
-// now is when it was changed.
+// A deleted one loses its secrets. now is when it was changed.
 func (w *Webhook) ChangedFrom(stored *Webhook, now time.Time) {
 	w.FailuresInARow, w.FailingSince, w.LastError, w.LastFailedAt = stored.FailuresInARow, stored.FailingSince, stored.LastError, stored.LastFailedAt
 	w.Circuit, w.DisabledBy, w.DisabledAt = stored.Circuit, stored.DisabledBy, stored.DisabledAt
+	if w.Deleted() {
+		w.EraseSecrets()
+	}
 	switch {
 	case w.Enabled && !stored.Enabled:
 		w.FailuresInARow, w.FailingSince, w.LastError, w.Circuit = 0, time.Time{}, "", Circuit{}

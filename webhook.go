@@ -214,6 +214,18 @@ func (w *Webhook) normalized(now time.Time) Webhook {
 	return n
 }
 
+// EraseSecrets removes what a deleted webhook has no use for: the signing secrets, the credential, and the values of custom
+// headers that are likely to be credentials.
+func (w *Webhook) EraseSecrets() {
+	w.Secret, w.FormerSecrets, w.AuthorizationValue = "", nil, ""
+	w.CustomHeaders = slices.Clone(w.CustomHeaders)
+	for i := range w.CustomHeaders {
+		if h := &w.CustomHeaders[i]; Secretive(h.Key) {
+			h.Value = ""
+		}
+	}
+}
+
 // Deleted says whether the webhook is kept only for its logs.
 func (w *Webhook) Deleted() bool { return !w.DeletedAt.IsZero() }
 

@@ -145,6 +145,7 @@ func (s *server) deleteOwner(r *request, k *kind) error {
 	}
 	err = s.Directory.DeleteOwner(r.Context(), store.DeleteOwner{
 		OwnerRef: ref, Now: r.begun, Audit: r.auditEntry(carteiro.OwnerDeleted, k.subjectOf(ref.ID)),
+		AuditWebhook: func(w *carteiro.Webhook) *carteiro.AuditEntry { return r.auditWebhook(nil, w) },
 	})
 	if err != nil {
 		return missing(err, k.notFound)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,6 +45,28 @@ func TestDeletingAnOwnerDeletesItsWebhooks(t *testing.T) {
 		w.call("PUT", o.path, map[string]any{"name": "again"}).has(201)
 		w.call("GET", o.hooks, nil).has(200, `"webhooks":[]`)
 		w.call("GET", o.hook, nil).is(404, noWebhook)
+	}
+}
+
+func TestTheAuditLogHasEachWebhookThatIsDeletedWithItsOwner(t *testing.T) {
+	for _, plural := range plurals {
+		w := newWorld(t)
+		o := w.newOwner(w.home, plural)
+		for _, name := range []string{"Second", "Deleted before"} {
+			body := map[string]any{"name": name, "webhook_url": "https://example.com/hook", "events": []string{o.event}}
+			o.hook = o.hooks + "/" + w.call("POST", o.hooks, body).has(201).text("data.id")
+		}
+		w.call("DELETE", o.hook, nil).has(200)
+		w.call("DELETE", o.path, nil).has(200)
+		deleted := w.call("GET", "/audit?action=webhook.deleted", nil)
+		var names []string
+		for i := range deleted.at("data").([]any) {
+			names = append(names, deleted.text(fmt.Sprintf("data.%d.subject.name", i)))
+		}
+		slices.Sort(names)
+		if want := []string{"CRM", "Deleted before", "Second"}; !slices.Equal(names, want) {
+			t.Errorf("the audit log has %q as deleted, want %q", names, want)
+		}
 	}
 }
 

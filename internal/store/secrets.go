@@ -5,8 +5,8 @@ import "context"
 // Secrets are the verbs on how the webhooks' secrets are encrypted. A database is opened with keys, of which the first
 // encrypts whatever is stored from then on; these verbs are for what was stored before.
 type Secrets interface {
-	// SecretKeys says which keys the secrets of webhooks are encrypted with, and how many webhooks each has, deleted ones
-	// included, in the order of the keys' names.
+	// SecretKeys says which keys the secrets of webhooks are encrypted with, and how many webhooks each has, in the order of
+	// the keys' names. Deleted webhooks need no key: their secrets are erased.
 	SecretKeys(ctx context.Context) ([]SecretKey, error)
 	// Reseal encrypts secrets anew with the database's first key, or leaves them open when none of its keys encrypts: those of at most
 	// p.Limit webhooks, and says how many it were. Nothing else of a webhook changes, its version included. Any number of

@@ -84,8 +84,8 @@ type Registry interface {
 	GetOwner(ctx context.Context, ref OwnerRef) (carteiro.Owner, error)
 	// ListOwners gives a page, newest first, and how many there are in all.
 	ListOwners(ctx context.Context, p ListOwners) (owners []carteiro.Owner, total int, err error)
-	// DeleteOwner removes an agent or campaign and marks its webhooks as deleted; a deleted agent's campaigns stay,
-	// without it. It gives back the ids of the webhooks it marked. It fails with ErrNotFound.
+	// DeleteOwner removes an agent or campaign and marks its webhooks as deleted, without their secrets; a deleted
+	// agent's campaigns stay, without it. It gives back the ids of the webhooks it marked. It fails with ErrNotFound.
 	DeleteOwner(ctx context.Context, p DeleteOwner) (webhooks []carteiro.ID, err error)
 
 	// CreateWebhook stores a webhook with Version 1. It fails with ErrNotFound when its owner does not exist, and with
@@ -94,7 +94,7 @@ type Registry interface {
 	CreateWebhook(ctx context.Context, p CreateWebhook) error
 	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt, health and circuit are not settings) and raises
 	// its version, in the argument too. What follows for health and circuit, by carteiro.Webhook.ChangedFrom with UpdatedAt
-	// for now, is stored and put into the argument. DeletedAt deletes it. It fails with ErrConflict when webhook.Version is not
+	// for now, is stored and put into the argument. DeletedAt deletes it and erases its secrets. It fails with ErrConflict when webhook.Version is not
 	// the stored one, and with ErrNotFound when the webhook is not there or deleted.
 	UpdateWebhook(ctx context.Context, p UpdateWebhook) error
 	// GetWebhook gives a webhook by its id alone, deleted ones included. It fails with ErrNotFound.
@@ -152,6 +152,8 @@ type DeleteOwner struct {
 	OwnerRef
 	Now   time.Time
 	Audit *carteiro.AuditEntry // the owner's name is filled in
+	// AuditWebhook makes the entry of each deleted webhook, which is given without its secrets; nil: nothing is written of them.
+	AuditWebhook func(*carteiro.Webhook) *carteiro.AuditEntry
 }
 
 // Session is one running node's claim to what it holds: every attempt that is claimed carries the session, and every

@@ -137,7 +137,11 @@ func (e *examination) webhook(p *store.ExamineWebhook) error {
 	var encoded []byte
 	e.Exists, err = e.found(examineWebhook, id(e.WebhookID))(toID(&e.EnvironmentID), &e.Deleted, &e.HasOwner, &encoded)
 	if e.Exists && err == nil {
-		e.Unreadable = settings.Unreadable(encoded, e.WebhookID, e.keys)
+		keys := e.keys
+		if e.Deleted { // its secrets are of no use
+			keys = nil
+		}
+		e.Unreadable = settings.Unreadable(encoded, e.WebhookID, keys)
 	}
 	return errors.Join(err, e.totals(), e.queue())
 }

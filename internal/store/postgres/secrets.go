@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	secretKeys = `SELECT sealed_by, count(*) FROM webhooks WHERE sealed_by IS NOT NULL GROUP BY sealed_by ORDER BY sealed_by COLLATE "C"`
+	secretKeys = `SELECT sealed_by, count(*) FROM webhooks WHERE sealed_by IS NOT NULL AND deleted_at IS NULL GROUP BY sealed_by ORDER BY sealed_by COLLATE "C"`
 	// What another node is at is left to it.
-	sealedWith = `SELECT ` + webhookColumns + ` FROM webhooks WHERE sealed_by = $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`
+	sealedWith = `SELECT ` + webhookColumns + ` FROM webhooks WHERE sealed_by = $1 AND deleted_at IS NULL ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`
 	reseal     = `UPDATE webhooks SET settings = $2, sealed_by = $3 WHERE id = $1`
 )
 

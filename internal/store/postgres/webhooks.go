@@ -26,8 +26,9 @@ const (
 	updateWebhook = `UPDATE webhooks SET enabled = $2, version = version + 1, updated_at = $3, deleted_at = $4, settings = $5, folded = $6, sealed_by = $18,
 		failures_in_a_row = $7, failing_since = $8, last_error = $9, disabled_by = $10, disabled_at = $11,
 		(` + circuitColumns + `) = ($12, $13, $14, $15, $16, $17) WHERE id = $1`
-	deleteWebhooks = `UPDATE webhooks SET version = version + 1, updated_at = $4, deleted_at = $4
-		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL RETURNING id`
+	webhooksToDelete = `SELECT ` + webhookColumns + ` FROM webhooks
+		WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3 AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE`
+	deleteWebhook = `UPDATE webhooks SET version = version + 1, updated_at = $2, deleted_at = $2, settings = $3, sealed_by = NULL WHERE id = $1`
 )
 
 // readWebhook reads webhookColumns, and into more what comes behind them.
@@ -177,13 +178,32 @@ func (s *Store) ListWebhooks(ctx context.Context, ref store.OwnerRef) (webhooks 
 	return webhooks, err
 }
 
-// deleteWebhooksOf marks the webhooks of an owner as deleted and gives their ids.
-func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (webhooks []carteiro.ID, err error) {
+// deleteWebhooksOf marks the webhooks of an owner as deleted, erases their secrets, and gives their ids.
+func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (ids []carteiro.ID, err error) {
+	var webhooks []*carteiro.Webhook
 	err = t.each(func(scan func(...any) error) error {
-		var webhook carteiro.ID
-		err := scan(toID(&webhook))
-		webhooks = append(webhooks, webhook)
+		w, err := readWithoutSecrets(scan)
+		webhooks = append(webhooks, w)
 		return err
-	}, deleteWebhooks, id(p.EnvironmentID), int16(p.Kind), id(p.ID), layout.Micros(p.Now))
-	return webhooks, err
+	}, webhooksToDelete, id(p.EnvironmentID), int16(p.Kind), id(p.ID))
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range webhooks {
+		w.DeletedAt = layout.Micros(p.Now)
+		erased, _, err := settings.Encode(w, nil)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := t.run(deleteWebhook, id(w.ID), w.DeletedAt, erased); err != nil {
+			return nil, err
+		}
+		if p.AuditWebhook != nil {
+			if err := t.audit(p.AuditWebhook(w)); err != nil {
+				return nil, err
+			}
+		}
+		ids = append(ids, w.ID)
+	}
+	return ids, nil
 }

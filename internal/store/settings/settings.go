@@ -49,8 +49,13 @@ type sealed struct {
 
 // Encode gives the settings as bytes, with the secrets among them encrypted if there is a key: the signing secrets, the
 // credential, and the values of custom headers that may carry one. by names the key; it is empty when secrets lie open,
-// and nil when there are none.
+// and nil when there are none, as in those of a deleted webhook.
 func Encode(w *carteiro.Webhook, keys *seal.Keyring) (encoded []byte, by *string, err error) {
+	if w.Deleted() {
+		erased := *w
+		erased.EraseSecrets()
+		w = &erased
+	}
 	s := settings{
 		Name: w.Name, URL: w.URL, Events: w.Events, IncludeCallEvents: w.IncludeCallEvents, Secret: w.Secret,
 		TimeoutNanos: int64(w.Timeout), MaxRetries: w.MaxRetries, HTTPMethod: w.HTTPMethod,
@@ -108,9 +113,15 @@ func (s *settings) secrets() map[string]*string {
 // place binds what is sealed to its webhook and field: moved to another it does not open.
 func place(id carteiro.ID, field string) string { return "webhook " + id.String() + " " + field }
 
-// Decode reads what Encode has made into a webhook, whose ID it needs. It fails when the bytes are others, or what is
-// encrypted cannot be decrypted with the keys; a webhook without its secrets is never given.
+// Decode reads what Encode has made into a webhook, whose ID and DeletedAt it needs. It fails when the bytes are others, or
+// what is encrypted cannot be decrypted with the keys; a webhook that can be sent to is never given without its secrets. A
+// deleted one needs no key: its secrets are left out even if an earlier release has stored them.
 func Decode(encoded []byte, w *carteiro.Webhook, keys *seal.Keyring) error {
+	if w.Deleted() {
+		err := DecodeWithoutSecrets(encoded, w)
+		w.EraseSecrets()
+		return err
+	}
 	s, err := parse(encoded, w.ID)
 	if err == nil {
 		err = s.open(w.ID, keys)

@@ -128,7 +128,11 @@ func (e *examination) webhook(p *store.ExamineWebhook) error {
 	}
 	if found {
 		e.Exists, e.EnvironmentID, e.Deleted, e.HasOwner = true, row.colID(0), row.colBool(1), row.colBool(2)
-		e.Unreadable = settings.Unreadable(row.colBlob(3), e.WebhookID, e.keys)
+		keys := e.keys
+		if e.Deleted { // its secrets are of no use
+			keys = nil
+		}
+		e.Unreadable = settings.Unreadable(row.colBlob(3), e.WebhookID, keys)
 	}
 	return errors.Join(row.end(), e.totals(), e.queue())
 }

@@ -9,9 +9,9 @@ import (
 
 var (
 	secretKeys = newQuery(`SELECT sealed_by, count(*) FROM webhooks INDEXED BY webhooks_by_key
-		WHERE sealed_by IS NOT NULL GROUP BY sealed_by ORDER BY sealed_by`)
+		WHERE sealed_by IS NOT NULL AND deleted_at IS NULL GROUP BY sealed_by ORDER BY sealed_by`)
 	sealedWith = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_by_key
-		WHERE sealed_by = ? ORDER BY id LIMIT ?`)
+		WHERE sealed_by = ? AND deleted_at IS NULL ORDER BY id LIMIT ?`)
 	putSealed = newQuery(`UPDATE webhooks SET settings = ?2, sealed_by = ?3 WHERE id = ?1`)
 )
 

@@ -27,7 +27,7 @@ var (
 		created_at, updated_at, deleted_at, settings, folded, sealed_by) VALUES (?, ?, ?, ?, ?, 1, 0, ?, ?, ?, ?, ?, ?)`)
 	updateWebhook = newQuery(`UPDATE webhooks SET enabled = ?2, version = ?3, updated_at = ?4, deleted_at = ?5, settings = ?6, folded = ?7,
 		failures_in_a_row = ?8, failing_since = ?9, last_error = ?10, disabled_by = ?11, disabled_at = ?12, sealed_by = ?13 WHERE id = ?1`)
-	deleteWebhook = newQuery(`UPDATE webhooks SET version = version + 1, updated_at = ?2, deleted_at = ?2 WHERE id = ?1`)
+	deleteWebhook = newQuery(`UPDATE webhooks SET version = version + 1, updated_at = ?2, deleted_at = ?2, settings = ?3, sealed_by = NULL WHERE id = ?1`)
 	switchOff     = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ?1, disabled_by = ?3, disabled_at = ?1
 		WHERE id = ?2 AND enabled = 1`)
 )
@@ -194,7 +194,7 @@ func readWebhooksBy(rows *stmt, read func(*stmt) (*carteiro.Webhook, error)) (we
 	return webhooks, rows.end()
 }
 
-// deleteWebhooksOf marks the webhooks of an owner as deleted and gives their ids.
+// deleteWebhooksOf marks the webhooks of an owner as deleted, erases their secrets, and gives their ids.
 func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (ids []carteiro.ID, err error) {
 	rows := t.query(listWebhooks).id(p.EnvironmentID).int(int64(p.Kind)).id(p.ID)
 	webhooks, err := readWebhooksBy(rows, readWithoutSecrets)
@@ -202,8 +202,18 @@ func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (ids []carteiro.ID, err error
 		return nil, err
 	}
 	for _, w := range webhooks {
-		if err := t.write(deleteWebhook).id(w.ID).time(p.Now).run(); err != nil {
+		w.DeletedAt = p.Now
+		erased, _, err := settings.Encode(w, nil)
+		if err != nil {
 			return nil, err
+		}
+		if err := t.write(deleteWebhook).id(w.ID).time(p.Now).blob(erased).run(); err != nil {
+			return nil, err
+		}
+		if p.AuditWebhook != nil {
+			if err := t.audit(p.AuditWebhook(w)); err != nil {
+				return nil, err
+			}
 		}
 		ids = append(ids, w.ID)
 	}

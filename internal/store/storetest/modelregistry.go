@@ -102,6 +102,7 @@ func (m *model) DeleteOwner(_ context.Context, p store.DeleteOwner) (deleted []c
 	for id, w := range m.webhooks {
 		if ownerOf(&w) == p.OwnerRef && !w.Deleted() {
 			w.DeletedAt, w.UpdatedAt = p.Now, p.Now
+			w.EraseSecrets()
 			w.Version++
 			m.webhooks[id] = w
 			deleted = append(deleted, id)

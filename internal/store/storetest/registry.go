@@ -134,6 +134,7 @@ var registry = []story{
 		equal(w.t, "deleted", deleted, []carteiro.ID{one.ID, two.ID})
 		w.wantWebhook(one.ID, func(want *carteiro.Webhook) {
 			*want = *one
+			want.EraseSecrets()
 			want.Version, want.DeletedAt, want.UpdatedAt = 2, w.now, w.now
 		})
 

@@ -43,6 +43,7 @@ func Sealing(t *testing.T, database func(t *testing.T) (open func(*seal.Keyring)
 		{"without the key nothing is given, and with it all is there", notWithoutTheKey},
 		{"what needs no secrets is done without the key", doneWithoutTheKey},
 		{"what has no secrets has no key", noSecretNoKey},
+		{"the secrets of a webhook are erased when it or its owner is deleted", erasedWithTheWebhook},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			open := database(t)
@@ -67,7 +68,8 @@ func sealedInBatches(w *world, open func(*seal.Keyring) store.Store) {
 	}
 	w.remove(all[3].ID)
 	all[3].DeletedAt, all[3].Version = w.now, 2
-	w.wantKeys(w.Store, store.SecretKey{Webhooks: 5})
+	all[3].EraseSecrets()
+	w.wantKeys(w.Store, store.SecretKey{Webhooks: 4})
 
 	s := open(Keys(w.t, "a"))
 	var batches []int
@@ -79,8 +81,8 @@ func sealedInBatches(w *world, open func(*seal.Keyring) store.Store) {
 		}
 		batches = append(batches, n)
 	}
-	equal(w.t, "batches", batches, []int{2, 2, 1})
-	w.wantKeys(s, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 5})
+	equal(w.t, "batches", batches, []int{2, 2})
+	w.wantKeys(s, store.SecretKey{Name: Keys(w.t, "a").First(), Webhooks: 4})
 	for _, want := range all {
 		got, err := s.GetWebhook(w.t.Context(), want.ID)
 		w.ok(err)
@@ -211,11 +213,49 @@ func doneWithoutTheKey(w *world, open func(*seal.Keyring) store.Store) {
 	gone, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now})
 	w.ok(err)
 	equal(w.t, "deleted with their owner", len(gone), 2)
-	w.Store = keyless
+	w.wantKeys(w.Store)
 	stored := w.stored(sealed.ID)
 	equal(w.t, "stored", []any{stored.Enabled, stored.DisabledBy, stored.DeletedAt}, []any{false, carteiro.DisabledByError, w.now})
-	equal(w.t, "its secrets", []any{stored.Secret, stored.AuthorizationValue, stored.FormerSecrets},
-		[]any{sealed.Secret, sealed.AuthorizationValue, sealed.FormerSecrets})
+	equal(w.t, "its secrets", []any{stored.Secret, stored.AuthorizationValue, stored.FormerSecrets}, []any{"", "", []carteiro.FormerSecret(nil)})
+}
+
+// Whichever way a webhook goes, its secrets go with it, and what is left of it needs no key.
+func erasedWithTheWebhook(w *world, open func(*seal.Keyring) store.Store) {
+	w.Store = open(Keys(w.t, "a"))
+	one, other := w.secretive(), w.secretive()
+	w.remove(one.ID)
+	var audited []carteiro.ID
+	_, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now, AuditWebhook: func(hook *carteiro.Webhook) *carteiro.AuditEntry {
+		equal(w.t, "audited without secrets", []any{hook.Deleted(), hook.Secret, hook.AuthorizationValue}, []any{true, "", ""})
+		audited = append(audited, hook.ID)
+		return nil
+	}})
+	w.ok(err)
+	equal(w.t, "audited", audited[len(audited)-1], other.ID)
+	for _, keys := range []string{"a", "", "b"} {
+		w.Store = open(Keys(w.t, keys))
+		w.wantKeys(w.Store)
+		for _, hook := range []*carteiro.Webhook{one, other} {
+			stored := w.stored(hook.ID)
+			equal(w.t, "signing", []any{stored.Secret, stored.FormerSecrets, stored.AuthorizationValue}, []any{"", []carteiro.FormerSecret(nil), ""})
+			equal(w.t, "headers", stored.CustomHeaders, []carteiro.Header{{Key: "X-Plain", Value: "1"}, {Key: "X-Api-Token"}})
+			equal(w.t, "the rest", []any{stored.Name, stored.URL, stored.Events}, []any{hook.Name, hook.URL, hook.Events})
+		}
+		examined, err := w.Store.(store.Examinable).ExamineWebhook(w.t.Context(), store.ExamineWebhook{Limit: 10}) //nolint:forcetypeassert // both databases are
+		w.ok(err)
+		equal(w.t, "unreadable", examined.Unreadable, "")
+	}
+}
+
+// secretive creates a webhook with secrets of every kind.
+func (w *world) secretive() *carteiro.Webhook {
+	w.t.Helper()
+	hook := w.newWebhook()
+	hook.Secret, hook.AuthorizationValue = "s3cret", "credential"
+	hook.FormerSecrets = []carteiro.FormerSecret{{Secret: "former", EndsAt: w.now.Add(time.Hour)}}
+	hook.CustomHeaders = []carteiro.Header{{Key: "X-Plain", Value: "1"}, {Key: "X-Api-Token", Value: "hunter2"}}
+	w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: hook}))
+	return hook
 }
 
 func noSecretNoKey(w *world, open func(*seal.Keyring) store.Store) {
