@@ -77,6 +77,7 @@ type Delivery struct {
 
 // Place is room in a webhook's lane, asked for a delivery that is about to be stored.
 type Place struct {
+	ID        ID // of the attempt that is about to be stored
 	WebhookID ID
 	Bytes     int  // of payload; 0 for an urgent one, whose payload is counted when it is taken
 	Urgent    bool // someone is waiting for it: it jumps the queue and is never turned away while the node runs

@@ -85,8 +85,7 @@ func (d *Dispatcher) release(back []*carteiro.Delivery) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
-		d.doubt(now)
-		d.releaseAfter = now.Add(doubtFor)
+		d.waitToRelease(now)
 	}
 	for _, delivery := range back {
 		d.lane(delivery.WebhookID).notice(d.IDs.Now())

@@ -111,6 +111,7 @@ type Dispatcher struct {
 	attempts    sync.WaitGroup // what is in flight
 	recorder    sync.WaitGroup
 
+	look     uint64     // the lease keeper's: how often it has looked for unknown attempts
 	failures failureLog // the recorder's
 	refused  refusals
 	question atomic.Pointer[question]
@@ -125,13 +126,20 @@ type Dispatcher struct {
 	claimBytes   int // that claims under way may add
 	session      store.Session
 	leaseUntil   time.Time
-	failing      bool                               // outcomes cannot be recorded at present
-	refusedCount int                                // outcomes in refused
-	recordFault  error                              // of the last try to record outcomes; nil: it succeeded
-	leased       *sync.Cond                         // session, leaseUntil, failing or refusedCount has changed, or the dispatcher is stopping
-	inHand       map[carteiro.ID]*carteiro.Delivery // the attempts that are held and known of: queued, in flight or being recorded
-	doubtUntil   time.Time                          // the session may hold more than is known of, until a look at it after then; zero: it does not
-	releaseAfter time.Time                          // nothing is given back before; see settleDoubt
+	failing      bool       // outcomes cannot be recorded at present
+	refusedCount int        // outcomes in refused
+	recordFault  error      // of the last try to record outcomes; nil: it succeeded
+	leased       *sync.Cond // session, leaseUntil, failing or refusedCount has changed, or the dispatcher is stopping
+	// inHand holds the attempts that the session holds and this node knows of: queued, in flight or being recorded; with nil
+	// those that are being stored.
+	inHand   map[carteiro.ID]*carteiro.Delivery
+	claimed  uint64                  // how many claims have begun
+	suspects map[carteiro.ID]suspect // see unknown
+	// releasing holds unknown attempts that are being released or were a moment ago, with the last claim that may have got them
+	// before.
+	releasing    map[carteiro.ID]uint64
+	doubtUntil   time.Time // the session may hold more than is known of, until a look at it after then; zero: it does not
+	releaseAfter time.Time // nothing is given back before; see settleDoubt
 	waiters      map[carteiro.ID]chan<- *carteiro.Outcome
 }
 
@@ -156,18 +164,20 @@ func New(c Config) *Dispatcher {
 		}
 	}
 	d := &Dispatcher{
-		Config:   c,
-		mu:       lock{preempt: c.Preempt},
-		wake:     make(chan struct{}, 1),
-		launched: make(chan struct{}, 1),
-		beat:     make(chan struct{}, 1),
-		scan:     make(chan struct{}, 1),
-		inHand:   make(map[carteiro.ID]*carteiro.Delivery),
-		claims:   make(chan struct{}, maxClaims),
-		results:  make(chan result, maxRecordBatch),
-		lanes:    make(map[carteiro.ID]*lane),
-		slots:    slots{max: c.MaxInFlight},
-		waiters:  make(map[carteiro.ID]chan<- *carteiro.Outcome),
+		Config:    c,
+		mu:        lock{preempt: c.Preempt},
+		wake:      make(chan struct{}, 1),
+		launched:  make(chan struct{}, 1),
+		beat:      make(chan struct{}, 1),
+		scan:      make(chan struct{}, 1),
+		inHand:    make(map[carteiro.ID]*carteiro.Delivery),
+		suspects:  make(map[carteiro.ID]suspect),
+		releasing: make(map[carteiro.ID]uint64),
+		claims:    make(chan struct{}, maxClaims),
+		results:   make(chan result, maxRecordBatch),
+		lanes:     make(map[carteiro.ID]*lane),
+		slots:     slots{max: c.MaxInFlight},
+		waiters:   make(map[carteiro.ID]chan<- *carteiro.Outcome),
 	}
 	d.leased = sync.NewCond(&d.mu)
 	d.stopping, d.stop = context.WithCancel(context.Background())
@@ -272,6 +282,7 @@ func (d *Dispatcher) Reserve(places []carteiro.Place) store.Session {
 		p.Held = d.stopping.Err() == nil && (p.Urgent || d.hasRoom(l, p.Bytes, now))
 		if p.Held {
 			l.reserved++
+			d.inHand[p.ID] = nil
 			d.hold(l, p.Bytes+deliveryOverhead)
 		}
 	}
@@ -303,6 +314,7 @@ func (d *Dispatcher) Cancel(places []carteiro.Place) {
 	defer d.mu.Unlock()
 	for _, p := range places {
 		if p.Held {
+			d.untrackReserved(p.ID)
 			d.unreserve(d.lane(p.WebhookID), p.Bytes)
 		}
 	}
@@ -326,6 +338,7 @@ func (d *Dispatcher) Take(session store.Session, deliveries []*carteiro.Delivery
 		}
 		if session != d.session {
 			// The lease was lost between commit and now: the attempt is anybody's.
+			d.untrackReserved(delivery.ID)
 			d.hold(l, -len(delivery.Event.Payload)-deliveryOverhead)
 			l.notice(delivery.DueAt)
 			d.arm(l)
@@ -362,6 +375,7 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 	l.reserved--
 	d.hold(l, len(delivery.Event.Payload))
 	if session != d.session || d.stopping.Err() != nil {
+		d.untrackReserved(delivery.ID)
 		d.hold(l, -len(delivery.Event.Payload)-deliveryOverhead)
 		d.mu.Unlock()
 		return nil, store.ErrLeaseLost
@@ -385,7 +399,15 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 // track notes that the session holds a delivery that this node sends. The mutex is held.
 func (d *Dispatcher) track(session store.Session, delivery *carteiro.Delivery) {
 	delivery.Session = session.ID
+	delete(d.suspects, delivery.ID)
 	d.inHand[delivery.ID] = delivery
+}
+
+// untrackReserved ends the tracking of an attempt for which a place was reserved. The mutex is held.
+func (d *Dispatcher) untrackReserved(id carteiro.ID) {
+	if d.inHand[id] == nil {
+		delete(d.inHand, id)
+	}
 }
 
 // lane gives a webhook's lane, making it if need be.

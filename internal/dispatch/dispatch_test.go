@@ -125,7 +125,7 @@ func (n *node) publish(webhooks ...*carteiro.Webhook) *carteiro.Event {
 	var places []carteiro.Place
 	for _, w := range webhooks {
 		item.Attempts = append(item.Attempts, store.AcceptAttempt{ID: n.ids.Sibling(e.ID), WebhookID: w.ID, Trigger: carteiro.TriggerAutomatic})
-		places = append(places, carteiro.Place{WebhookID: w.ID, Bytes: len(e.Payload)})
+		places = append(places, carteiro.Place{ID: item.Attempts[len(item.Attempts)-1].ID, WebhookID: w.ID, Bytes: len(e.Payload)})
 	}
 	session := n.Reserve(places)
 	for i := range places {
@@ -276,6 +276,8 @@ type faultyStore struct {
 	slow           time.Duration
 	silentTakeover bool // the next EndSessions is carried out and not answered
 	renewed, ended time.Time
+	// answering is how long the answer to a claim is under way.
+	answering time.Duration
 	// refuses, if not nil, says whether a record is refused for good.
 	refuses func(store.Record) bool
 	// afterRecord, if not nil, runs between the commit of a record and its answer.
@@ -409,11 +411,24 @@ func (s *faultyStore) leaveUnanswered(records int) {
 	s.unanswered = records
 }
 
+func (s *faultyStore) answerClaimsAfter(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answering = d
+}
+
 func (s *faultyStore) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {
 	if err := s.fault(); err != nil {
 		return store.Claimed{}, err
 	}
-	return s.Store.Claim(ctx, p)
+	claimed, err := s.Store.Claim(ctx, p)
+	s.mu.Lock()
+	answering := s.answering
+	s.mu.Unlock()
+	if answering > 0 {
+		<-time.After(answering)
+	}
+	return claimed, err
 }
 
 func (s *faultyStore) Renew(ctx context.Context, p store.Renew) error {

@@ -2,8 +2,12 @@ package dispatch
 
 import (
 	"errors"
+	"maps"
+	"math"
+	"slices"
 	"time"
 
+	"carteiro"
 	"carteiro/internal/store"
 )
 
@@ -33,48 +37,61 @@ func (d *Dispatcher) doubt(now time.Time) { d.doubtUntil = now.Add(doubtFor) }
 // heldPage is how many held attempts are asked for at a time.
 const heldPage = 1000
 
-// settleDoubt gives back what the session holds and this node knows nothing of, if there may be anything.
+// settleDoubt releases what the session holds and this node knows nothing of, if there may be anything.
 func (d *Dispatcher) settleDoubt() {
 	session, begun := d.Session(), time.Now()
-	d.mu.Lock()
-	doubtful := !d.doubtUntil.IsZero() && !begun.Before(d.releaseAfter)
-	d.mu.Unlock()
-	if !doubtful {
+	if !d.doubtful(begun) {
 		return
 	}
 	d.Rescan() // the call may also have stored attempts that nobody holds and no lane was told of
-	var unknown []store.AttemptRef
-	p := store.Held{Session: session, Limit: heldPage}
-	for {
-		page, err := d.Store.Held(d.stopping, p)
-		if err != nil {
-			d.Logger.Warn("could not compare what is held with what is known; trying again", "error", err)
-			return
-		}
-		if len(page) == 0 {
-			break
-		}
-		unknown = append(unknown, d.unknown(session, page)...)
-		p.After = page[len(page)-1]
+	unknown, err := d.findUnknown(session)
+	if err != nil {
+		d.Logger.Warn("could not compare what is held with what is known; trying again", "error", err)
+		return
 	}
 	if len(unknown) == 0 {
 		d.trust(begun)
 		return
 	}
-	if err := d.Store.Release(d.stopping, store.Release{Session: session, Attempts: unknown}); err != nil {
+	err = d.Store.Release(d.stopping, store.Release{Session: session, Attempts: unknown})
+	d.released(unknown, err)
+	if err != nil {
 		d.Logger.Warn("could not give back attempts that were held unknown; trying again later", "error", err)
-		// It may still be carried out. Were they given back meanwhile by another call, and claimed again, it would take away what
-		// is in flight then.
-		d.mu.Lock()
-		d.releaseAfter = time.Now().Add(doubtFor)
-		d.mu.Unlock()
 		return
 	}
-	d.Logger.Info("gave back attempts that were held unknown after a failure of the store", "attempts", len(unknown))
+	d.Logger.Info("released orphaned attempts after a store failure", "attempts", len(unknown))
 	for _, ref := range unknown {
 		d.Notice(d.IDs.Now(), ref.WebhookID)
 	}
 	d.trust(begun)
+}
+
+// doubtful says whether the session may hold what this node knows nothing of, and it may be released.
+func (d *Dispatcher) doubtful(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.doubtUntil.IsZero() && !now.Before(d.releaseAfter)
+}
+
+// released notes that a release of unknown attempts has ended. Claims that have begun by now may have got one of them before it was
+// released; what they answer does not count for it.
+func (d *Dispatcher) released(unknown []store.AttemptRef, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ref := range unknown {
+		d.releasing[ref.ID] = d.claimed
+	}
+	if err != nil {
+		d.waitToRelease(time.Now())
+	}
+}
+
+// waitToRelease is called when a release has failed. It may still be carried out. Were its attempts released meanwhile by another
+// call, and claimed again, it would take away what is in flight then. The mutex is held.
+func (d *Dispatcher) waitToRelease(now time.Time) {
+	d.doubt(now)
+	d.releaseAfter = now.Add(doubtFor)
+	clear(d.suspects)
 }
 
 // trust ends the doubt when what was looked at is later than anything that may have been carried out late. Time alone does not
@@ -87,23 +104,76 @@ func (d *Dispatcher) trust(looked time.Time) {
 	}
 }
 
-// unknown gives those of held attempts that this node knows nothing of. Where something is on its way into the lane, one may
-// be that, and is looked at again the next time. One that was done with since it was listed is held no more, and giving it
-// back does nothing.
+// suspect is an attempt that may be on its way from a claim, as a look at what is held has found it.
+type suspect struct {
+	claim uint64 // that was under way
+	look  uint64
+}
+
+// oldestClaim is the number of the first claim that is under way; more than any if none is. The mutex is held.
+func (d *Dispatcher) oldestClaim() uint64 {
+	oldest := d.claimed + 1
+	for _, l := range d.lanes {
+		if l.claiming {
+			oldest = min(oldest, l.claim)
+		}
+	}
+	return oldest
+}
+
+// findUnknown lists the attempts that the session holds and this node knows nothing of, and marks them as being released.
+func (d *Dispatcher) findUnknown(session store.Session) (unknown []store.AttemptRef, err error) {
+	d.look++
+	p := store.Held{Session: session, Limit: heldPage}
+	for {
+		page, err := d.Store.Held(d.stopping, p)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) == 0 {
+			break
+		}
+		unknown = append(unknown, d.unknown(session, page)...)
+		p.After = page[len(page)-1]
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	// While this was listed a call that released some may have failed: those are no longer known, and must wait.
+	if session != d.session || time.Now().Before(d.releaseAfter) {
+		clear(d.suspects)
+		return nil, nil
+	}
+	maps.DeleteFunc(d.suspects, func(_ carteiro.ID, s suspect) bool { return s.look != d.look })
+	oldest := d.oldestClaim()
+	maps.DeleteFunc(d.releasing, func(_ carteiro.ID, last uint64) bool { return last < oldest })
+	// Some may have become known since their page was looked at.
+	unknown = slices.DeleteFunc(unknown, func(ref store.AttemptRef) bool { _, known := d.inHand[ref.ID]; return known })
+	for _, ref := range unknown {
+		d.releasing[ref.ID] = math.MaxUint64
+	}
+	return unknown, nil
+}
+
+// unknown picks those of held attempts that this node knows nothing of. While a claim of the webhook is under way, an attempt may be
+// on its way from there. It becomes a suspect, and is unknown if it is still held unknown at a later look, after that claim has
+// ended: a later claim gets only what nobody holds. An attempt that is being stored is known since its place was reserved. One that
+// was finished since the page was read is no longer held, and releasing it does nothing.
 func (d *Dispatcher) unknown(session store.Session, held []store.AttemptRef) (unknown []store.AttemptRef) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// While this was listed a call that gave some back may have failed: what it was about is known no more, and must wait.
-	if session != d.session || time.Now().Before(d.releaseAfter) {
+	if session != d.session {
 		return nil
 	}
 	for _, ref := range held {
 		if _, known := d.inHand[ref.ID]; known {
 			continue
 		}
-		if l := d.lanes[ref.WebhookID]; l != nil && (l.reserved > 0 || l.claiming) {
-			d.doubtUntil = time.Now().Add(doubtFor)
-			continue
+		if l := d.lanes[ref.WebhookID]; l != nil && l.claiming {
+			if s, known := d.suspects[ref.ID]; !known || s.claim == l.claim {
+				d.suspects[ref.ID] = suspect{claim: l.claim, look: d.look}
+				d.doubt(time.Now())
+				continue
+			}
 		}
 		unknown = append(unknown, ref)
 	}

@@ -31,7 +31,8 @@ type lane struct {
 	// claimAt is when the lane is to claim: at wakeAt, or since when it might have if that is over. Lanes claim in this
 	// order, so that no backlog, however old, goes before what has waited for its turn longer.
 	claimAt  time.Time
-	claiming bool // a claim is under way; what is noticed meanwhile goes to wakeAt and is merged with its answer
+	claiming bool   // a claim is under way; what is noticed meanwhile goes to wakeAt and is merged with its answer
+	claim    uint64 // the number of the last claim
 	// heldBack is set while the webhook's circuit holds something back: what comes in waits in the store, and nothing is
 	// claimed before. A claim that finds the circuit closed sets it to zero.
 	heldBack time.Time

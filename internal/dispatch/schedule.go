@@ -97,7 +97,8 @@ func (d *Dispatcher) claimDue() time.Duration {
 			d.mu.Unlock()
 			continue
 		}
-		l.claiming = true
+		d.claimed++
+		l.claiming, l.claim = true, d.claimed
 		l.wakeAt = time.Time{}
 		d.claimBytes += bytes
 		session := d.session
@@ -149,12 +150,18 @@ func (d *Dispatcher) claim(l *lane, session store.Session, room, bytes int) {
 	d.pump(l)
 }
 
-// enqueue puts claimed deliveries on their lane. Those of a session that is over are anybody's again.
+// enqueue puts claimed deliveries on their lane. Those of a session that is over are anybody's again. One that was being
+// released as unknown while this claim got it may be free, too.
 func (d *Dispatcher) enqueue(l *lane, session store.Session, claimed []*carteiro.Delivery) {
 	if session != d.session {
 		return
 	}
 	for _, delivery := range claimed {
+		if l.claim <= d.releasing[delivery.ID] {
+			d.doubt(time.Now())
+			l.notice(d.IDs.Now())
+			continue
+		}
 		d.hold(l, len(delivery.Event.Payload)+deliveryOverhead)
 		d.track(session, delivery)
 		l.queue.push(delivery)

@@ -129,7 +129,7 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 	item := store.AcceptItem{Event: event, Attempts: make([]store.AcceptAttempt, len(to.Webhooks))}
 	for j, w := range to.Webhooks {
 		item.Attempts[j] = store.AcceptAttempt{ID: p.IDs.Sibling(event.ID), WebhookID: w.ID, Trigger: carteiro.TriggerAutomatic}
-		b.places = append(b.places, carteiro.Place{WebhookID: w.ID, Bytes: len(e.Payload)})
+		b.places = append(b.places, carteiro.Place{ID: item.Attempts[j].ID, WebhookID: w.ID, Bytes: len(e.Payload)})
 	}
 	if e.Key != nil {
 		item.Key = b.storeKey(e.Owner.EnvironmentID, e.Key, b.results[i:i+1])

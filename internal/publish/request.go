@@ -54,7 +54,7 @@ func (p *Publisher) storeTest(ctx context.Context, w *carteiro.Webhook, sample E
 	b := batch{
 		now:    now,
 		items:  []store.AcceptItem{{Event: event, Attempts: []store.AcceptAttempt{attempt}}},
-		places: []carteiro.Place{{WebhookID: w.ID, Urgent: true}},
+		places: []carteiro.Place{{ID: attempt.ID, WebhookID: w.ID, Urgent: true}},
 	}
 	session, _, err := b.accept(ctx, p)
 	if err == nil && !b.places[0].Held {
@@ -83,7 +83,7 @@ func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key, audit
 	now := p.IDs.Now()
 	id := p.IDs.New(now)
 	answer := Retried{LogID: id, OriginalLogID: log.LogID, QueuedAt: id.Time()}
-	places := []carteiro.Place{{WebhookID: log.WebhookID, Urgent: true}}
+	places := []carteiro.Place{{ID: id, WebhookID: log.WebhookID, Urgent: true}}
 	params := store.Retry{
 		LogRef: log, Now: now, NotBefore: now.Add(-p.Retention), NewID: id, Trigger: carteiro.TriggerManual,
 		Audit: audit,
