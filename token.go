@@ -22,6 +22,7 @@ type Token struct {
 	ExpiresAt     time.Time // zero: never
 	LastUsedAt    time.Time // to about a minute; zero: not yet
 	ParentID      ID        // the token that a session comes from; zero for one that is no session
+	ReplacedBy    ID        // the token that replaced it, at which its name refers to that one; zero for none and for sessions
 	// Session marks one that stands for a person's session: it is derived from a token, ends with it at the latest, and
 	// is forgotten once it has ended.
 	Session bool
@@ -29,6 +30,11 @@ type Token struct {
 
 // Expired says whether the token has ended by now.
 func (t Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
+
+// Owns reports whether the name refers to this token: it is valid and not replaced, so it is not one that is about to end.
+func (t Token) Owns(name string, now time.Time) bool {
+	return t.Name == name && t.ReplacedBy.IsZero() && !t.Expired(now)
+}
 
 // DefaultTokenName is what an environment's first token is called.
 const DefaultTokenName = "default"

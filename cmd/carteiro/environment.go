@@ -47,7 +47,16 @@ func (c *environmentCreate) Run(ctx context.Context) error {
 	token, secret := newToken(ids, environment.ID, now)
 	token.Name, token.Scopes = carteiro.DefaultTokenName, carteiro.ScopeAll
 	return using(ctx, c.Database, app.Shared, nil, func(s store.Store) error {
-		err := s.CreateEnvironment(ctx, store.CreateEnvironment{
+		existing, err := s.ListEnvironments(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range existing {
+			if existing[i].Name == c.Name {
+				return fmt.Errorf("environment %q exists already: carteiro token create makes another token for it", c.Name)
+			}
+		}
+		err = s.CreateEnvironment(ctx, store.CreateEnvironment{
 			Environment: environment, Token: token, Audit: auditEntry(ids, carteiro.EnvironmentCreated, carteiro.Subject{
 				Kind: carteiro.SubjectEnvironment, ID: environment.ID, Name: environment.Name,
 			}, environment.ID, now),

@@ -174,7 +174,7 @@ func printTokensJSON(out io.Writer, tokens []carteiro.Token) error {
 // ofToken is the token that a command is about.
 type ofToken struct {
 	ofEnvironment
-	Token string `arg:"" help:"The token's id, or its name if only one has it."`
+	Token string `arg:"" help:"The token's id or name."`
 }
 
 // in does something with the token.
@@ -184,24 +184,38 @@ func (o *ofToken) in(ctx context.Context, do func(store.Store, carteiro.Environm
 		if err != nil {
 			return err
 		}
-		var found []carteiro.Token
-		for _, token := range tokens {
-			if token.ID.String() == o.Token {
-				return do(s, environment, token)
-			}
-			if token.Name == o.Token {
-				found = append(found, token)
-			}
+		token, err := o.find(tokens, time.Now())
+		if err != nil {
+			return fmt.Errorf("environment %s: %w", environment.Name, err)
 		}
-		switch len(found) {
-		case 1:
-			return do(s, environment, found[0])
-		case 0:
-			return fmt.Errorf("environment %s has no token %q: carteiro token list shows them", environment.Name, o.Token)
-		default:
-			return fmt.Errorf("%d tokens of environment %s are called %q: name it by its id", len(found), environment.Name, o.Token)
-		}
+		return do(s, environment, token)
 	})
+}
+
+// find returns the token with the id or name. A name refers to the token that is valid and was not rotated.
+func (o *ofToken) find(tokens []carteiro.Token, now time.Time) (token carteiro.Token, err error) {
+	owners, named := 0, false
+	for _, t := range tokens {
+		switch {
+		case t.ID.String() == o.Token:
+			return t, nil
+		case t.Owns(o.Token, now):
+			token = t
+			owners++
+		case t.Name == o.Token:
+			named = true
+		}
+	}
+	switch {
+	case owners == 1:
+		return token, nil
+	case owners > 1:
+		return token, fmt.Errorf("%d tokens are called %q: name it by its id", owners, o.Token)
+	case named:
+		return token, fmt.Errorf("no valid token is called %q (carteiro token list shows the id of the one that has ended)", o.Token)
+	default:
+		return token, fmt.Errorf("there is no token %q (carteiro token list shows all)", o.Token)
+	}
 }
 
 type tokenRevoke struct{ ofToken }
@@ -256,8 +270,11 @@ func (c *tokenRotate) Run(ctx context.Context) error {
 			TokenRef: store.TokenRef{EnvironmentID: environment.ID, ID: old.ID}, Token: token, Now: now, OldEndsAt: now.Add(c.Grace),
 			Audit: auditToken(ids, carteiro.TokenRotated, &old, now),
 		})
-		if errors.Is(err, store.ErrNotFound) {
+		switch {
+		case errors.Is(err, store.ErrNotFound):
 			return fmt.Errorf("token %s has ended: carteiro token create makes another", old.Name)
+		case errors.Is(err, store.ErrConflict):
+			return fmt.Errorf("token %s has been rotated already: rotate %s", old.ID, old.ReplacedBy)
 		}
 		if err != nil {
 			return err

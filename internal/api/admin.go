@@ -132,6 +132,7 @@ func (s *server) createEnvironment(r *request) error {
 	}})
 }
 
+// environmentName returns the name of the body. No other environment may have it.
 func (r *request) environmentName() (name string, err error) {
 	var f faults
 	in, err := r.input([]string{fieldName}, true, &f)
@@ -139,6 +140,16 @@ func (r *request) environmentName() (name string, err error) {
 		return "", err
 	}
 	in.requiredText(&name, fieldName, maxName)
+	all, err := r.s.Store.ListEnvironments(r.Context())
+	if err != nil {
+		return "", err
+	}
+	for i := range all {
+		if all[i].Name == name && all[i].ID != r.environment {
+			in.fault(fieldName, isTaken)
+			break
+		}
+	}
 	return name, f.err()
 }
 

@@ -93,6 +93,9 @@ func TestTheOperatorKeepsEnvironmentsAndTheirTokens(t *testing.T) {
 	w.callAs(first, "GET", "/agents", nil).has(200)
 	w.callAs(admin, "PUT", one, map[string]any{"name": "Production"}).has(200, `"name":"Production"`)
 	w.callAs(admin, "GET", one, nil).has(200, `"name":"Production"`).lacks("talq_")
+	w.callAs(admin, "PUT", one, map[string]any{"name": "Production"}).has(200)
+	w.callAs(admin, "POST", all, map[string]any{"name": "Production"}).has(422, "The name has already been taken.")
+	w.callAs(admin, "PUT", all+"/"+w.home.id.String(), map[string]any{"name": "Production"}).has(422, "The name has already been taken.")
 	w.callAs(admin, "GET", all+"?search=prod", nil).has(200, `"total":1`, made.text("data.id"))
 	w.callAs(admin, "GET", all+"?per_page=1&page=2", nil).has(200, `"total":3`, w.other.id.String()).lacks(w.home.id.String())
 
@@ -116,8 +119,10 @@ func TestTheOperatorKeepsEnvironmentsAndTheirTokens(t *testing.T) {
 	w.callAs(fresh, "GET", "/agents", nil).has(401, "UNAUTHORIZED")
 	w.with(session, "GET", "/agents", nil).has(401, "UNAUTHORIZED")
 	w.callAs(admin, "DELETE", freshPath, nil).has(404)
-	w.callAs(admin, "POST", path+"/rotate", map[string]any{}).has(201)
-	w.callAs(ci, "GET", "/agents", nil).has(401, "TOKEN_EXPIRED")
+	w.callAs(admin, "POST", path+"/rotate", map[string]any{}).has(409, "TOKEN_REPLACED") // its successor would end with the grace
+	w.callAs(ci, "GET", "/agents", nil).has(200)
+	w.callAs(admin, "DELETE", path, nil).has(200)
+	w.callAs(ci, "GET", "/agents", nil).has(401, "UNAUTHORIZED")
 
 	entries := w.callAs(admin, "GET", "/admin/v1/audit?environment_id="+made.text("data.id"), nil).has(200,
 		`"action":"environment.created"`, `"action":"environment.renamed"`, `"before":"staging","after":"Production"`, `"action":"token.created"`,

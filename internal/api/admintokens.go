@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -171,6 +172,9 @@ func (s *server) rotateToken(r *request) error {
 		TokenRef: ref, Token: token, Now: r.begun, OldEndsAt: ends,
 		Audit: r.auditEntry(carteiro.TokenRotated, carteiro.Subject{Kind: carteiro.SubjectToken, ID: ref.ID}),
 	})
+	if errors.Is(err, store.ErrConflict) {
+		return errTokenReplaced
+	}
 	if err != nil {
 		return missing(err, errTokenNotFound)
 	}

@@ -95,6 +95,7 @@ var (
 	errUnavailable         = newFailure(http.StatusServiceUnavailable, msgUnavailable, member{"code", codeUnavailable}).with("Retry-After", "5")
 	errEnvironmentNotFound = newFailure(http.StatusNotFound, msgEnvironmentNotFound)
 	errTokenNotFound       = newFailure(http.StatusNotFound, msgTokenNotFound)
+	errTokenReplaced       = newFailure(http.StatusConflict, msgTokenReplaced, member{"code", codeTokenReplaced})
 )
 
 func bodyTooLarge(limit int) *failure {

@@ -96,6 +96,7 @@ const (
 	mustBeginAnID          = "The %s must be a UUID or its first %d or more hexadecimal digits."
 	mustBeCloudEvent       = "The %s must be a CloudEvent of version 1.0: %s."
 	mustBeToCome           = "The %s must be a time that is still to come."
+	isTaken                = "The %s has already been taken."
 	hasInvalidFormat       = "The %s format is invalid."
 	mustHoldBytes          = "The %s must hold between %d and %d bytes behind whsec_."
 	mustNotBeBoth          = "The %s field must not be present when %s is."
@@ -142,6 +143,7 @@ const (
 	msgTokenNotFound       = "Token not found."
 	msgVersionConflict     = "The webhook has been changed."
 	msgEnvironmentMismatch = "The X-Environment-Id header names another environment than the token." //nolint:gosec // a message, no credential
+	msgTokenReplaced       = "The token has already been rotated."
 )
 
 // Codes of failures.
@@ -163,6 +165,7 @@ const (
 
 	codeVersionConflict     = "VERSION_CONFLICT"
 	codeEnvironmentMismatch = "ENVIRONMENT_MISMATCH"
+	codeTokenReplaced       = "TOKEN_REPLACED"
 )
 
 // Messages of success that agents and campaigns share.

@@ -22,10 +22,11 @@ type Tokens interface {
 	// when the environment has no such token, and for sessions.
 	RevokeToken(ctx context.Context, p RevokeToken) (carteiro.Token, error)
 	// ReplaceToken adds a token in the place of another that has not ended by p.Now: it takes over name and scopes, and
-	// the end unless it has one, and the old one ends, with its sessions, at p.OldEndsAt if not before. It gives back the new one as stored. It fails
-	// with ErrNotFound when the environment has no such token, and with ErrConflict when the id or the hash is taken.
+	// the end unless it has one, and the old one ends, with its sessions, at p.OldEndsAt if not before, and names its successor. It
+	// returns the new one as stored. It fails with ErrNotFound if the environment has no such token, and with ErrConflict if the old
+	// one has been replaced already (it would pass on an end that is near) or the id or the hash is taken.
 	ReplaceToken(ctx context.Context, p ReplaceToken) (carteiro.Token, error)
-	// RotateToken adds a token to an environment and ends all its other tokens at p.OldEndsAt (those that would end
+	// RotateToken adds a token to an environment, which replaces all others and ends them at p.OldEndsAt (those that would end
 	// earlier keep their end). It fails with ErrNotFound when there is no such environment.
 	RotateToken(ctx context.Context, p RotateToken) error
 	// NoteTokenUse sets when tokens were last used, unless they were used later. Those that are not there are ignored.
@@ -100,6 +101,17 @@ func (p *DeriveToken) Derive(from *carteiro.Token) carteiro.Token {
 		token.ExpiresAt = end
 	}
 	return token
+}
+
+// Check returns why a token cannot be replaced, or nil.
+func (p *ReplaceToken) Check(old *carteiro.Token) error {
+	switch {
+	case old.Expired(p.Now):
+		return ErrNotFound
+	case !old.ReplacedBy.IsZero():
+		return ErrConflict
+	}
+	return nil
 }
 
 // Replace makes the token that p asks for in the place of the old one.

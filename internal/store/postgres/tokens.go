@@ -15,8 +15,8 @@ const (
 	lockEnvironment = `SELECT 1 FROM environments WHERE id = $1 FOR UPDATE`
 	lockOfToken     = `SELECT 1 FROM environments WHERE id = (SELECT environment_id FROM tokens WHERE hash = $1) FOR UPDATE` //nolint:gosec // a statement, no credential
 
-	tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id`
-	insertToken  = `INSERT INTO tokens (` + tokenColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id, replaced_by`
+	insertToken  = `INSERT INTO tokens (` + tokenColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	findToken    = `SELECT ` + tokenColumns + ` FROM tokens WHERE hash = $1`
 	getToken     = `SELECT ` + tokenColumns + ` FROM tokens WHERE id = $1 AND environment_id = $2 AND NOT session`
 	listTokens   = `SELECT ` + tokenColumns + ` FROM tokens WHERE environment_id = $1 AND NOT session
@@ -32,14 +32,17 @@ const (
 	// Of sessions without a parent nobody knows whose they are: they end with any token of their environment.
 	endOne = `UPDATE tokens SET expires_at = $3 WHERE environment_id = $1 AND (expires_at IS NULL OR expires_at > $3)
 		AND (id = $2 OR parent_id = $2 OR session AND parent_id IS NULL)`
-	deleteToken = `DELETE FROM tokens WHERE environment_id = $1 AND (id = $2 OR parent_id = $2 OR session AND parent_id IS NULL)`
-	forgetToken = `DELETE FROM tokens WHERE hash = $1 AND session`
+	// Sessions have no successor.
+	replaceToken  = `UPDATE tokens SET replaced_by = $3 WHERE environment_id = $1 AND id = $2`
+	replaceTokens = `UPDATE tokens SET replaced_by = $2 WHERE environment_id = $1 AND id <> $2 AND NOT session AND replaced_by IS NULL` //nolint:gosec // a statement, no credential
+	deleteToken   = `DELETE FROM tokens WHERE environment_id = $1 AND (id = $2 OR parent_id = $2 OR session AND parent_id IS NULL)`
+	forgetToken   = `DELETE FROM tokens WHERE hash = $1 AND session`
 )
 
 func tokenValues(token *carteiro.Token) []any {
 	return []any{
 		id(token.ID), id(token.EnvironmentID), token.Hash[:], moment(token.CreatedAt), moment(token.ExpiresAt), token.Session,
-		[]byte(token.Name), int16(token.Scopes), moment(token.LastUsedAt), id(token.ParentID),
+		[]byte(token.Name), int16(token.Scopes), moment(token.LastUsedAt), id(token.ParentID), id(token.ReplacedBy),
 	}
 }
 
@@ -53,7 +56,7 @@ func readToken(scan func(...any) error) (token carteiro.Token, err error) {
 	var hash []byte
 	var scopes int16
 	err = scan(toID(&token.ID), toID(&token.EnvironmentID), &hash, toTime(&token.CreatedAt), toTime(&token.ExpiresAt), &token.Session,
-		octet{&token.Name}, &scopes, toTime(&token.LastUsedAt), toID(&token.ParentID))
+		octet{&token.Name}, &scopes, toTime(&token.LastUsedAt), toID(&token.ParentID), toID(&token.ReplacedBy))
 	token.Scopes = carteiro.Scopes(scopes) //nolint:gosec // as it was stored
 	copy(token.Hash[:], hash)
 	return token, err
@@ -126,14 +129,17 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		if err != nil {
 			return err
 		}
-		if old.Expired(p.Now) {
-			return store.ErrNotFound
+		if err := p.Check(&old); err != nil {
+			return err
 		}
 		token = layout.TokenAtMicros(p.Replace(&old))
 		if _, err := t.run(endOne, id(p.EnvironmentID), id(p.ID), layout.Micros(p.OldEndsAt)); err != nil {
 			return err
 		}
 		if err := t.insertToken(&token); err != nil {
+			return err
+		}
+		if _, err := t.run(replaceToken, id(p.EnvironmentID), id(p.ID), id(token.ID)); err != nil {
 			return err
 		}
 		return t.audit(p.Replaced(&old, &token))
@@ -148,6 +154,9 @@ func (s *Store) RotateToken(ctx context.Context, p store.RotateToken) error {
 			return err
 		}
 		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		if _, err := t.run(replaceTokens, id(p.Token.EnvironmentID), id(p.Token.ID)); err != nil {
 			return err
 		}
 		return t.audit(p.Audit)

@@ -39,6 +39,7 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		`DROP TABLE moving`,
 		`ALTER TABLE webhooks DROP COLUMN sealed_by`,
 		`ALTER TABLE tokens DROP COLUMN name, DROP COLUMN scopes, DROP COLUMN last_used_at, DROP COLUMN parent_id`,
+		withoutSuccessors,
 		`DROP TABLE audit`,
 		`DROP FUNCTION audit_is_append_only`,
 		withoutCircuits,
@@ -76,6 +77,9 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 // withoutNotices undoes what the layout with notices adds.
 const withoutNotices = `DELETE FROM owners WHERE kind = 3; DROP TABLE notices`
 
+// withoutSuccessors undoes what the layout with tokens' successors adds.
+const withoutSuccessors = `ALTER TABLE tokens DROP COLUMN replaced_by`
+
 // withoutCircuits undoes what the layout with circuits adds.
 const withoutCircuits = `ALTER TABLE webhooks DROP COLUMN opened_at, DROP COLUMN probe_at, DROP COLUMN probes, DROP COLUMN probe,
 	DROP COLUMN closed_at, DROP COLUMN ramped, DROP COLUMN disabled_by, DROP COLUMN disabled_at`
@@ -84,7 +88,7 @@ func TestNoticesOfAnEarlierLayoutAreNumberedInTheirOrder(t *testing.T) {
 	url := postgrestest.Database(t, "")
 	l := newLoad(t, openURL(t, url), 1)
 	for _, sql := range []string{
-		`ALTER TABLE notices DROP COLUMN seq`,
+		`ALTER TABLE notices DROP COLUMN seq`, withoutSuccessors,
 		`UPDATE layout SET version = 10`,
 		`INSERT INTO notices (at, id, environment_id, type, webhook_id) SELECT to_timestamp(moment), id, id, type, id
 			FROM (VALUES (3, 1, 'c'), (1, 2, 'b'), (1, 1, 'a')) v (moment, n, type),

@@ -8,10 +8,10 @@ import (
 	"carteiro/internal/store/layout"
 )
 
-const tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id`
+const tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id, replaced_by`
 
 var (
-	insertToken = newQuery(`INSERT INTO tokens (` + tokenColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	insertToken = newQuery(`INSERT INTO tokens (` + tokenColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	findToken   = newQuery(`SELECT ` + tokenColumns + ` FROM tokens WHERE hash = ?`)
 	getToken    = newQuery(`SELECT ` + tokenColumns + ` FROM tokens WHERE id = ? AND environment_id = ? AND session = 0`)
 	listTokens  = newQuery(`SELECT ` + tokenColumns + ` FROM tokens WHERE environment_id = ? AND session = 0
@@ -23,7 +23,10 @@ var (
 	// Of sessions without a parent nobody knows whose they are: they end with any token of their environment.
 	endToken = newQuery(`UPDATE tokens SET expires_at = ?3 WHERE environment_id = ?1 AND (expires_at IS NULL OR expires_at > ?3)
 		AND (id = ?2 OR parent_id = ?2 OR session = 1 AND parent_id IS NULL)`)
-	deleteToken = newQuery(`DELETE FROM tokens WHERE environment_id = ?1
+	// Sessions have no successor.
+	replaceToken  = newQuery(`UPDATE tokens SET replaced_by = ?3 WHERE environment_id = ?1 AND id = ?2`)
+	replaceTokens = newQuery(`UPDATE tokens SET replaced_by = ?2 WHERE environment_id = ?1 AND id <> ?2 AND session = 0 AND replaced_by IS NULL`)
+	deleteToken   = newQuery(`DELETE FROM tokens WHERE environment_id = ?1
 		AND (id = ?2 OR parent_id = ?2 OR session = 1 AND parent_id IS NULL)`)
 	forgetToken = newQuery(`DELETE FROM tokens WHERE hash = ? AND session = 1`)
 )
@@ -31,7 +34,7 @@ var (
 func (t *tx) insertToken(token *carteiro.Token) error {
 	return conflict(t.write(insertToken).id(token.ID).id(token.EnvironmentID).blob(token.Hash[:]).
 		time(token.CreatedAt).time(token.ExpiresAt).bool(token.Session).text(token.Name).int(int64(token.Scopes)).
-		time(token.LastUsedAt).maybeID(token.ParentID).run())
+		time(token.LastUsedAt).maybeID(token.ParentID).maybeID(token.ReplacedBy).run())
 }
 
 // readToken reads tokenColumns.
@@ -39,7 +42,7 @@ func readToken(row *stmt) carteiro.Token {
 	token := carteiro.Token{
 		ID: row.colID(0), EnvironmentID: row.colID(1), CreatedAt: row.colTime(3), ExpiresAt: row.colTime(4), Session: row.colBool(5),
 		Name: row.colText(6), Scopes: carteiro.Scopes(row.colInt(7)), //nolint:gosec // as it was stored
-		LastUsedAt: row.colTime(8), ParentID: row.colID(9),
+		LastUsedAt: row.colTime(8), ParentID: row.colID(9), ReplacedBy: row.colID(10),
 	}
 	copy(token.Hash[:], row.colBlob(2))
 	return token
@@ -126,14 +129,17 @@ func (s *Store) ReplaceToken(ctx context.Context, p store.ReplaceToken) (token c
 		if err != nil {
 			return err
 		}
-		if old.Expired(p.Now) {
-			return store.ErrNotFound
+		if err := p.Check(&old); err != nil {
+			return err
 		}
 		token = layout.TokenAtMicros(p.Replace(&old))
 		if err := t.write(endToken).id(p.EnvironmentID).id(p.ID).int(p.OldEndsAt.UnixMicro()).run(); err != nil {
 			return err
 		}
 		if err := t.insertToken(&token); err != nil {
+			return err
+		}
+		if err := t.write(replaceToken).id(p.EnvironmentID).id(p.ID).id(token.ID).run(); err != nil {
 			return err
 		}
 		return t.audit(p.Replaced(&old, &token))
@@ -151,6 +157,9 @@ func (s *Store) RotateToken(ctx context.Context, p store.RotateToken) error {
 			return err
 		}
 		if err := t.insertToken(&p.Token); err != nil {
+			return err
+		}
+		if err := t.write(replaceTokens).id(p.Token.EnvironmentID).id(p.Token.ID).run(); err != nil {
 			return err
 		}
 		return t.audit(p.Audit)

@@ -75,13 +75,16 @@ var environments = []story{
 		second.ExpiresAt = w.now.Add(time.Minute)
 		ends := w.now.Add(time.Hour)
 		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: second, OldEndsAt: ends}))
-		first.ExpiresAt = ends
+		first.ExpiresAt, first.ReplacedBy = ends, second.ID
 		third := w.token(e.ID, "third")
 		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: third, OldEndsAt: ends.Add(time.Hour)}))
+		second.ReplacedBy = third.ID
 		for _, token := range []carteiro.Token{first, second, third, stranger} {
 			w.wantToken(token)
 		}
-		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: w.token(e.ID, "fourth"), OldEndsAt: w.now}))
+		fourth := w.token(e.ID, "fourth")
+		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: fourth, OldEndsAt: w.now}))
+		third.ReplacedBy = fourth.ID
 		first.ExpiresAt, second.ExpiresAt, third.ExpiresAt = w.now, w.now, w.now
 		for _, token := range []carteiro.Token{first, second, third, stranger} {
 			w.wantToken(token)
@@ -129,7 +132,7 @@ var environments = []story{
 		w.purgeAll(w.now)
 		_, err = w.FindToken(w.t.Context(), late.Hash)
 		w.wantErr(err, store.ErrNotFound)
-		first.ExpiresAt = w.now
+		first.ExpiresAt, first.ReplacedBy = w.now, second.ID
 		w.wantToken(first) // no session: it is told apart from one that never was
 	}},
 	{"the store answers", func(w *world) { w.ok(w.Ping(w.t.Context())) }},

@@ -84,8 +84,11 @@ func (m *model) ReplaceToken(_ context.Context, p store.ReplaceToken) (carteiro.
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, err := m.token(p.TokenRef)
-	if err != nil || old.Expired(p.Now) {
-		return carteiro.Token{}, store.ErrNotFound
+	if err != nil {
+		return carteiro.Token{}, err
+	}
+	if err := p.Check(old); err != nil {
+		return carteiro.Token{}, err
 	}
 	token := p.Replace(old)
 	if err := m.addToken(token); err != nil {
@@ -96,6 +99,8 @@ func (m *model) ReplaceToken(_ context.Context, p store.ReplaceToken) (carteiro.
 			t.ExpiresAt = p.OldEndsAt
 		}
 	}
+	old, _ = m.token(p.TokenRef) // adding one may have moved it
+	old.ReplacedBy = token.ID
 	return token, nil
 }
 
@@ -125,6 +130,9 @@ func (m *model) RotateToken(_ context.Context, p store.RotateToken) error {
 		old := &m.tokens[i]
 		if old.EnvironmentID == p.Token.EnvironmentID && old.ID != p.Token.ID && !old.Expired(p.OldEndsAt) {
 			old.ExpiresAt = p.OldEndsAt
+		}
+		if old.EnvironmentID == p.Token.EnvironmentID && old.ID != p.Token.ID && !old.Session && old.ReplacedBy.IsZero() {
+			old.ReplacedBy = p.Token.ID
 		}
 	}
 	return nil

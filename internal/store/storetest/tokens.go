@@ -78,12 +78,16 @@ var tokens = []story{
 		want.ID, want.Hash, want.CreatedAt = p.Token.ID, p.Token.Hash, p.Token.CreatedAt
 		equal(w.t, "the new one", fresh, want)
 		w.wantToken(want)
-		old.ExpiresAt, mine.ExpiresAt = p.OldEndsAt, p.OldEndsAt
+		old.ExpiresAt, mine.ExpiresAt, old.ReplacedBy = p.OldEndsAt, p.OldEndsAt, fresh.ID
 		for _, token := range []carteiro.Token{old, mine, other, theirs} {
 			w.wantToken(token)
 		}
 		p.Token.ID, p.Token.Hash, p.Token.ExpiresAt = w.newID(), carteiro.HashToken("newer"), w.now.Add(48*time.Hour)
-		p.OldEndsAt = w.now.Add(time.Hour)
+		_, err = w.ReplaceToken(w.t.Context(), p)
+		w.wantErr(err, store.ErrConflict) // it would end with the grace of the old one
+		w.wantToken(old)
+		w.wantNoToken(p.Token)
+		p.TokenRef = refOf(fresh)
 		fresh, err = w.ReplaceToken(w.t.Context(), p)
 		w.ok(err)
 		equal(w.t, "end of one that brings its own", fresh.ExpiresAt, w.now.Add(48*time.Hour))
