@@ -19,22 +19,6 @@ const (
 
 var headerFields = []string{fieldKey, fieldValue}
 
-// reservedHeaders are those that HTTP or Carteiro itself sets: how the request is framed and routed, what the body is,
-// who sends it.
-var reservedHeaders = []string{
-	"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect",
-	"http2-settings", "content-type", "user-agent",
-}
-
-// reservedPrefixes begin the names of whole families of such headers.
-var reservedPrefixes = []string{"proxy-", "webhook-", "x-webhook-", "svix-"}
-
-func isReserved(key string) bool {
-	key = strings.ToLower(key)
-	return slices.Contains(reservedHeaders, key) ||
-		slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
-}
-
 // readHeaders reads the custom headers. They replace those there were.
 func readHeaders(in *input, w *carteiro.Webhook) error {
 	raw, ok := in.sent(fieldCustomHeaders)
@@ -56,7 +40,7 @@ func readHeaders(in *input, w *carteiro.Webhook) error {
 			in.fault(fieldCustomHeaders, mustContainAtMost, maxHeaders)
 			return nil
 		}
-		header, err := readHeader(in, fieldCustomHeaders+"."+strconv.Itoa(count), m.Value)
+		header, err := readHeader(in, fieldCustomHeaders+"."+strconv.Itoa(count), m.Value, w.CustomHeaders)
 		if err != nil {
 			return err
 		}
@@ -72,8 +56,9 @@ func readHeaders(in *input, w *carteiro.Webhook) error {
 	return nil
 }
 
-// readHeader reads one header.
-func readHeader(in *input, path string, raw []byte) (h carteiro.Header, err error) {
+// readHeader reads one header. A reserved name is a fault unless it is stored, from before it was reserved: an object that was
+// read can be sent back.
+func readHeader(in *input, path string, raw []byte, stored []carteiro.Header) (h carteiro.Header, err error) {
 	if !isObject(raw) {
 		in.fault(path, mustBeObject)
 		return h, nil
@@ -88,7 +73,7 @@ func readHeader(in *input, path string, raw []byte) (h carteiro.Header, err erro
 	case h.Key == "":
 	case !httpguts.ValidHeaderFieldName(h.Key):
 		item.fault(fieldKey, hasInvalidFormat)
-	case isReserved(h.Key):
+	case carteiro.ReservedHeader(h.Key) && !slices.ContainsFunc(stored, func(s carteiro.Header) bool { return s.Key == h.Key }):
 		item.fault(fieldKey, isNotAmongTheSelection)
 	}
 	// An empty value is one: RFC 9110, section 5.5.

@@ -91,6 +91,7 @@ func TestEachFaultOfAWebhookIsToldInItsWords(t *testing.T) {
 	for _, key := range []string{
 		"Host", "content-length", "Transfer-Encoding", "CONNECTION", "Keep-Alive", "Upgrade", "TE", "Trailer", "Proxy-Authorization",
 		"proxy-anything", "Expect", "Content-Type", "User-Agent", "webhook-id", "Webhook-Signature", "X-Webhook-Event", "HTTP2-Settings",
+		"webhook_signature", "X_Webhook_Event", "svix_id", "Content_Length", "TRANSFER_ENCODING", "Proxy_Authorization", "Proxy", "Content-Encoding", "content_range", "Digest",
 	} {
 		faults = append(faults, fault{"custom_headers", header(key, "1"), "custom_headers.0.key: The selected custom headers.0.key is invalid."})
 	}

@@ -177,6 +177,24 @@ func TestATypeThatIsNotConfiguredAnyMoreCanBeSentBack(t *testing.T) {
 	})
 }
 
+// A header may have been stored before its name was reserved: it can be sent back, and no other one can be added.
+func TestAHeaderThatBecameReservedCanBeSentBack(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents")
+	webhook, err := carteiro.ParseID(o.webhook)
+	must(t, err)
+	stored, err := w.store.GetWebhook(t.Context(), webhook)
+	must(t, err)
+	changed := *stored
+	changed.CustomHeaders = []carteiro.Header{{Key: "content_encoding", Value: "gzip"}}
+	must(t, w.store.UpdateWebhook(t.Context(), store.UpdateWebhook{Webhook: &changed}))
+	read := w.call("GET", o.hook, nil).has(200, "content_encoding")
+	w.call("PUT", o.hook, read.at("data")).has(200)
+	wantList(t, "another reserved header", w.call("PUT", o.hook, `{"custom_headers":[{"key":"Content_Length","value":"1"}]}`).errors(), []string{
+		"custom_headers.0.key: The selected custom headers.0.key is invalid.",
+	})
+}
+
 func TestAnEntryTellsWhenItsRequestStarted(t *testing.T) {
 	w := newWorld(t)
 	o := w.newOwner(w.home, "agents")

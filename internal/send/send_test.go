@@ -406,3 +406,52 @@ func TestAnAttemptThatIsGivenUpEndsAtOnce(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// What RFC 3986 does not allow in a URL is sent percent-encoded, and the rest as it was written.
+func TestTheRequestTargetIsAURI(t *testing.T) {
+	for written, want := range map[string]string{
+		"":                                    "/",
+		"?":                                   "/?",
+		"/hook?a=b&c=%C3%A7%2f+d":             "/hook?a=b&c=%C3%A7%2f+d",
+		"/hook?nome=ção":                      "/hook?nome=%C3%A7%C3%A3o",
+		"/hook?q=\"<>\\^`{}|":                 "/hook?q=%22%3C%3E%5C%5E%60%7B%7D%7C",
+		"/hook?ids[]=1&filter[name]=x":        "/hook?ids%5B%5D=1&filter%5Bname%5D=x",
+		"/hook?100%&50%zz&%4":                 "/hook?100%25&50%25zz&%254",
+		"/hook?a=b/c?d:e@f!$'()*,;~#fragment": "/hook?a=b/c?d:e@f!$'()*,;~",
+		"/ação/{id}/[x]/a%2Fb;v=1?x#y":        "/a%C3%A7%C3%A3o/%7Bid%7D/%5Bx%5D/a%2Fb;v=1?x",
+	} {
+		url, got := receiver(t, ok)
+		w := webhook(url + written)
+		o := open(t).Send(t.Context(), send.Compile(w), delivery(w, `{}`))
+		if !o.Success || o.RequestURL != w.URL {
+			t.Errorf("%s: %s %s, logged as %s", written, o.Error, o.Detail, o.RequestURL)
+			continue
+		}
+		if sent := got().RequestURI; sent != want {
+			t.Errorf("%s: sent %s, want %s", written, sent, want)
+		}
+	}
+}
+
+func TestReservedHeadersThatAreStoredAreLeftOut(t *testing.T) {
+	url, got := receiver(t, ok)
+	w := webhook(url)
+	w.CustomHeaders = []carteiro.Header{
+		{Key: "Content-Encoding", Value: "gzip"}, {Key: "webhook_signature", Value: "v1,forged"}, {Key: "Content_Length", Value: "1"},
+		{Key: "TRANSFER_ENCODING", Value: "chunked"}, {Key: "Proxy", Value: "http://x"}, {Key: "X-Tenant", Value: "acme"}, {Key: "x_team", Value: "b"},
+	}
+	o := open(t).Send(t.Context(), send.Compile(w), delivery(w, `{}`))
+	r := got()
+	for _, h := range w.CustomHeaders {
+		want := ""
+		if h.Key == "X-Tenant" || h.Key == "x_team" {
+			want = h.Value
+		}
+		if sent, logged := r.Header.Get(h.Key), o.RequestHeaders.Get(h.Key); sent != want || logged != want {
+			t.Errorf("%s: sent %q, logged %q, want %q", h.Key, sent, logged, want)
+		}
+	}
+	if !o.Success {
+		t.Error(o.Error, o.Detail)
+	}
+}

@@ -115,13 +115,13 @@ func (t *Target) compileHead() error {
 	if name == "" || u.Opaque != "" { // "http:80" parses; dialling it would reach this machine
 		return errors.New("url: it has no host")
 	}
-	u.Host = strings.TrimSuffix(net.JoinHostPort(name, u.Port()), ":")
+	u.Host = net.JoinHostPort(name, u.Port())
 	if t.origin, err = originOf(u); err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
 	t.origin.environment = t.webhook.EnvironmentID
-	t.head = fmt.Appendf(nil, "%s %s HTTP/1.1\r\n", t.webhook.HTTPMethod, u.RequestURI())
-	t.head = appendHeader(t.head, "Host", u.Host)
+	t.head = fmt.Appendf(nil, "%s %s HTTP/1.1\r\n", t.webhook.HTTPMethod, requestTarget(u))
+	t.head = appendHeader(t.head, "Host", strings.TrimSuffix(net.JoinHostPort(withoutZone(name), u.Port()), ":"))
 	var sent http.Header
 	sent, t.shown = fixedHeaders(t.webhook)
 	t.tracesItself = sent[headerTrace] != nil
@@ -143,16 +143,20 @@ func originOf(u *url.URL) (origin, error) {
 	case "http":
 		return origin{address: net.JoinHostPort(host, cmp.Or(port, "80"))}, nil
 	case "https":
-		return origin{address: net.JoinHostPort(host, cmp.Or(port, "443")), secured: host}, nil
+		return origin{address: net.JoinHostPort(host, cmp.Or(port, "443")), secured: withoutZone(host)}, nil
 	default:
 		return origin{}, fmt.Errorf("the scheme %q is neither http nor https", u.Scheme)
 	}
 }
 
-// fixedHeaders lays out what goes with every request to a webhook, in clear and as it is shown.
+// fixedHeaders returns the headers of every request to a webhook, in clear and as they are shown. Reserved custom headers, stored
+// before they were reserved, are left out.
 func fixedHeaders(w *carteiro.Webhook) (sent, shown http.Header) {
 	sent, shown = http.Header{headerContentType: contentType}, http.Header{headerContentType: contentType}
 	for _, h := range w.CustomHeaders {
+		if carteiro.ReservedHeader(h.Key) {
+			continue
+		}
 		name := textproto.CanonicalMIMEHeaderKey(h.Key)
 		sent[name] = append(sent[name], h.Value)
 		if carteiro.Secretive(name) {
