@@ -24,7 +24,13 @@ import (
 )
 
 // natsBroker is a real server, in this process.
-type natsBroker struct{ js jetstream.JetStream }
+type natsBroker struct {
+	js     jetstream.JetStream
+	server *server.Server
+}
+
+// connections is how many clients are connected.
+func (b natsBroker) connections() int { return b.server.NumClients() }
 
 func startNATS(t *testing.T) broker {
 	s, err := server.NewServer(&server.Options{
@@ -41,7 +47,7 @@ func startNATS(t *testing.T) broker {
 	t.Cleanup(c.Close)
 	js, err := jetstream.New(c)
 	must(t, err)
-	return natsBroker{js}
+	return natsBroker{js, s}
 }
 
 func (b natsBroker) source(t *testing.T) config.Source {

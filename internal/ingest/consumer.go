@@ -29,14 +29,14 @@ type consumer struct {
 	tally
 }
 
-// run connects, and connects again, until ctx ends.
+// run connects, and reconnects after errors, until ctx ends. The pause between two connections grows until a batch is
+// settled: a source that accepts connections and then fails is not reconnected to several times a second.
 func (c *consumer) run(ctx context.Context) {
 	pause := firstPause
 	for ctx.Err() == nil {
 		s, err := c.open(ctx, c.source)
 		if err == nil {
 			c.logger.Info("source is connected", "place", c.source.Place())
-			pause = firstPause
 			err = c.consume(ctx, s, func() { pause = firstPause })
 			s.close()
 		}
