@@ -174,6 +174,51 @@ func TestAddressesAreJudgedBeforeTheProxyIsAsked(t *testing.T) {
 	}
 }
 
+// An IPv4 address in IPv6 is judged and dialed as the IPv4 address that it is, by the proxy as without one.
+func TestAMappedAddressIsTheIPv4AddressInIt(t *testing.T) {
+	r := newReceiver(t)
+	p := newProxy(t, r.port)
+	mapped := netip.AddrFrom16(public.As16())
+	want := []string{"CONNECT " + public.String() + ":" + r.port}
+	for name, test := range map[string]struct {
+		guard *egress.Guard
+		host  string
+	}{
+		"of a name":                      {egress.New(false).Resolving(resolving(t, func() []netip.Addr { return []netip.Addr{mapped} })), "mapped.example"},
+		"in the URL":                     {egress.New(false), "[" + mapped.String() + "]"},
+		"where private ones are allowed": {egress.New(true), "[" + mapped.String() + "]"},
+	} {
+		if err := getThrough(t, test.guard.Through(p.url), "http://"+test.host+":"+r.port); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := p.was(); !slices.Equal(got, want) {
+			t.Errorf("%s: the proxy was asked for %v, want %v", name, got, want)
+		}
+	}
+	inside := egress.New(false).Resolving(resolving(t, func() []netip.Addr { return []netip.Addr{netip.AddrFrom16(loopback.As16())} }))
+	if err := getThrough(t, inside.Through(p.url), "http://mapped.example:"+r.port); !errors.Is(err, egress.ErrBlocked) || len(p.was()) > 0 {
+		t.Errorf("a mapped loopback address: %v", err)
+	}
+}
+
+// A host may have many addresses: the proxy is asked for a few of them only.
+func TestTheProxyIsAskedForAFewAddressesOnly(t *testing.T) {
+	p := newProxy(t, "1")
+	p.answer = func(string) string { return "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n" }
+	var many []netip.Addr
+	for addr := public; len(many) < 10; addr = addr.Next() {
+		many = append(many, addr)
+	}
+	guard := egress.New(false).Resolving(resolving(t, func() []netip.Addr { return many }))
+	var failed *egress.ProxyError
+	if err := getThrough(t, guard.Through(p.url), "http://many.example"); !errors.As(err, &failed) || failed.Status != 502 {
+		t.Errorf("got %v", err)
+	}
+	if asked := p.was(); len(asked) != 4 {
+		t.Errorf("the proxy was asked for %v, want 4 of them", asked)
+	}
+}
+
 // Where the proxy cannot reach one address of a host, the next is tried; a refusal for another reason is final.
 func TestTheNextAddressIsTriedWhereTheProxyReachesNone(t *testing.T) {
 	r := newReceiver(t)

@@ -221,7 +221,7 @@ func (h *harness) recordTest(ctx context.Context, u *unit) error {
 	if err := os.WriteFile(log, nil, 0o600); err != nil {
 		return err
 	}
-	start := time.Now() //nolint:forbidigo // a duration for the timeout of a test
+	start := time.Now()
 	cmd := h.test(ctx, u.binary, u.dir, []string{u.name}, 5*time.Minute)
 	cmd.Args = append(cmd.Args, "-test.v")
 	cmd.Env = append(cmd.Env, "CARTEIRO_MUTANT_LOG="+log)
@@ -231,7 +231,7 @@ func (h *harness) recordTest(ctx context.Context, u *unit) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		fmt.Fprintf(h.out, "left out: %s fails without a mutant\n", u.key())
+		h.say("left out: %s fails without a mutant\n", u.key())
 		return nil
 	}
 	if subtests := subtestsOf(u.name, string(out)); u.took > long && len(subtests) > 1 && !strings.Contains(u.name, "/") {
@@ -294,7 +294,8 @@ func (h *harness) try(ctx context.Context, m *mutant) verdict {
 			took += u.took
 			names = append(names, u.name)
 		}
-		timeout := 20*time.Second + 3*took
+		// Longer than tests wait for anything, so that they can fail with a message of their own.
+		timeout := 90*time.Second + 3*took
 		bounded, cancel := context.WithTimeout(ctx, timeout+20*time.Second)
 		cmd := h.test(bounded, group[0].binary, group[0].dir, names, timeout)
 		cmd.Env = append(cmd.Env, "CARTEIRO_MUTANT="+strconv.Itoa(m.id))

@@ -30,6 +30,11 @@ type options struct {
 	out    io.Writer
 }
 
+// say prints a part of the report.
+func (o *options) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(o.out, format, args...) // nobody is left to tell
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ok, err := run(ctx, os.Args[1:])
@@ -97,7 +102,7 @@ func measure(ctx context.Context, packages map[string]*goPackage, o *options) (e
 		return false, err
 	}
 	chosen := choose(h.viable(), o)
-	fmt.Fprintf(o.out, "%s: %d mutants, testing %d (seed %d)\n", o.pkg, len(h.viable()), len(chosen), o.seed)
+	o.say("%s: %d mutants, testing %d (seed %d)\n", o.pkg, len(h.viable()), len(chosen), o.seed)
 	var t tally
 	for i, m := range chosen {
 		verdict := h.try(ctx, m)
@@ -106,13 +111,13 @@ func measure(ctx context.Context, packages map[string]*goPackage, o *options) (e
 		}
 		t[verdict]++
 		if verdict != killed {
-			fmt.Fprintf(o.out, "%-11s %s\n", verdict, m)
+			o.say("%-11s %s\n", verdict, m)
 		}
 		if (i+1)%20 == 0 {
-			fmt.Fprintf(o.out, "… %d of %d: %s\n", i+1, len(chosen), t)
+			o.say("… %d of %d: %s\n", i+1, len(chosen), t)
 		}
 	}
-	fmt.Fprintf(o.out, "%s: %s\n", o.pkg, t)
+	o.say("%s: %s\n", o.pkg, t)
 	return t.percent() >= float64(o.min), nil
 }
 
