@@ -97,7 +97,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, config.Usage(err)
 	}
-	opened, err := openWithKeys(ctx, c.Database, given.keys, counts.Committed)
+	opened, err := openWithKeys(ctx, c.Database, given.keys, hooks{counts.Committed, logger.Warn})
 	if err != nil {
 		return nil, errors.Join(err, tracer.Close(ctx))
 	}
@@ -290,19 +290,22 @@ const (
 // OpenStore opens the database that the configuration names, creating or migrating it. Its errors speak to the operator.
 // keys encrypt the webhooks' secrets, and may be nil where nobody reads or writes any.
 func OpenStore(ctx context.Context, d config.Database, use Use, keys *seal.Keyring) (store.Store, error) {
-	return openDatabase(ctx, d, use, keys, nil)
+	return openDatabase(ctx, d, use, keys, hooks{})
 }
 
-// openDatabase opens it with what is told of each commit, if not nil.
-func openDatabase(ctx context.Context, d config.Database, use Use, keys *seal.Keyring,
-	committed func(int, time.Duration),
-) (store.Store, error) {
+// hooks are what a database calls; each may be nil.
+type hooks struct {
+	committed func(operations int, took time.Duration) // after each commit
+	warn      func(message string, args ...any)        // of what the operator should know
+}
+
+func openDatabase(ctx context.Context, d config.Database, use Use, keys *seal.Keyring, h hooks) (store.Store, error) {
 	moving := use == MoveSource || use == MoveTarget
 	if d.Postgres() {
 		opts := postgres.Options{
 			Shared: use.shared(), Moving: moving, Existing: use.existing(),
 			Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout,
-			Committed: committed, Keys: keys,
+			Committed: h.committed, Keys: keys,
 		}
 		if use != Exclusive {
 			opts.Connections = commandConnections
@@ -317,7 +320,7 @@ func openDatabase(ctx context.Context, d config.Database, use Use, keys *seal.Ke
 		return nil, err
 	}
 	opts := sqlite.Options{
-		Shared: use.shared(), Moving: moving, Existing: use.existing(), Committed: committed, Keys: keys,
+		Shared: use.shared(), Moving: moving, Existing: use.existing(), Committed: h.committed, Keys: keys, Warn: h.warn,
 	}
 	return openStore(sqlite.Open(ctx, file, opts))
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"carteiro/internal/config"
 	"carteiro/internal/maintenance"
@@ -14,8 +13,8 @@ import (
 )
 
 // openWithKeys opens the server's database, if the keys that it needs are there.
-func openWithKeys(ctx context.Context, d config.Database, keys *seal.Keyring, committed func(int, time.Duration)) (store.Store, error) {
-	s, err := openDatabase(ctx, d, Exclusive, keys, committed)
+func openWithKeys(ctx context.Context, d config.Database, keys *seal.Keyring, h hooks) (store.Store, error) {
+	s, err := openDatabase(ctx, d, Exclusive, keys, h)
 	if err != nil {
 		return nil, err
 	}

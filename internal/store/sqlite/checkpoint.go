@@ -7,27 +7,39 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// What is committed stands in the write-ahead log until a checkpoint copies it into the database. Most of that is done on
-// a connection of its own, beside the commits, so that nobody waits for it. But only when everything is copied can the
-// log begin anew, and beside a busy writer there is always something new: so the writer itself copies what has come
-// meanwhile, which is little, in a moment between two commits.
-const (
-	// checkpointAfter is how many statements may have written between two checkpoints: some 64 MiB of log.
-	checkpointAfter = 32000
-	// maxLogPages is how long the log may grow when there is always someone who still reads of it. Past it those who want
-	// to read wait until the log is copied.
-	maxLogPages = 16000
-)
+// Commits go into the write-ahead log until a checkpoint copies them into the database file. The checkpointer does most of
+// that on its own connection, beside the commits, so that nobody waits for it. The log can only begin anew when everything
+// is copied, and a busy writer always adds to it: so the writer itself copies the rest, which is little, between two
+// commits.
+//
+// The size of the log's file tells when. It never shrinks below logSizes.kept, so a file of that size or less says nothing, and
+// every byte beyond it is log. The number of statements does not tell: a commit writes whole pages, so the same statements
+// make five times as much log in small commits as in large ones.
+type logSizes struct {
+	// kept is the size in bytes at which the log is copied, and to which SQLite shortens the file when the log begins anew.
+	kept int64
+	// most is the size in bytes past which readers wait while the log is copied. The log cannot begin anew while somebody
+	// reads a state of the database that needs it, and among busy readers there may always be one.
+	most int64
+	// step is by how many bytes the log grows between two tries to begin it anew. Tries fail while another process, such as
+	// a backup, reads.
+	step int64
+}
+
+// logLimits are the sizes of every log; tests have smaller ones.
+var logLimits = logSizes{kept: 48 << 20, most: 64 << 20, step: 8 << 20}
 
 // checkpointer copies the log into the database while others commit.
 type checkpointer struct {
 	conn    *conn
 	readers *pool
-	written int // statements that have written since the last checkpoint; the writer's goroutine's own
-	wake    chan struct{}
-	// copied is how many pages were in the log when it had just been copied, for the writer to finish; 0: not yet.
-	copied  atomic.Int64
+	limits  logSizes
+	wake    chan struct{} // has room for one
+	copied  atomic.Bool   // the log was copied, for the writer to finish
 	stopped sync.WaitGroup
+
+	// Sizes of the log at which the next try begins, and at which readers wait; the writer's goroutine's own.
+	tryAt, pauseAt int64
 }
 
 func startCheckpointer(path string, readers *pool) (*checkpointer, error) {
@@ -35,45 +47,41 @@ func startCheckpointer(path string, readers *pool) (*checkpointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &checkpointer{conn: c, readers: readers, wake: make(chan struct{}, 1)}
+	k := &checkpointer{conn: c, readers: readers, limits: logLimits, wake: make(chan struct{}, 1)}
+	k.tryAt, k.pauseAt = k.limits.kept, k.limits.most
 	k.stopped.Go(func() {
 		for range k.wake {
-			k.copied.Store(max(1, k.conn.checkpoint("PASSIVE")))
+			k.conn.checkpoint()
+			k.copied.Store(true)
 		}
 	})
 	return k, nil
 }
 
-// checkpoint copies what it can, and gives the number of pages in the log. A fault is met again by the next one, and by
-// commits when it lasts: they tell.
-func (c *conn) checkpoint(mode string) (pages int64) {
-	s, _, err := c.db.PrepareTransient("PRAGMA wal_checkpoint(" + mode + ")")
-	if err != nil {
-		return 0
-	}
-	if row, err := s.Step(); err == nil && row {
-		pages = s.ColumnInt64(1)
-	}
-	_ = s.Finalize() // see above
-	return pages
-}
+// checkpoint copies what it can without waiting for anybody. The next one, and commits, meet a fault again if it lasts.
+func (c *conn) checkpoint() { _ = c.exec("PRAGMA wal_checkpoint(PASSIVE)") }
 
-// wrote tells how many statements a commit of the writer's has run; nobody waits for the writer meanwhile.
-func (k *checkpointer) wrote(writer *conn, statements int) {
-	k.written += statements
-	if pages := k.copied.Swap(0); pages > maxLogPages {
-		// SQLite can wait for readers itself, but among busy ones it may never find the moment.
-		k.readers.pause(func() { writer.checkpoint("PASSIVE") })
-	} else if pages > 0 {
-		writer.checkpoint("PASSIVE")
-	}
-	if k.written < checkpointAfter {
+// committed is told the size of the log after each commit; nobody waits for the writer meanwhile.
+func (k *checkpointer) committed(writer *conn, logSize int64) {
+	if logSize <= k.limits.kept {
+		k.tryAt, k.pauseAt = k.limits.kept, k.limits.most
 		return
 	}
-	select {
-	case k.wake <- struct{}{}:
-		k.written = 0
-	default: // one is under way
+	if k.copied.Swap(false) {
+		if logSize > k.pauseAt {
+			// SQLite can wait for readers itself, but among busy ones it may never find the moment.
+			k.readers.pause(writer.checkpoint)
+			k.pauseAt = logSize + k.limits.step
+		} else {
+			writer.checkpoint()
+		}
+	}
+	if logSize > k.tryAt {
+		select {
+		case k.wake <- struct{}{}:
+			k.tryAt = logSize + k.limits.step
+		default: // one is under way
+		}
 	}
 }
 

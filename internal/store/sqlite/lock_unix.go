@@ -52,7 +52,14 @@ func lockFile(path string, file *os.File) (lock *serverLock, held bool, err erro
 // serverLock is the lock that is held. It ends with the process, however that ends.
 type serverLock struct{ file *os.File }
 
-// release removes the file and lets go of the lock, in this order: whoever opened the file before sees that it is gone.
+// release removes the file and releases the lock, in this order: whoever opened the file before sees that it is gone. A
+// file of another server, which has taken the place of this one, stays.
 func (l *serverLock) release() error {
-	return errors.Join(os.Remove(l.file.Name()), l.file.Close())
+	var err error
+	if mine, failed := l.file.Stat(); failed != nil {
+		err = failed
+	} else if there, failed := os.Stat(l.file.Name()); failed == nil && os.SameFile(mine, there) {
+		err = os.Remove(l.file.Name())
+	}
+	return errors.Join(err, l.file.Close())
 }

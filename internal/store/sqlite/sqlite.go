@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -33,6 +34,8 @@ type Options struct {
 	Committed func(operations int, took time.Duration)
 	// Keys encrypt the webhooks' secrets. With nil they are stored as they are.
 	Keys *seal.Keyring
+	// Warn, if not nil, is told what the operator of a server should know: a message, and keys and values as slog takes them.
+	Warn func(message string, args ...any)
 }
 
 // Store is an open database. It implements [store.Store].
@@ -89,12 +92,26 @@ func (s *Store) open(ctx context.Context, path string, opts Options) error {
 		return err
 	}
 	s.closers = append(s.closers, s.checkpointer.close)
-	s.writer = startWriter(c, func(statements int) { s.checkpointer.wrote(c, statements) }, opts.Committed)
+	s.writer = startWriter(c, s.checkpointer.committed, opts.Committed)
 	s.closers = append(s.closers, func() error { s.writer.close(); return nil })
-	if opts.Shared {
-		return nil
+	if !opts.Shared {
+		if err := s.endAll(ctx); err != nil {
+			return err
+		}
 	}
-	return s.endAll(ctx)
+	return s.watch(ctx, path, opts)
+}
+
+// watch has the writer check the files of the database, which by now has been written to.
+func (s *Store) watch(ctx context.Context, path string, opts Options) error {
+	f, err := watchFiles(path, opts.Warn)
+	if err != nil {
+		return err
+	}
+	if open := readableByOthers(path); len(open) > 0 && opts.Warn != nil {
+		opts.Warn("other users can read the database, which holds payloads and secrets; set its mode to 0600", "files", strings.Join(open, ", "))
+	}
+	return s.writer.write(ctx, 1, func(*tx) error { s.writer.files = f; return nil })
 }
 
 // checkPlace looks whether there can be a database at a path, or is one.
@@ -159,18 +176,21 @@ func (s *Store) openWriter(path string, shared bool) (*conn, error) {
 		}
 		return nil
 	})
+	if err := createPrivate(path); err != nil {
+		return nil, unreachable(path, err)
+	}
 	c, err := openConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate,
 		"page_size = 8192", // of a new file
 		"synchronous = FULL",
 		"cache_size = -32768",
 		"temp_store = MEMORY",
 		"wal_autocheckpoint = 0", // see checkpointer
-		fmt.Sprintf("journal_size_limit = %d", maxLogPages*8192),
+		fmt.Sprintf("journal_size_limit = %d", logLimits.kept),
 	)
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, c.close)
+	s.closers = append(s.closers, func() error { return s.closeLast(c) })
 	if err := c.migrate(path, shared); err != nil {
 		return nil, err
 	}
@@ -191,6 +211,20 @@ func (s *Store) closeAll() error {
 
 // Close implements [store.Store]. Nothing else is called any more.
 func (s *Store) Close() error { return s.closeAll() }
+
+// abandoned are connections that were not closed.
+var abandoned []*conn
+
+// closeLast closes the last connection. SQLite then copies the log and deletes it by its name. Where another database has
+// taken the place of this one, that name leads to the other's log: so the connection is left to end with the process.
+func (s *Store) closeLast(c *conn) error {
+	if s.writer != nil && s.writer.files.replaced() {
+		abandoned = append(abandoned, c)
+		_, err := s.writer.files.look()
+		return err
+	}
+	return c.close()
+}
 
 var touchPing = newQuery(`UPDATE ping SET n = n + 1`)
 

@@ -63,8 +63,9 @@ const (
 // anew without it. Savepoints would spare that, at a price that every operation of every batch would pay.
 type writer struct {
 	tx         tx
-	afterWrite func(writes int) // told after each commit; the checkpointer's
-	commits    atomic.Int64     // transactions that were synced
+	files      files                             // the writer's goroutine's own
+	checkpoint func(writer *conn, logSize int64) // told after each commit
+	commits    atomic.Int64                      // transactions that were synced
 	committed  func(operations int, took time.Duration)
 
 	mu     sync.Mutex
@@ -74,10 +75,10 @@ type writer struct {
 	ended  chan struct{}
 }
 
-func startWriter(c *conn, afterWrite func(int), committed func(int, time.Duration)) *writer {
+func startWriter(c *conn, checkpoint func(*conn, int64), committed func(int, time.Duration)) *writer {
 	w := &writer{
 		tx:         tx{conn: c, tally: newTally()},
-		afterWrite: afterWrite,
+		checkpoint: checkpoint,
 		committed:  committed,
 		wake:       make(chan struct{}, 1),
 		ended:      make(chan struct{}),
@@ -199,26 +200,16 @@ func (w *writer) take(batch []*op) (_ []*op, weight int, closed bool) {
 // commit brings a batch into the database, leaving out those that fail, and answers all of them.
 func (w *writer) commit(batch []*op) {
 	for len(batch) > 0 {
-		before, begun := w.tx.writes, time.Now() //nolint:forbidigo // how long a commit takes is no matter of the caller's now
-		culprit, err := w.try(batch)
-		switch {
-		case err == nil:
-			written := w.tx.writes - before
-			if written > 0 {
-				w.commits.Add(1)
-				if w.committed != nil {
-					w.committed(len(batch), time.Since(begun))
+		culprit, logSize, err := w.tryDurably(batch)
+		if culprit < 0 {
+			for _, o := range batch {
+				if err != nil { // none of them is at fault: the transaction could not be begun or committed
+					o.err = err
 				}
-			}
-			for _, o := range batch {
 				close(o.done)
 			}
-			w.afterWrite(written)
-			return
-		case culprit < 0: // none of them: the transaction could not be begun or committed
-			for _, o := range batch {
-				o.err = err
-				close(o.done)
+			if err == nil && logSize > 0 {
+				w.checkpoint(w.tx.conn, logSize)
 			}
 			return
 		}
@@ -226,6 +217,28 @@ func (w *writer) commit(batch []*op) {
 		close(batch[culprit].done)
 		batch = append(batch[:culprit], batch[culprit+1:]...)
 	}
+}
+
+// tryDurably runs a batch in one transaction, and makes sure that it went into the files of the database. It gives the size
+// of the log in bytes, 0 if nothing was written.
+func (w *writer) tryDurably(batch []*op) (culprit int, logSize int64, err error) {
+	if w.files.lost != nil { // nothing more is written that would be lost
+		if _, err := w.files.check(); err != nil {
+			return -1, 0, err
+		}
+	}
+	before, begun := w.tx.writes, time.Now() //nolint:forbidigo // how long a commit takes is no matter of the caller's now
+	if culprit, err = w.try(batch); err != nil || w.tx.writes == before {
+		return culprit, 0, err
+	}
+	if logSize, err = w.files.check(); err != nil {
+		return -1, 0, err
+	}
+	w.commits.Add(1)
+	if w.committed != nil {
+		w.committed(len(batch), time.Since(begun))
+	}
+	return -1, logSize, nil
 }
 
 // try runs a batch in one transaction. When that fails nothing is changed, and culprit is the operation at fault,
