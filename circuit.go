@@ -41,9 +41,11 @@ type Circuit struct {
 // Open says whether the receiver is taken to be down.
 func (c *Circuit) Open() bool { return !c.OpenedAt.IsZero() }
 
-// Ramping says whether deliveries are held back because the receiver has recovered a moment ago.
+// Ramping reports whether deliveries are held back because the receiver has just recovered. The clock of the node that closed
+// the circuit may be ahead of now by up to RampTime. If it is ahead by more, the clock was set back, and nothing is held back.
 func (c *Circuit) Ramping(now time.Time) bool {
-	return !c.Open() && !c.ClosedAt.IsZero() && !now.Before(c.ClosedAt) && now.Before(c.ClosedAt.Add(RampTime))
+	since := now.Sub(c.ClosedAt)
+	return !c.Open() && !c.ClosedAt.IsZero() && since > -RampTime && since < RampTime
 }
 
 // Grant is what one claim may hand out of a webhook's deliveries.
@@ -98,7 +100,7 @@ func probeWait(n int) time.Duration {
 
 // rampedBy is how many deliveries may have gone out in all, so long after the circuit closed.
 func rampedBy(since time.Duration) int {
-	return int(RampFirst * math.Exp2(since.Seconds()/RampDouble.Seconds()))
+	return int(RampFirst * math.Exp2(max(0, since).Seconds()/RampDouble.Seconds()))
 }
 
 func later(a, b time.Time) time.Time {

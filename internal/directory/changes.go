@@ -26,6 +26,9 @@ func (d *Directory) RenameEnvironment(ctx context.Context, p store.RenameEnviron
 func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error {
 	webhooks, err := d.store.DeleteOwner(ctx, p)
 	d.forget([]store.OwnerRef{p.OwnerRef}, webhooks)
+	if err == nil {
+		d.tell(webhooks...)
+	}
 	return err
 }
 
@@ -66,7 +69,7 @@ func (d *Directory) ChangeWebhook(
 		}
 		err = d.store.UpdateWebhook(ctx, p)
 		d.Forget(&changed)
-		if err == nil {
+		if err == nil || errors.Is(err, store.ErrUnavailable) { // it may have been carried out all the same
 			d.tell(id)
 		}
 		if err == nil || !errors.Is(err, store.ErrConflict) {
@@ -86,9 +89,9 @@ func (d *Directory) DisableFailing(ctx context.Context, p store.DisableFailing) 
 	return disabled, err
 }
 
-func (d *Directory) tell(webhook carteiro.ID) {
-	if d.Changed != nil {
-		d.Changed(webhook)
+func (d *Directory) tell(webhooks ...carteiro.ID) {
+	if d.Changed != nil && len(webhooks) > 0 {
+		d.Changed(webhooks...)
 	}
 }
 

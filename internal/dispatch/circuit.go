@@ -93,20 +93,28 @@ func (d *Dispatcher) release(back []*carteiro.Delivery) {
 	}
 }
 
-// followCircuit has a lane follow what was recorded: one that opens is emptied into the store, and gives what is to be given
-// back. One that closes asks at once for what waits there, as it does after a probe that has failed, to learn when the next
-// one is due; and after a result that reads as lost, which an earlier try may have recorded. The mutex is held.
+// followCircuit has a lane follow what was recorded. If the circuit opened, it empties the lane and returns what is to be
+// released. The lane claims at once if the circuit closed; if a probe failed, to learn when the next one is due; if the webhook
+// was disabled, because its deliveries end unsent; and if the result reads as lost, because an earlier try may have recorded
+// any of these. The mutex is held.
 func (d *Dispatcher) followCircuit(r *result, recorded store.Recorded) (back []*carteiro.Delivery) {
-	if recorded.Circuit == carteiro.CircuitUnchanged && !recorded.Lost && !r.Delivery.Probe {
+	if recorded.Circuit == carteiro.CircuitUnchanged && !recorded.Lost && !r.Delivery.Probe && !r.DisableWebhook {
 		return nil
 	}
 	l := d.lane(r.Delivery.WebhookID)
-	l.heldBack = d.IDs.Now()
-	l.notice(l.heldBack)
+	d.recheck(l)
 	if recorded.Circuit == carteiro.CircuitOpened {
 		back = l.emptied()
 	}
 	return back
+}
+
+// recheck has a lane claim at once, to learn what its circuit holds back now. A claim that is under way may have read the
+// circuit before it changed, so that another follows it. The mutex is held.
+func (d *Dispatcher) recheck(l *lane) {
+	l.stale = l.claiming
+	l.heldBack = d.IDs.Now()
+	l.notice(l.heldBack)
 }
 
 // LookAgain has lanes of webhooks ask what their circuits let go: the webhooks were changed, here or elsewhere.
@@ -114,9 +122,20 @@ func (d *Dispatcher) LookAgain(webhooks ...carteiro.ID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, id := range webhooks {
-		if l := d.lanes[id]; l != nil && !l.heldBack.IsZero() {
-			l.heldBack = d.IDs.Now()
-			l.notice(l.heldBack)
+		if l := d.lanes[id]; l != nil && (l.claiming || !l.heldBack.IsZero()) {
+			d.recheck(l)
+			d.arm(l)
+		}
+	}
+}
+
+// recheckAll has every lane ask that its circuit holds back, and every one that may learn so.
+func (d *Dispatcher) recheckAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lanes {
+		if l.claiming || !l.heldBack.IsZero() {
+			d.recheck(l)
 			d.arm(l)
 		}
 	}

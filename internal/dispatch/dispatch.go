@@ -366,8 +366,8 @@ func (d *Dispatcher) Notice(due time.Time, webhooks ...carteiro.ID) {
 }
 
 // TakeNow sends a delivery for which an urgent place was reserved at once, past its lane's queue and limit, and gives
-// its outcome when that is recorded. It fails with store.ErrLeaseLost when the attempt was left to be claimed, and with
-// ctx's error; the delivery goes on all the same.
+// its outcome when that is recorded. It fails with store.ErrLeaseLost when the attempt is left to be claimed, which this node
+// then does at once, and with ctx's error; the delivery goes on all the same.
 func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, delivery *carteiro.Delivery) (*carteiro.Outcome, error) {
 	outcome := make(chan *carteiro.Outcome, 1)
 	d.mu.Lock()
@@ -377,6 +377,8 @@ func (d *Dispatcher) TakeNow(ctx context.Context, session store.Session, deliver
 	if session != d.session || d.stopping.Err() != nil {
 		d.untrackReserved(delivery.ID)
 		d.hold(l, -len(delivery.Event.Payload)-deliveryOverhead)
+		l.notice(delivery.DueAt)
+		d.arm(l)
 		d.mu.Unlock()
 		return nil, store.ErrLeaseLost
 	}

@@ -36,7 +36,9 @@ type lane struct {
 	// heldBack is set while the webhook's circuit holds something back: what comes in waits in the store, and nothing is
 	// claimed before. A claim that finds the circuit closed sets it to zero.
 	heldBack time.Time
-	index    int // in the schedule; -1 when not in it
+	// stale is set when the circuit may have changed while a claim is under way, which may have read it before.
+	stale bool
+	index int // in the schedule; -1 when not in it
 
 	// target is the webhook compiled, and webhook what it was compiled from.
 	webhook *carteiro.Webhook

@@ -92,6 +92,31 @@ func TestIdleLanesAreForgottenWhenThereAreMany(t *testing.T) {
 	}
 }
 
+func TestALaneInFlightIsRememberedWhenItsDeliveriesAreRecorded(t *testing.T) {
+	l := newLane(ids.New(time.Now()))
+	l.inFlight = 1
+	if l.idle() {
+		t.Error("a lane with an attempt in flight counts as idle, and is forgotten with what its attempt teaches")
+	}
+	l.inFlight, l.direct = 0, 1
+	if l.idle() {
+		t.Error("a lane with a test call in flight counts as idle")
+	}
+}
+
+func TestALaneThatWasForgottenDoesNotRemoveItsReplacement(t *testing.T) {
+	d := New(Config{IDs: new(carteiro.IDSource), MaxIdleLanes: 1})
+	for range 5 {
+		d.lane(ids.New(time.Now()))
+	}
+	forgotten := newLane(ids.New(time.Now()))
+	replacement := d.lane(forgotten.webhookID)
+	d.settle(forgotten)
+	if d.lanes[forgotten.webhookID] != replacement {
+		t.Error("the replacement is gone, with what it holds")
+	}
+}
+
 func TestABurstForOneWebhookIsHeldAndLeavesRoomForTheOthers(t *testing.T) {
 	d := New(Config{IDs: new(carteiro.IDSource), MaxHeldBytes: 1 << 20})
 	held := func(trusted bool, n int) (count int) {

@@ -197,6 +197,7 @@ func (d *Dispatcher) Rescan() {
 // Hear takes a hint of another node.
 func (d *Dispatcher) Hear(h store.Hint) {
 	if h.Lost {
+		d.recheckAll()
 		d.Rescan()
 	}
 	d.LookAgain(h.Webhooks...)

@@ -98,7 +98,7 @@ func (d *Dispatcher) claimDue() time.Duration {
 			continue
 		}
 		d.claimed++
-		l.claiming, l.claim = true, d.claimed
+		l.claiming, l.stale, l.claim = true, false, d.claimed
 		l.wakeAt = time.Time{}
 		d.claimBytes += bytes
 		session := d.session
@@ -139,6 +139,9 @@ func (d *Dispatcher) claim(l *lane, session store.Session, room, bytes int) {
 		l.notice(now.Add(time.Second))
 	default:
 		d.holdBack(l, claimed.HeldBack, now)
+		if l.stale {
+			d.recheck(l)
+		}
 		if !claimed.NextDue.IsZero() {
 			l.notice(claimed.NextDue)
 		}

@@ -485,6 +485,15 @@ func TestNodesHearOfEachOther(t *testing.T) {
 	if err := c.a.UpdateWebhook(t.Context(), store.UpdateWebhook{Webhook: &stale}); !errors.Is(err, store.ErrConflict) {
 		t.Fatal(err)
 	}
+	session := c.join(c.a)
+	gone := c.publish(c.a, session, hook.ID)
+	_, err := c.a.Record(t.Context(), store.Record{Session: session, Now: c.now, Results: []store.Result{{
+		Delivery: gone, Outcome: &carteiro.Outcome{HTTPStatus: 410, FinishedAt: c.now}, DisableWebhook: true,
+	}}})
+	c.ok(err)
+	if h = <-heard; len(h.Webhooks) != 1 || h.Webhooks[0] != hook.ID {
+		t.Errorf("of a webhook whose receiver is gone: %+v", h)
+	}
 	deleted, err := c.a.DeleteOwner(t.Context(), store.DeleteOwner{OwnerRef: c.owner, Now: c.now})
 	c.ok(err)
 	if h = <-heard; len(h.Owners) != 1 || len(h.Webhooks) != len(deleted) {

@@ -83,7 +83,7 @@ func (s *Store) commitRecords(ops []*op[recordOp]) error {
 		b := new(pgx.Batch)
 		r.queue(b)
 		err := g.commit(b)
-		changed = g.tally.changed()
+		changed = append(g.tally.changed(), r.off.ids...)
 		return err
 	})
 	if err == nil {
