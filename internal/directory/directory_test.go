@@ -256,7 +256,8 @@ func TestAChangeIsTriedAgainWhenSomeoneElseWasQuicker(t *testing.T) {
 		t.Errorf("%+v, %v; what was read is now called %s", got, err, w.Name)
 	}
 	r.conflict = 1000
-	if _, err := directory.New(r, false).ChangeWebhook(t.Context(), agent, w.ID, rename, nil); !errors.Is(err, store.ErrConflict) {
+	again := func(w *carteiro.Webhook) error { w.Name = "Shop"; return nil }
+	if _, err := directory.New(r, false).ChangeWebhook(t.Context(), agent, w.ID, again, nil); !errors.Is(err, store.ErrConflict) {
 		t.Error(err)
 	}
 }
