@@ -25,11 +25,24 @@ func (d *Directory) RenameEnvironment(ctx context.Context, p store.RenameEnviron
 // DeleteOwner is [store.Registry.DeleteOwner]. Nothing is sent to the owner's webhooks any more once it returns.
 func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error {
 	webhooks, err := d.store.DeleteOwner(ctx, p)
-	d.forget([]store.OwnerRef{p.OwnerRef}, webhooks)
-	if err == nil {
-		d.tell(webhooks...)
+	if err != nil {
+		webhooks = d.cachedOf(p.OwnerRef) // it may be deleted all the same
 	}
+	d.forget([]store.OwnerRef{p.OwnerRef}, webhooks)
+	d.tell(webhooks...)
 	return err
+}
+
+// cachedOf returns the cached webhooks of an owner.
+func (d *Directory) cachedOf(ref store.OwnerRef) (ids []carteiro.ID) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for id, cached := range d.webhooks {
+		if w := cached.value; w.EnvironmentID == ref.EnvironmentID && w.OwnerKind == ref.Kind && w.OwnerID == ref.ID {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // CreateWebhook is [store.Registry.CreateWebhook].
