@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -71,18 +70,15 @@ const (
 type Header struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
+	// Secret makes a header secret whose name does not.
+	Secret bool `json:"secret,omitzero"`
 }
+
+// IsSecret says whether the value is masked wherever it is shown, and encrypted where it is stored.
+func (h *Header) IsSecret() bool { return h.Secret || Secretive(h.Key) }
 
 // Masked stands in the place of a value that is never shown.
 const Masked = "********"
-
-// Secretive says whether a header of this name is likely to carry a credential, so that its value is masked wherever
-// it is shown.
-func Secretive(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session", "signature"},
-		func(word string) bool { return strings.Contains(name, word) })
-}
 
 // Webhook is one registration: where to send which events of its owner, and how.
 type Webhook struct {
@@ -220,7 +216,7 @@ func (w *Webhook) EraseSecrets() {
 	w.Secret, w.FormerSecrets, w.AuthorizationValue = "", nil, ""
 	w.CustomHeaders = slices.Clone(w.CustomHeaders)
 	for i := range w.CustomHeaders {
-		if h := &w.CustomHeaders[i]; Secretive(h.Key) {
+		if h := &w.CustomHeaders[i]; h.IsSecret() {
 			h.Value = ""
 		}
 	}

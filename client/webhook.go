@@ -82,8 +82,9 @@ func (w Webhook) Owner() Owner {
 
 // Header is one header that is sent with every attempt.
 type Header struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Secret bool   `json:"secret,omitzero"` // mask the value, though the name looks like no credential's
 }
 
 // WebhookSettings is what can be set on a webhook. A new one needs name, URL and events; what is left zero takes the

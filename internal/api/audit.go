@@ -51,6 +51,9 @@ func (r *request) auditWebhook(before, after *carteiro.Webhook) *carteiro.AuditE
 		e.Action = carteiro.WebhookCreated
 	}
 	e.Changes = webhookChanges(before, after)
+	if credentialsMoved(before, after) {
+		e.Changes = append(e.Changes, carteiro.NewFieldChange(fieldCredentialsSentTo, destination(before.URL), destination(after.URL)))
+	}
 	if before != nil && len(e.Changes) == 1 && e.Changes[0].Field == fieldEnabled {
 		e.Action = carteiro.WebhookTurnedOff
 		if after.Enabled {

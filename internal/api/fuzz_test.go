@@ -82,7 +82,7 @@ func FuzzDecodeWebhook(f *testing.F) {
 			var faults faults
 			var in input
 			if in, err = readInput(body, webhookFields, true, &faults); err == nil {
-				_, err = s.readWebhook(&in, &w, s.agents)
+				_, err = s.readWebhook(&in, &w, s.agents, true)
 			}
 		}
 		if err != nil {

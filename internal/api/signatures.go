@@ -15,13 +15,18 @@ const toListen = toRead | toManage
 // [carteiro.ScopeWebhooks] can have whatever it likes signed for a receiver of its own, so that nothing is kept from it.
 func (r *request) withSignatures() bool { return r.token.Scopes.Allow(carteiro.ScopeWebhooks) }
 
-// veil masks the signatures among headers that are shown, unless the token may have them.
+// veil masks the signatures among headers that are shown, unless the token may have them, and credentials that an earlier
+// version has logged without masking them.
 func (r *request) veil(headers map[string]string) map[string]string {
-	if !r.withSignatures() {
-		for name := range headers {
-			if isSignature(name) {
+	signed := r.withSignatures()
+	for name, value := range headers {
+		switch {
+		case isSignature(name):
+			if !signed {
 				headers[name] = carteiro.Masked
 			}
+		case carteiro.Secretive(name) && !strings.Contains(value, carteiro.Masked):
+			headers[name] = carteiro.Masked
 		}
 	}
 	return headers

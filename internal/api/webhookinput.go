@@ -30,8 +30,9 @@ var webhookFields = []string{
 }
 
 // readWebhook puts what was sent into a webhook, whose slices and maps it replaces. It fails with all the faults there
-// are, errInvalidJSON among them when a name stands somewhere twice. told is a secret that was made for the caller.
-func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) (told string, err error) {
+// are, errInvalidJSON among them when a name stands somewhere twice. told is a secret that was made for the caller. all says
+// that the caller has the scope all.
+func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind, all bool) (told string, err error) {
 	before := *w
 	in.requiredText(&w.Name, fieldName, maxName)
 	s.readURL(in, w)
@@ -49,7 +50,8 @@ func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) (told stri
 	if k == s.campaigns {
 		in.boolean(&w.IncludeCallEvents, fieldIncludeCallEvents)
 	}
-	if err := readHeaders(in, w); err != nil {
+	kept, err := readHeaders(in, w)
+	if err != nil {
 		return "", err
 	}
 	if err := s.readTemplates(in, w, k); err != nil {
@@ -58,6 +60,9 @@ func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind) (told stri
 	if before.AuthorizationScheme != w.AuthorizationScheme || before.AuthorizationValue != w.AuthorizationValue ||
 		!slices.Equal(before.CustomHeaders, w.CustomHeaders) {
 		checkCredential(in, w)
+	}
+	if !all && !sameDestination(before.URL, w.URL) {
+		requireCredentials(in, &before, kept)
 	}
 	return told, in.faults.err()
 }
@@ -171,6 +176,6 @@ func carries(scheme carteiro.AuthorizationScheme, h carteiro.Header) bool {
 	case scheme == carteiro.AuthorizationBearer, scheme == carteiro.AuthorizationBasic:
 		return strings.EqualFold(h.Key, "Authorization")
 	default:
-		return carteiro.Secretive(h.Key)
+		return h.IsSecret()
 	}
 }

@@ -133,7 +133,7 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	told, err := s.readWebhook(&in, &w, k)
+	told, err := s.readWebhook(&in, &w, k, true)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *server) updateWebhook(r *request, k *kind) error {
 	var told string
 	w, err := s.changeWebhook(r, p, func(w *carteiro.Webhook) (err error) {
 		f = faults{} // of an earlier try
-		told, err = s.readWebhook(&in, w, k)
+		told, err = s.readWebhook(&in, w, k, r.token.Scopes&carteiro.ScopeAll != 0)
 		return err
 	})
 	if err != nil {

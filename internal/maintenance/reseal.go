@@ -38,12 +38,18 @@ func reseal(ctx context.Context, s store.Secrets, name string) (webhooks int, er
 	if err != nil {
 		return 0, err
 	}
+	var names []string
 	for _, key := range keys {
-		if key.Name == name {
-			continue
+		if key.Name != name {
+			names = append(names, key.Name)
 		}
+	}
+	if name != "" {
+		names = append(names, name) // those with headers that count as secret since this release
+	}
+	for _, from := range names {
 		for n := 1; n > 0; webhooks += n {
-			if n, err = s.Reseal(ctx, store.Reseal{Key: key.Name, Limit: resealLimit}); err != nil {
+			if n, err = s.Reseal(ctx, store.Reseal{Key: from, Limit: resealLimit}); err != nil {
 				return webhooks, fmt.Errorf("rewrite secrets: %w", err)
 			}
 			select {

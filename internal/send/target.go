@@ -159,7 +159,7 @@ func fixedHeaders(w *carteiro.Webhook) (sent, shown http.Header) {
 		}
 		name := textproto.CanonicalMIMEHeaderKey(h.Key)
 		sent[name] = append(sent[name], h.Value)
-		if carteiro.Secretive(name) {
+		if h.IsSecret() {
 			h.Value = carteiro.Masked
 		}
 		shown[name] = append(shown[name], h.Value)

@@ -22,6 +22,8 @@ type SecretKey struct {
 
 // Reseal is the parameter of [Secrets.Reseal].
 type Reseal struct {
-	Key   string // the name of the key that is to be left; "" for none
+	// Key is the name of the key to replace; "" for none. With the name of the first key it is for webhooks with headers that
+	// count as secret by now and did not when they were stored; while a node runs that could not read them, there are none.
+	Key   string
 	Limit int
 }

@@ -157,7 +157,7 @@ func queueEnvironments(b *pgx.Batch, page *store.Page) {
 
 func queueWebhooks(b *pgx.Batch, page *store.Page, keys *seal.Keyring) error {
 	for _, w := range page.Webhooks {
-		encoded, sealedBy, err := settings.Encode(w, keys)
+		encoded, sealedBy, err := settings.Encode(w, keys, true)
 		if err != nil {
 			return err
 		}

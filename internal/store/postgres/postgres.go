@@ -56,6 +56,8 @@ type Store struct {
 	hints   *teller
 	// ahead is how far the database's clock is ahead of this node's, in nanoseconds; see keepTime.
 	ahead atomic.Int64
+	// wide says that every node reads encrypted headers of all names; see readWidely.
+	wide atomic.Bool
 }
 
 var _ store.Shared = (*Store)(nil)

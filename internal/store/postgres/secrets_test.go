@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 
+	"carteiro"
 	"carteiro/internal/seal"
 	"carteiro/internal/store"
 	"carteiro/internal/store/postgres/postgrestest"
@@ -22,4 +25,46 @@ func TestSecretsAreSealed(t *testing.T) {
 			return s
 		}
 	})
+}
+
+// A node of the release before reads no header as encrypted that was not secret to it. Headers that count as secret by now
+// are encrypted once no such node is left.
+func TestHeadersThatBecameSecretAreSealedOnceEveryNodeReadsThem(t *testing.T) {
+	keys := storetest.Keys(t, "a")
+	s, err := Open(t.Context(), postgrestest.Database(t, emptyTemplate(t)), Options{Connections: 8, Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	change := func(sql string) {
+		t.Helper()
+		if err := s.inTx(t.Context(), func(tx *tx) error { _, err := tx.run(sql); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(`INSERT INTO sessions (node, until) VALUES ('of the release before', now() + interval '1 hour')`)
+	hook := storetest.OwnWebhook(t, s, carteiro.Header{Key: "X-JWT", Value: "planted"}, carteiro.Header{Key: "X-Team", Value: "planted too", Secret: true})
+	stored := func() (text string) {
+		t.Helper()
+		if err := s.read(t.Context(), func(tx *tx) error { return tx.row(`SELECT settings::text FROM webhooks`)(&text) }); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if !strings.Contains(stored(), "planted") {
+		t.Errorf("stored as %s, which the older node cannot read", stored())
+	}
+	sealed := func(want int) {
+		t.Helper()
+		if n, err := s.Reseal(t.Context(), store.Reseal{Key: keys.First(), Limit: 10}); n != want || err != nil {
+			t.Errorf("sealed %d webhooks, %v, want %d", n, err, want)
+		}
+	}
+	sealed(0)
+	change(`DELETE FROM sessions`)
+	sealed(1)
+	sealed(0)
+	if got, err := s.GetWebhook(t.Context(), hook.ID); err != nil || !reflect.DeepEqual(got, hook) || strings.Contains(stored(), "planted") {
+		t.Errorf("read %#v, %v\nstored as %s", got, err, stored())
+	}
 }

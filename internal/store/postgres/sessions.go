@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	insertSession = `INSERT INTO sessions (node, until) VALUES ($1, ` + until + `) RETURNING id`
+	insertSession = `INSERT INTO sessions (node, until, reads) VALUES ($1, ` + until + `, 1) RETURNING id`
 	renewSession  = `UPDATE sessions SET until = ` + until + ` WHERE id = $1 RETURNING clock_timestamp()`
 	// until is the end of a lease, $2, which lasts $3 microseconds. A node whose clock has just been set ahead asks for a later one
 	// than it means to.

@@ -74,8 +74,11 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 	}
 }
 
-// withoutNotices undoes what the layout with notices adds.
-const withoutNotices = `DELETE FROM owners WHERE kind = 3; DROP TABLE notices`
+// withoutNotices undoes what the layout with notices adds, and those after it.
+const withoutNotices = `DELETE FROM owners WHERE kind = 3; DROP TABLE notices; ` + withoutReads
+
+// withoutReads undoes what the layout with the rules of encrypted headers adds.
+const withoutReads = `ALTER TABLE sessions DROP COLUMN reads`
 
 // withoutSuccessors undoes what the layout with tokens' successors adds.
 const withoutSuccessors = `ALTER TABLE tokens DROP COLUMN replaced_by`
@@ -88,7 +91,7 @@ func TestNoticesOfAnEarlierLayoutAreNumberedInTheirOrder(t *testing.T) {
 	url := postgrestest.Database(t, "")
 	l := newLoad(t, openURL(t, url), 1)
 	for _, sql := range []string{
-		`ALTER TABLE notices DROP COLUMN seq`, withoutSuccessors,
+		`ALTER TABLE notices DROP COLUMN seq`, withoutSuccessors, withoutReads,
 		`UPDATE layout SET version = 10`,
 		`INSERT INTO notices (at, id, environment_id, type, webhook_id) SELECT to_timestamp(moment), id, id, type, id
 			FROM (VALUES (3, 1, 'c'), (1, 2, 'b'), (1, 1, 'a')) v (moment, n, type),

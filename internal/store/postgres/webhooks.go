@@ -64,7 +64,7 @@ func readWebhookRow(scan func(...any) error, more ...any) (w *carteiro.Webhook, 
 
 // CreateWebhook implements [store.Registry].
 func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
-	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys, s.readWidely(ctx))
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (t *tx) roomForWebhook(w *carteiro.Webhook, most int) error {
 
 // UpdateWebhook implements [store.Registry].
 func (s *Store) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
-	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys, s.readWidely(ctx))
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (ids []carteiro.ID, err error
 	}
 	for _, w := range webhooks {
 		w.DeletedAt = layout.Micros(p.Now)
-		erased, _, err := settings.Encode(w, nil)
+		erased, _, err := settings.Encode(w, nil, true)
 		if err != nil {
 			return nil, err
 		}

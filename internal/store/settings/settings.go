@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"carteiro"
@@ -33,7 +34,15 @@ type settings struct {
 	PayloadTemplates  map[string]string            `json:"payload_templates"`
 	// Sealed holds what is empty above because it is encrypted.
 	Sealed *sealed `json:"sealed,omitempty"`
+	// Rule is which headers counted as secret; see [Encode].
+	Rule int `json:"rule,omitempty"`
 }
+
+// What the stored settings contain when they have custom headers, and when those were encoded by the present rule.
+const (
+	HasHeaders = `"custom_headers":[{`
+	HasRule    = `"rule":1`
+)
 
 type formerSecret struct {
 	Secret     string                   `json:"secret,omitempty"`
@@ -49,8 +58,9 @@ type sealed struct {
 
 // Encode gives the settings as bytes, with the secrets among them encrypted if there is a key: the signing secrets, the
 // credential, and the values of custom headers that may carry one. by names the key; it is empty when secrets lie open,
-// and nil when there are none, as in those of a deleted webhook.
-func Encode(w *carteiro.Webhook, keys *seal.Keyring) (encoded []byte, by *string, err error) {
+// and nil when there are none, as in those of a deleted webhook. Nodes of the release before read only headers that were
+// secret to it; as long as one may be running, wide is false and no others are encrypted.
+func Encode(w *carteiro.Webhook, keys *seal.Keyring, wide bool) (encoded []byte, by *string, err error) {
 	if w.Deleted() {
 		erased := *w
 		erased.EraseSecrets()
@@ -70,6 +80,9 @@ func Encode(w *carteiro.Webhook, keys *seal.Keyring) (encoded []byte, by *string
 	}
 	for eventType, template := range w.PayloadTemplates {
 		s.PayloadTemplates[eventType] = string(template)
+	}
+	if wide {
+		s.Rule = 1
 	}
 	by = s.seal(w.ID, keys)
 	encoded, err = json.Marshal(s) //nolint:gosec // a delivery is signed with the secret itself: it must be kept
@@ -100,7 +113,7 @@ func (s *settings) seal(id carteiro.ID, keys *seal.Keyring) (by *string) {
 func (s *settings) secrets() map[string]*string {
 	all := map[string]*string{"secret": &s.Secret, "authorization_value": &s.Value}
 	for i := range s.CustomHeaders {
-		if h := &s.CustomHeaders[i]; carteiro.Secretive(h.Key) {
+		if h := &s.CustomHeaders[i]; s.Rule == 1 && h.IsSecret() || wasSecretive(h.Key) {
 			all["custom_headers."+strconv.Itoa(i)] = &h.Value
 		}
 	}
@@ -108,6 +121,13 @@ func (s *settings) secrets() map[string]*string {
 		all["former_secrets."+strconv.Itoa(i)] = &s.FormerSecrets[i].Secret
 	}
 	return all
+}
+
+// wasSecretive is what carteiro.Secretive was in the release before.
+func wasSecretive(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"auth", "key", "token", "secret", "password", "cookie", "credential", "session", "signature"},
+		func(word string) bool { return strings.Contains(name, word) })
 }
 
 // place binds what is sealed to its webhook and field: moved to another it does not open.

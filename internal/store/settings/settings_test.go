@@ -33,7 +33,7 @@ func webhook() *carteiro.Webhook {
 
 func TestSecretsAreSealedAndNothingElseIs(t *testing.T) {
 	ring, w := keys(t), webhook()
-	encoded, by, err := settings.Encode(w, ring)
+	encoded, by, err := settings.Encode(w, ring, true)
 	if err != nil || by == nil || *by != ring.First() {
 		t.Fatalf("by %v, %v", by, err)
 	}
@@ -51,7 +51,7 @@ func TestSecretsAreSealedAndNothingElseIs(t *testing.T) {
 
 func TestWhatLiesOpenIsReadWithAndWithoutKeys(t *testing.T) {
 	w := webhook()
-	encoded, by, err := settings.Encode(w, nil)
+	encoded, by, err := settings.Encode(w, nil, true)
 	if err != nil || by == nil || *by != "" {
 		t.Fatalf("by %v, %v", by, err)
 	}
@@ -67,7 +67,7 @@ func TestWhatLiesOpenIsReadWithAndWithoutKeys(t *testing.T) {
 // where it is shown: both are noticed.
 func TestASealedValueOpensInItsPlaceAlone(t *testing.T) {
 	ring, w := keys(t), webhook()
-	encoded, _, err := settings.Encode(w, ring)
+	encoded, _, err := settings.Encode(w, ring, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -161,7 +161,7 @@ func (t *tx) importEnvironments(page *store.Page) error {
 
 func (t *tx) importWebhooks(page *store.Page) error {
 	for _, w := range page.Webhooks {
-		encoded, sealedBy, err := settings.Encode(w, t.keys)
+		encoded, sealedBy, err := settings.Encode(w, t.keys, true)
 		if err != nil {
 			return err
 		}

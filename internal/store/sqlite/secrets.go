@@ -12,6 +12,11 @@ var (
 		WHERE sealed_by IS NOT NULL AND deleted_at IS NULL GROUP BY sealed_by ORDER BY sealed_by`)
 	sealedWith = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_by_key
 		WHERE sealed_by = ? AND deleted_at IS NULL ORDER BY id LIMIT ?`)
+	// sealedNarrowly are those with headers that count as secret by now and did not when they were stored.
+	sealedNarrowly = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks
+		WHERE instr(settings, CAST('` + settings.HasHeaders + `' AS BLOB)) > 0 AND instr(settings, CAST('` + settings.HasRule + `' AS BLOB)) = 0
+			AND deleted_at IS NULL
+		ORDER BY id LIMIT ?`)
 	putSealed = newQuery(`UPDATE webhooks SET settings = ?2, sealed_by = ?3 WHERE id = ?1`)
 )
 
@@ -37,12 +42,16 @@ func (s *Store) Reseal(ctx context.Context, p store.Reseal) (n int, err error) {
 }
 
 func (t *tx) reseal(p store.Reseal) (int, error) {
-	webhooks, err := readWebhooks(t.query(sealedWith).text(p.Key).int(int64(p.Limit)))
+	rows := t.query(sealedWith).text(p.Key).int(int64(p.Limit))
+	if p.Key != "" && p.Key == t.keys.First() {
+		rows = t.query(sealedNarrowly).int(int64(p.Limit))
+	}
+	webhooks, err := readWebhooks(rows)
 	if err != nil {
 		return 0, err
 	}
 	for _, w := range webhooks {
-		encoded, by, err := settings.Encode(w, t.keys)
+		encoded, by, err := settings.Encode(w, t.keys, true)
 		if err != nil {
 			return 0, err
 		}

@@ -1,11 +1,15 @@
 package sqlite
 
 import (
+	"bytes"
 	"path/filepath"
+	"reflect"
 	"testing"
 
+	"carteiro"
 	"carteiro/internal/seal"
 	"carteiro/internal/store"
+	"carteiro/internal/store/settings"
 	"carteiro/internal/store/storetest"
 )
 
@@ -14,4 +18,33 @@ func TestSecretsAreSealed(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "carteiro.db")
 		return func(keys *seal.Keyring) store.Store { return reopen(t, path, Options{Shared: true, Keys: keys}) }
 	})
+}
+
+// In a database of the release before, headers that count as secret by now lie open, also beside secrets that are encrypted.
+func TestHeadersThatBecameSecretAreSealed(t *testing.T) {
+	path, keys := filepath.Join(t.TempDir(), "carteiro.db"), storetest.Keys(t, "a")
+	s := reopen(t, path, Options{Keys: keys})
+	hook := storetest.OwnWebhook(t, s, carteiro.Header{Key: "X-JWT", Value: "planted"}, carteiro.Header{Key: "X-Team", Value: "planted too", Secret: true})
+	encoded, by, err := settings.Encode(hook, keys, false)
+	must(t, err)
+	must(t, s.writer.write(t.Context(), 1, func(tx *tx) error { return tx.write(putSealed).id(hook.ID).blob(encoded).maybeText(by).run() }))
+	for _, want := range []int{1, 0} {
+		if n, err := s.Reseal(t.Context(), store.Reseal{Key: keys.First(), Limit: 10}); n != want || err != nil {
+			t.Errorf("sealed %d webhooks, %v, want %d", n, err, want)
+		}
+	}
+	got, err := s.GetWebhook(t.Context(), hook.ID)
+	if must(t, err); !reflect.DeepEqual(got, hook) {
+		t.Errorf("read %#v", got)
+	}
+	must(t, s.read(t.Context(), func(c *conn) error {
+		row := c.query(getWebhook).id(hook.ID)
+		if _, err := row.one(); err != nil {
+			return err
+		}
+		if text := row.colBlob(settingsColumn); bytes.Contains(text, []byte("planted")) {
+			t.Errorf("stored as %s", text)
+		}
+		return row.end()
+	}))
 }

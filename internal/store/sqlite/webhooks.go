@@ -82,7 +82,7 @@ func (c *conn) webhook(id carteiro.ID) (*carteiro.Webhook, error) {
 
 // CreateWebhook implements [store.Registry].
 func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error {
-	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys, true)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (t *tx) roomForWebhook(ref store.OwnerRef, most int) error {
 
 // UpdateWebhook implements [store.Registry].
 func (s *Store) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
-	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys)
+	encoded, sealedBy, err := settings.Encode(p.Webhook, s.keys, true)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (t *tx) deleteWebhooksOf(p store.DeleteOwner) (ids []carteiro.ID, err error
 	}
 	for _, w := range webhooks {
 		w.DeletedAt = p.Now
-		erased, _, err := settings.Encode(w, nil)
+		erased, _, err := settings.Encode(w, nil, true)
 		if err != nil {
 			return nil, err
 		}

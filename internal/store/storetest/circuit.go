@@ -291,7 +291,7 @@ func withoutSecrets(w *carteiro.Webhook) *carteiro.Webhook {
 	w.Secret, w.AuthorizationValue = "", ""
 	w.CustomHeaders, w.FormerSecrets = slices.Clone(w.CustomHeaders), slices.Clone(w.FormerSecrets)
 	for i := range w.CustomHeaders {
-		if h := &w.CustomHeaders[i]; carteiro.Secretive(h.Key) {
+		if h := &w.CustomHeaders[i]; h.IsSecret() {
 			h.Value = ""
 		}
 	}

@@ -272,3 +272,22 @@ func noSecretNoKey(w *world, open func(*seal.Keyring) store.Store) {
 	w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: webhook}))
 	w.wantKeys(w.Store)
 }
+
+// OwnWebhook stores a webhook with a signing secret and these headers, and gives it.
+func OwnWebhook(t testing.TB, s store.Store, headers ...carteiro.Header) *carteiro.Webhook {
+	t.Helper()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	owner := carteiro.Owner{EnvironmentID: carteiro.ID{1}, Kind: carteiro.OwnerAgent, ID: carteiro.ID{2}, Name: "Ana", CreatedAt: at, UpdatedAt: at}
+	if _, _, err := s.PutOwner(t.Context(), store.PutOwner{Owner: owner}); err != nil {
+		t.Fatal(err)
+	}
+	w := &carteiro.Webhook{
+		ID: carteiro.ID{3}, EnvironmentID: owner.EnvironmentID, OwnerKind: owner.Kind, OwnerID: owner.ID, Name: "CRM", URL: "https://example.com",
+		Events: []string{"event_action"}, Secret: "planted secret", Enabled: true, HTTPMethod: "POST", AuthorizationScheme: carteiro.AuthorizationNone,
+		CustomHeaders: headers, Timeout: time.Second, CreatedAt: at, UpdatedAt: at,
+	}
+	if err := s.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: w}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
