@@ -2,6 +2,7 @@ package carteiro_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -119,11 +120,24 @@ func TestWhatIsNoUUIDIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "0", strings.Repeat("0", 36), "00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-0000000000000",
 		"{0000000-0000-0000-0000-000000000000", "0000000g-0000-0000-0000-000000000000", "00000000_0000_0000_0000_000000000000",
+		"00000000_0000-0000-0000-000000000000", "00000000-0000_0000-0000-000000000000", "00000000-0000-0000_0000-000000000000",
+		"00000000-0000-0000-0000_000000000000",
 		"urn:uuid:00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-0000000000é",
 	} {
 		if _, err := carteiro.ParseID(text); !errors.Is(err, carteiro.ErrInvalidID) {
 			t.Errorf("ParseID(%q) = %v", text, err)
 		}
+	}
+}
+
+func TestAnIDIsReadFromJSON(t *testing.T) {
+	want := new(carteiro.IDSource).New(noon)
+	var got carteiro.ID
+	if err := json.Unmarshal([]byte(`"`+want.String()+`"`), &got); err != nil || got != want {
+		t.Errorf("read %v, %v, want %v", got, err, want)
+	}
+	if err := json.Unmarshal([]byte(`"x"`), &got); !errors.Is(err, carteiro.ErrInvalidID) {
+		t.Errorf("read %v, %v", got, err)
 	}
 }
 

@@ -57,6 +57,7 @@ func TestWhatFollowsFromAnOutcome(t *testing.T) {
 		"a first failure is retried":                      {1, 1, 3, false, failed(500, 0), retryIn(5 * time.Second)},
 		"a redirect is a failure":                         {1, 1, 3, false, failed(302, 0), retryIn(5 * time.Second)},
 		"a timeout is retried":                            {2, 1, 3, false, carteiro.Outcome{Reason: carteiro.ReasonTimeout}, retryIn(time.Minute)},
+		"the last retry is granted":                       {3, 1, 3, false, failed(500, 0), retryIn(time.Minute)},
 		"the last retry is the last":                      {4, 1, 3, false, failed(500, 0), carteiro.Verdict{Exhausted: true}},
 		"no retries means one attempt":                    {1, 1, 0, false, failed(500, 0), carteiro.Verdict{Exhausted: true}},
 		"a manual retry has retries of its own":           {5, 5, 3, false, failed(500, 0), retryIn(5 * time.Second)},

@@ -200,27 +200,27 @@ func (s *source) plain(from, to int) string {
 
 var marker = regexp.MustCompile(`/\*([<>])(\d+)\*/`)
 
-// blame returns the id of the innermost mutant around an offset of a rendered text, else of the last one before it
-// (a function that no longer ends in a return is reported at its closing brace), else -1.
+// blame returns the id of the mutant that causes a compile error at an offset of a rendered text: the innermost around it,
+// else the next one on its line (an operand of another type), else the last one before it (a function that no longer ends
+// in a return is reported at its closing brace), else -1.
 func blame(rendered string, offset int) int {
 	var open []int
 	last := -1
 	for _, at := range marker.FindAllStringSubmatchIndex(rendered, -1) {
-		if at[0] > offset {
-			break
-		}
 		id, _ := strconv.Atoi(rendered[at[4]:at[5]])
-		if rendered[at[2]] == '<' {
+		begins := rendered[at[2]] == '<'
+		switch {
+		case at[0] > offset && len(open) > 0:
+			return open[len(open)-1]
+		case at[0] > offset && begins && !strings.Contains(rendered[offset:at[0]], "\n"):
+			return id
+		case at[0] > offset:
+			return last
+		case begins:
 			open = append(open, id)
-			continue
+		default:
+			open, last = open[:len(open)-1], id
 		}
-		if len(open) > 0 {
-			open = open[:len(open)-1]
-		}
-		last = id
-	}
-	if len(open) > 0 {
-		return open[len(open)-1]
 	}
 	return last
 }
