@@ -125,9 +125,10 @@ func (f *finder) visit(n ast.Node) bool {
 	return true
 }
 
-// constants turns a declaration of SQL constants into variables, so that their text can have mutants.
+// constants turns a declaration of SQL constants into variables, so that their text can have mutants. A sum of strings may
+// be made of such constants and becomes a variable, too.
 func (f *finder) constants(d *ast.GenDecl) bool {
-	if !sqlText.MatchString(f.textOf(d)) {
+	if text := f.textOf(d); !sqlText.MatchString(text) && !strings.Contains(text, " + ") {
 		return false
 	}
 	for _, s := range d.Specs {
