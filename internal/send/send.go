@@ -44,6 +44,7 @@ func (s *Sender) Send(ctx context.Context, t *Target, d *carteiro.Delivery) *car
 	s.attempt(ctx, t, d, o, start)
 	o.FinishedAt = time.Now()
 	o.Duration = max(o.FinishedAt.Sub(start), 1)
+	readable(o)
 	return o
 }
 

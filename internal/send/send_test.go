@@ -2,6 +2,7 @@ package send_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -211,7 +212,7 @@ func TestRetryAfterIsReadWhereItMeansSomething(t *testing.T) {
 func TestTheAnswersBodyIsBoundedInBytes(t *testing.T) {
 	url, _ := receiver(t, func(w http.ResponseWriter, r *http.Request) {
 		for {
-			if _, err := w.Write(make([]byte, 32<<10)); err != nil || r.Context().Err() != nil {
+			if _, err := w.Write(bytes.Repeat([]byte("x"), 32<<10)); err != nil || r.Context().Err() != nil {
 				return
 			}
 		}
@@ -220,18 +221,6 @@ func TestTheAnswersBodyIsBoundedInBytes(t *testing.T) {
 	o := open(t).Send(t.Context(), send.Compile(w), delivery(w, `{}`))
 	if !o.Success || !o.ResponseTruncated || len(o.ResponseBody) != 16<<10 {
 		t.Errorf("success %v, truncated %v, %d bytes", o.Success, o.ResponseTruncated, len(o.ResponseBody))
-	}
-}
-
-func TestACompressedAnswerIsNotInflated(t *testing.T) {
-	url, _ := receiver(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write([]byte("\x1f\x8b no gzip at all"))
-	})
-	w := webhook(url)
-	o := open(t).Send(t.Context(), send.Compile(w), delivery(w, `{}`))
-	if !o.Success || string(o.ResponseBody) != "\x1f\x8b no gzip at all" {
-		t.Errorf("%+v", o)
 	}
 }
 
