@@ -89,7 +89,7 @@ func TestAResponseIsShownAsText(t *testing.T) {
 
 // However much a body decompresses to, no more of it is made than is shown.
 func TestABombIsNotInflatedFurtherThanItIsShown(t *testing.T) {
-	zeros := strings.Repeat("0", 64<<20)
+	zeros := strings.Repeat("0", 2<<20)
 	for coding, body := range map[string]string{
 		"gzip": compressed(t, zeros, "gzip"), "deflate": compressed(t, zeros, "deflate"), "br": compressed(t, zeros, "br"),
 		"gzip, br": compressed(t, zeros, "gzip", "br"), "gzip, gzip": compressed(t, zeros, "gzip", "gzip"),
