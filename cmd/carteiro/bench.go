@@ -12,7 +12,7 @@ import (
 
 type benchCommand struct {
 	Throughput benchThroughput `cmd:"" default:"withargs" help:"Measure deliveries and latency against the raw limit of the machine (the default)."`
-	Neighbour  benchNeighbour  `cmd:"" help:"Measure a healthy webhook beside receivers that never answer."`
+	Neighbour  benchNeighbour  `cmd:"" help:"Measure a healthy webhook and a new one next to receivers that are slow, dead or stop answering."`
 	Logs       benchLogs       `cmd:"" help:"Measure reading a long delivery log."`
 	Backlog    benchBacklog    `cmd:"" help:"Measure a long queue for receivers that never answer, and a restart with it."`
 	Many       benchMany       `cmd:"" help:"Measure many webhooks that get little."`
@@ -55,18 +55,26 @@ func (c *benchThroughput) Run(ctx context.Context) error {
 
 type benchNeighbour struct {
 	benchOutput
-	Dead    int `help:"Receivers that never answer." default:"20"`
-	Backlog int `help:"Events queued for each bad receiver." default:"10000"`
-	Events  int `help:"Events for the healthy webhook." default:"20000"`
-	Rounds  int `help:"Rounds of each measurement." default:"3"`
+	Dead        int `help:"Receivers that never answer." default:"20"`
+	Backlog     int `help:"Events queued for each of them." default:"10000"`
+	Slow        int `help:"Receivers that succeed after 2 s." default:"128"`
+	SlowBacklog int `help:"Events queued for each of them." default:"200"`
+	Hanging     int `help:"Receivers that answer quickly and then stop answering." default:"24"`
+	Events      int `help:"Events for the healthy webhook." default:"20000"`
+	Rounds      int `help:"Rounds of each measurement." default:"3"`
 }
 
 // Validate keeps out what cannot be measured.
-func (c *benchNeighbour) Validate() error { return positive(c.Dead, c.Backlog, c.Events, c.Rounds) }
+func (c *benchNeighbour) Validate() error {
+	return positive(c.Dead, c.Backlog, c.Slow, c.SlowBacklog, c.Hanging, c.Events, c.Rounds)
+}
 
 // Run measures.
 func (c *benchNeighbour) Run(ctx context.Context) error {
-	report, err := bench.Neighbour{Dead: c.Dead, Backlog: c.Backlog, Events: c.Events, Rounds: c.Rounds, Log: os.Stderr}.Run(ctx)
+	report, err := bench.Neighbour{
+		Dead: c.Dead, Backlog: c.Backlog, Slow: c.Slow, SlowBacklog: c.SlowBacklog, Hanging: c.Hanging,
+		Events: c.Events, Rounds: c.Rounds, Log: os.Stderr,
+	}.Run(ctx)
 	return c.print(report, err)
 }
 

@@ -131,7 +131,7 @@ func TestAReportReadsForPeopleAndMachines(t *testing.T) {
 		key    string // in what machines read
 	}{
 		"throughput": {&Report{Rates: rates, Calm: calm}, "| 0.50 (0.50 to 0.50) |", "ratio_to_raw"},
-		"neighbour":  {&NeighbourReport{P99Factor: Figure{Median: 1.5}}, "| 1.50× ", "p99_over_alone"},
+		"neighbour":  {&NeighbourReport{Rows: []NeighbourRow{{P99Factor: Figure{Median: 1.5}}}}, "| 1.50× ", "p99_over_alone"},
 		"logs":       {&LogsReport{Entries: 10_000_000, Rows: logs}, "10,000,000 entries", "p99_ns"},
 		"backlog":    {&BacklogReport{FirstDelivery: time.Second}, "| 1,000 ms", "restart_to_first_delivery_ns"},
 		"many":       {&ManyReport{CPU: 0.002}, "| 0.20 % of a core", "server_cpu_share_of_a_core"},
