@@ -71,11 +71,18 @@ type Verdict struct {
 // be disabled and is not retried; neither is an attempt that was not sent because its webhook is off or gone, nor a
 // test. A Retry-After is obeyed: the retry waits for it or for the schedule, whichever is later, and 24 h at most.
 func (p RetryPolicy) Decide(d *Delivery, o *Outcome, maxRetries int, now time.Time, spread float64) Verdict {
+	if !o.Success && o.HTTPStatus == http.StatusGone {
+		return Verdict{DisableWebhook: true}
+	}
+	return p.DecideReplaced(d, o, maxRetries, now, spread)
+}
+
+// DecideReplaced is [RetryPolicy.Decide] for an outcome of settings that have been replaced since. A 410 then says nothing of the present
+// receiver, and is a failure like any other.
+func (p RetryPolicy) DecideReplaced(d *Delivery, o *Outcome, maxRetries int, now time.Time, spread float64) Verdict {
 	switch {
 	case o.Success:
 		return Verdict{}
-	case o.HTTPStatus == http.StatusGone:
-		return Verdict{DisableWebhook: true}
 	case o.Reason == ReasonWebhookDisabled, o.Reason == ReasonWebhookDeleted, d.Event.Test:
 		return Verdict{}
 	}

@@ -79,6 +79,13 @@ func TestWhatFollowsFromAnOutcome(t *testing.T) {
 		if got := policy.Decide(d, &c.outcome, c.maxRetries, noon, 0.5); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}
+		want := c.want
+		if c.want.DisableWebhook {
+			want = retryIn(5 * time.Second)
+		}
+		if got := policy.DecideReplaced(d, &c.outcome, c.maxRetries, noon, 0.5); got != want {
+			t.Errorf("%s, of replaced settings: got %+v, want %+v", name, got, want)
+		}
 	}
 }
 

@@ -441,8 +441,17 @@ func (l *lanes) Take(_ store.Session, deliveries []*carteiro.Delivery, _ bool) {
 
 func (l *lanes) TakeNow(ctx context.Context, session store.Session, d *carteiro.Delivery) (*carteiro.Outcome, error) {
 	outcome := l.outcome(d)
-	_, err := l.store.Record(ctx, store.Record{Session: session, Now: time.Now(), Results: []store.Result{{Delivery: d, Outcome: &outcome}}})
+	_, err := l.store.Record(ctx, store.Record{Session: session, Now: time.Now(), Results: []store.Result{{Delivery: d, Outcome: &outcome, Version: l.version(d)}}})
 	return &outcome, err
+}
+
+// version is that of the webhook that a delivery goes to; 0 if it is gone.
+func (l *lanes) version(d *carteiro.Delivery) int64 {
+	w, err := l.store.GetWebhook(context.Background(), d.WebhookID)
+	if err != nil {
+		return 0
+	}
+	return w.Version
 }
 
 // finish records an outcome for what the lanes hold of a webhook and for what waits for it in the store.
@@ -462,7 +471,7 @@ func (l *lanes) finish(t *testing.T, webhook carteiro.ID, outcome carteiro.Outco
 	l.mu.Unlock()
 	record := store.Record{Session: l.session, Now: time.Now()}
 	for _, d := range done {
-		result := store.Result{Delivery: d, Outcome: &outcome}
+		result := store.Result{Delivery: d, Outcome: &outcome, Version: l.version(d)}
 		if !retryAt.IsZero() {
 			result.Next = &carteiro.Attempt{
 				ID: ids.New(time.Now()), WebhookID: d.WebhookID, EventID: d.EventID, EventType: d.EventType, Number: d.Number + 1,

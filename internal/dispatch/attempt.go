@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"carteiro"
@@ -118,13 +119,17 @@ func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *
 	if o.FinishedAt.IsZero() {
 		o.FinishedAt = now
 	}
-	retries := 0
+	retries, version := 0, int64(0)
 	if w != nil {
-		retries = w.MaxRetries
+		retries, version = w.MaxRetries, w.Version
 	}
-	verdict := d.Policy.Decide(delivery, o, retries, now, rand.Float64()) //nolint:gosec // jitter is no secret
+	decide := d.Policy.Decide
+	if present := d.replaced(w, o); present != nil {
+		decide, retries = d.Policy.DecideReplaced, present.MaxRetries
+	}
+	verdict := decide(delivery, o, retries, now, rand.Float64()) //nolint:gosec // jitter is no secret
 	r := result{webhook: w, Result: store.Result{
-		Delivery: delivery, Outcome: o, DisableWebhook: verdict.DisableWebhook, Exhausted: verdict.Exhausted,
+		Delivery: delivery, Outcome: o, Version: version, DisableWebhook: verdict.DisableWebhook, Exhausted: verdict.Exhausted,
 	}}
 	if verdict.DisableWebhook && w != nil {
 		r.Audit = carteiro.TurnedOff(w, d.IDs.New(now), o.Error)
@@ -144,6 +149,19 @@ func (d *Dispatcher) judge(delivery *carteiro.Delivery, w *carteiro.Webhook, o *
 		}
 	}
 	return r
+}
+
+// replaced gives the webhook as it is now if its receiver has answered 410 to settings that have been replaced since, as it does when an
+// endpoint moves. Otherwise it gives nil.
+func (d *Dispatcher) replaced(w *carteiro.Webhook, o *carteiro.Outcome) *carteiro.Webhook {
+	if w == nil || o.HTTPStatus != http.StatusGone {
+		return nil
+	}
+	present, err := d.Webhooks.Webhook(d.sending, w.ID)
+	if err != nil || present.Version == w.Version {
+		return nil // the store decides whether the webhook is disabled
+	}
+	return present
 }
 
 // webhookNow reads a webhook as it is now; nil when it is gone. While the store cannot be asked it waits; not ok means

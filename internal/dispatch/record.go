@@ -121,10 +121,12 @@ func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 		if !recorded[i].Lost {
 			d.logEnded(&batch[i])
 		}
-		noticed = noticed || r.Exhausted || r.DisableWebhook || recorded[i].Circuit != carteiro.CircuitUnchanged
+		noticed = noticed || r.Exhausted || recorded[i].Disabled || recorded[i].Lost && r.DisableWebhook || recorded[i].Circuit != carteiro.CircuitUnchanged
 		d.tellCircuit(&batch[i], recorded[i], batch)
 		if r.DisableWebhook && r.webhook != nil {
-			d.Logger.Info("receiver answered 410 Gone: its webhook is disabled", "webhook_id", r.webhook.ID)
+			if recorded[i].Disabled {
+				d.Logger.Info("webhook disabled: its receiver answered 410 Gone", "webhook_id", r.webhook.ID)
+			}
 			d.Webhooks.Forget(r.webhook)
 		}
 	}

@@ -114,6 +114,9 @@ func (w watched) Record(ctx context.Context, p store.Record) ([]store.Recorded, 
 			continue
 		}
 		w.m.attemptEnded(&p.Results[i])
+		if recorded[i].Disabled {
+			w.m.disabled[carteiro.DisabledByGone].Inc()
+		}
 		if change := recorded[i].Circuit; change != carteiro.CircuitUnchanged {
 			w.m.circuits[change].Inc()
 		}
@@ -137,9 +140,6 @@ func (m *Metrics) attemptEnded(r *store.Result) {
 		m.probes[1].Inc()
 	} else if r.Delivery.Probe {
 		m.probes[0].Inc()
-	}
-	if r.DisableWebhook {
-		m.disabled[carteiro.DisabledByGone].Inc()
 	}
 	if o.Duration > 0 {
 		m.attempt.Observe(o.Duration.Seconds())

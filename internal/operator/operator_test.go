@@ -140,8 +140,10 @@ func (w *world) fails(status int, last bool) *carteiro.Delivery {
 		ID: attempt.ID, WebhookID: w.hook.ID, EventID: event.ID, EventType: event.Type, Number: 1, ChainStart: 1, Trigger: attempt.Trigger,
 	}}
 	o := &carteiro.Outcome{Reason: carteiro.ReasonHTTPStatus, HTTPStatus: status, Error: "HTTP 503 Service Unavailable", FinishedAt: now, Success: status == 200}
+	hook, err := w.store.Store.GetWebhook(w.t.Context(), w.hook.ID)
+	w.must(err)
 	_, err = w.store.Record(w.t.Context(), store.Record{Session: w.session, Now: now, Results: []store.Result{
-		{Delivery: d, Outcome: o, Exhausted: last, DisableWebhook: status == 410},
+		{Delivery: d, Outcome: o, Version: hook.Version, Exhausted: last, DisableWebhook: status == 410},
 	}})
 	w.must(err)
 	w.teller.Wake()

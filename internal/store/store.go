@@ -199,6 +199,8 @@ type Queue interface {
 	// A success sets the webhook's FailuresInARow, FailingSince and LastError to zero. A failure adds one, sets LastError and
 	// LastFailedAt, and FailingSince if it is the first, unless nothing was sent because the webhook was disabled or
 	// deleted, or the event is a test's.
+	// All this, the circuit and DisableWebhook count only for results with the version that the webhook has when the call begins:
+	// what was sent to earlier settings says nothing of the present ones.
 	// A call's results are taken together for the circuit: what they come to opens or closes it, by carteiro.Webhook.Judge
 	// at p.Now. That does not change the version. The first result that counts of such a webhook is told of it.
 	// Every result that counts is counted in the activity of its event's environment, at Outcome.FinishedAt.
@@ -350,6 +352,8 @@ type Result struct {
 	Outcome  *carteiro.Outcome
 	// Next is the successor, if one is due: same event and webhook, a number higher, held by nobody.
 	Next *carteiro.Attempt
+	// Version is that of the webhook that the attempt was sent to; 0 when it was sent to none.
+	Version int64
 	// DisableWebhook switches the webhook off, because the receiver is gone, and raises its version. Audit is written if it was on.
 	DisableWebhook bool
 	Audit          *carteiro.AuditEntry
@@ -359,7 +363,8 @@ type Result struct {
 
 // Recorded says what became of a result.
 type Recorded struct {
-	Lost bool // the session did not hold the attempt; nothing was changed
+	Lost     bool // the session did not hold the attempt; nothing was changed
+	Disabled bool // the result has switched the webhook off
 	// Circuit is what has become of the webhook's circuit, in the first result that counts of the webhook.
 	Circuit carteiro.CircuitChange
 }

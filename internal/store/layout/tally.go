@@ -14,7 +14,7 @@ import (
 type Tally struct {
 	Totals map[TotalKey]Total
 	Hours  map[HourKey]Sum
-	Health map[carteiro.ID]Health
+	Health map[HealthKey]Health
 	Queues map[carteiro.ID]int64 // by environment
 }
 
@@ -40,6 +40,17 @@ type Total struct {
 	Open int64
 }
 
+// HealthKey is a webhook in the version that was sent to. What is learnt of another version than the stored one counts for nothing.
+type HealthKey struct {
+	Webhook carteiro.ID
+	Version int64
+}
+
+// Compare orders health by webhooks.
+func (k HealthKey) Compare(other HealthKey) int {
+	return cmp.Or(CompareIDs(k.Webhook, other.Webhook), cmp.Compare(k.Version, other.Version))
+}
+
 // Health is what a batch has learnt of a webhook's receiver: whether it has succeeded, and of its failures since.
 type Health struct {
 	Noted     bool // anything below
@@ -52,6 +63,8 @@ type Health struct {
 	// First is the answer that is told when the circuit opens or closes, and Now the time at which it does.
 	First *store.Recorded
 	Now   time.Time
+	// OffAt is when a result of the batch has switched the webhook off, which raises the version by one; zero: none has.
+	OffAt time.Time
 }
 
 // NewTally gives a tally of nothing.
@@ -59,7 +72,7 @@ func NewTally() Tally {
 	return Tally{
 		Totals: make(map[TotalKey]Total),
 		Hours:  make(map[HourKey]Sum),
-		Health: make(map[carteiro.ID]Health),
+		Health: make(map[HealthKey]Health),
 		Queues: make(map[carteiro.ID]int64),
 	}
 }
@@ -108,8 +121,8 @@ func (s Sum) plus(by Sum) Sum {
 }
 
 // Sent notes how a receiver did.
-func (t *Tally) Sent(webhook carteiro.ID, o *carteiro.Outcome) {
-	h := t.Health[webhook]
+func (t *Tally) Sent(key HealthKey, o *carteiro.Outcome) {
+	h := t.Health[key]
 	h.Noted = true
 	if o.Success {
 		h.Succeeded, h.Failures, h.Since, h.LastError = true, 0, time.Time{}, ""
@@ -119,18 +132,28 @@ func (t *Tally) Sent(webhook carteiro.ID, o *carteiro.Outcome) {
 		}
 		h.FailedAt, h.LastError = o.FinishedAt, o.Error
 	}
-	t.Health[webhook] = h
+	t.Health[key] = h
 }
 
 // Tell notes an answer of a result that counts. Sent has been told of it, if its receiver was.
-func (t *Tally) Tell(webhook carteiro.ID, now time.Time, answer *store.Recorded) {
-	h := t.Health[webhook]
+func (t *Tally) Tell(key HealthKey, now time.Time, answer *store.Recorded) {
+	h := t.Health[key]
 	if h.First == nil {
 		h.First = answer
 	}
 	h.Now = now
-	t.Health[webhook] = h
+	t.Health[key] = h
 }
+
+// Off notes that a result switches the webhook off.
+func (t *Tally) Off(key HealthKey, now time.Time) {
+	h := t.Health[key]
+	h.OffAt = now
+	t.Health[key] = h
+}
+
+// SentTo is the webhook that a result's attempt was sent to.
+func SentTo(r *store.Result) HealthKey { return HealthKey{r.Delivery.WebhookID, r.Version} }
 
 // Compare orders the rows of totals.
 func (k TotalKey) Compare(other TotalKey) int {

@@ -47,16 +47,16 @@ func TestAReceiversHealthIsItsFailuresSinceTheLastSuccess(t *testing.T) {
 	failed := func(minute int) *carteiro.Outcome {
 		return &carteiro.Outcome{FinishedAt: noon.Add(time.Duration(minute) * time.Minute), Error: "refused"}
 	}
-	tally := NewTally()
-	tally.Sent(hook, failed(1))
-	tally.Sent(hook, &carteiro.Outcome{Success: true, FinishedAt: noon.Add(2 * time.Minute)})
-	if h := tally.Health[hook]; !h.Succeeded || h.Failures != 0 || !h.Since.IsZero() || h.LastError != "" || h.FailedAt != noon.Add(time.Minute) {
+	tally, key := NewTally(), HealthKey{hook, 3}
+	tally.Sent(key, failed(1))
+	tally.Sent(key, &carteiro.Outcome{Success: true, FinishedAt: noon.Add(2 * time.Minute)})
+	if h := tally.Health[key]; !h.Succeeded || h.Failures != 0 || !h.Since.IsZero() || h.LastError != "" || h.FailedAt != noon.Add(time.Minute) {
 		t.Errorf("after a success: %+v", h)
 	}
-	tally.Sent(hook, failed(3))
-	tally.Sent(hook, failed(4))
+	tally.Sent(key, failed(3))
+	tally.Sent(key, failed(4))
 	want := Health{Noted: true, Succeeded: true, Failures: 2, Since: noon.Add(3 * time.Minute), FailedAt: noon.Add(4 * time.Minute), LastError: "refused"}
-	if h := tally.Health[hook]; h != want {
+	if h := tally.Health[key]; h != want {
 		t.Errorf("%+v, want %+v", h, want)
 	}
 }
@@ -64,10 +64,10 @@ func TestAReceiversHealthIsItsFailuresSinceTheLastSuccess(t *testing.T) {
 // The first answer is the one that says that the circuit has changed, at the time of the last.
 func TestTheFirstAnswerIsToldOfTheCircuit(t *testing.T) {
 	first, second := new(store.Recorded), new(store.Recorded)
-	tally := NewTally()
-	tally.Tell(hook, noon, first)
-	tally.Tell(hook, noon.Add(time.Second), second)
-	if h := tally.Health[hook]; h.Noted || h.First != first || h.Now != noon.Add(time.Second) {
+	tally, key := NewTally(), HealthKey{hook, 3}
+	tally.Tell(key, noon, first)
+	tally.Tell(key, noon.Add(time.Second), second)
+	if h := tally.Health[key]; h.Noted || h.First != first || h.Now != noon.Add(time.Second) {
 		t.Errorf("%+v", h)
 	}
 }

@@ -102,15 +102,18 @@ func (t *tx) claimGranted(p *store.Claim, grant carteiro.Grant, claimed *store.C
 
 // noteHealth writes what a group has learnt of receivers, and opens and closes their circuits by carteiro.Webhook.Judge.
 // After a success what went before counts for nothing but last_failed_at. Rows that stay as they are, as those of well
-// receivers do, are not locked. Environments are told of changes as carteiro.Webhook.CircuitNotice says. It gives the webhooks whose circuits have changed, and how.
+// receivers do, are not locked. What was learnt of another version than the stored one counts for nothing; u.off is set where the
+// group has raised the version by switching the webhook off. Environments are told of changes as carteiro.Webhook.CircuitNotice says. It gives the webhooks whose circuits have changed, and how.
 var noteHealth = fmt.Sprintf(`WITH seen AS (
-		SELECT w.id, w.environment_id, w.owner_kind, u.now, w.enabled, w.opened_at,
+		SELECT w.id, u.version, w.environment_id, w.owner_kind, u.now, w.enabled, w.opened_at,
 			u.failures + CASE WHEN u.succeeded THEN 0 ELSE w.failures_in_a_row END AS failures,
 			CASE WHEN u.succeeded OR w.failures_in_a_row = 0 THEN u.since ELSE w.failing_since END AS since,
 			coalesce(u.failed_at, w.last_failed_at) AS failed_at, u.last_error
-		FROM unnest($1::uuid[], $2::boolean[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::bytea[], $7::timestamptz[])
-			AS u (id, succeeded, failures, since, failed_at, last_error, now) JOIN webhooks w ON w.id = u.id
-		WHERE NOT u.succeeded OR w.failures_in_a_row <> u.failures OR u.failed_at IS NOT NULL
+		FROM unnest($1::uuid[], $2::boolean[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::bytea[], $7::timestamptz[],
+			$8::bigint[], $9::timestamptz[])
+			AS u (id, succeeded, failures, since, failed_at, last_error, now, version, off) JOIN webhooks w ON w.id = u.id
+		WHERE (NOT u.succeeded OR w.failures_in_a_row <> u.failures OR u.failed_at IS NOT NULL)
+			AND (w.version = u.version OR w.version = u.version + 1 AND NOT w.enabled AND w.disabled_at = u.off)
 		ORDER BY w.id FOR NO KEY UPDATE OF w),
 	judged AS (
 		SELECT *, CASE WHEN failures >= %[1]d AND opened_at IS NULL AND enabled THEN %[3]d
@@ -124,42 +127,45 @@ var noteHealth = fmt.Sprintf(`WITH seen AS (
 			closed_at = CASE j.change WHEN %[4]d THEN j.now ELSE w.closed_at END,
 			ramped = CASE j.change WHEN %[4]d THEN 0 ELSE w.ramped END
 		FROM judged j WHERE w.id = j.id
-		RETURNING w.id, j.change),
+		RETURNING w.id, j.version, j.change),
 	told AS (
 		INSERT INTO notices (at, environment_id, type, webhook_id, since, failures, error)
 		SELECT now, environment_id, CASE change WHEN %[3]d THEN '%[5]s' ELSE '%[6]s' END, id, CASE change WHEN %[3]d THEN since ELSE opened_at END,
 			CASE change WHEN %[3]d THEN failures ELSE 0 END, CASE change WHEN %[3]d THEN last_error ELSE '' END
 		FROM judged w WHERE change <> 0 AND %[7]s ORDER BY id)
-	SELECT id, change FROM noted WHERE change <> 0`,
+	SELECT id, version, change FROM noted WHERE change <> 0`,
 	carteiro.FailuresForError, int(carteiro.FirstProbeWait.Seconds()), carteiro.CircuitOpened, carteiro.CircuitClosed,
 	carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent, isHeard)
 
 func (t *tally) queueHealth(b *pgx.Batch) {
-	maps.DeleteFunc(t.Health, func(_ carteiro.ID, h layout.Health) bool { return !h.Noted })
+	maps.DeleteFunc(t.Health, func(_ layout.HealthKey, h layout.Health) bool { return !h.Noted })
 	if len(t.Health) == 0 {
 		return
 	}
-	webhooks := slices.SortedFunc(maps.Keys(t.Health), layout.CompareIDs)
 	var (
+		webhooks             ids
+		versions             ints
 		succeeded            bools
 		failures             ints
 		since, failedAt, now times
+		off                  times
 		lastErrors           octets
 	)
-	for _, webhook := range webhooks {
-		h := t.Health[webhook]
+	for _, key := range slices.SortedFunc(maps.Keys(t.Health), layout.HealthKey.Compare) {
+		h := t.Health[key]
+		webhooks, versions, off = append(webhooks, key.Webhook), append(versions, key.Version), append(off, h.OffAt)
 		succeeded, failures = append(succeeded, h.Succeeded), append(failures, h.Failures)
 		since, failedAt, lastErrors = append(since, h.Since), append(failedAt, h.FailedAt), append(lastErrors, h.LastError)
 		now = append(now, h.Now)
 	}
-	b.Queue(noteHealth, ids(webhooks), succeeded, failures, since, failedAt, lastErrors, now).Query(func(rows pgx.Rows) error {
+	b.Queue(noteHealth, webhooks, succeeded, failures, since, failedAt, lastErrors, now, versions, off).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			var webhook carteiro.ID
+			var key layout.HealthKey
 			var change carteiro.CircuitChange
-			if err := rows.Scan(toID(&webhook), &change); err != nil {
+			if err := rows.Scan(toID(&key.Webhook), &key.Version, &change); err != nil {
 				return err
 			}
-			t.Health[webhook].First.Circuit = change
+			t.Health[key].First.Circuit = change
 		}
 		return rows.Err()
 	})
@@ -167,9 +173,9 @@ func (t *tally) queueHealth(b *pgx.Batch) {
 
 // changed gives the webhooks whose circuits the group has opened or closed.
 func (t *tally) changed() (webhooks []carteiro.ID) {
-	for webhook, h := range t.Health {
+	for key, h := range t.Health {
 		if h.First != nil && h.First.Circuit != carteiro.CircuitUnchanged {
-			webhooks = append(webhooks, webhook)
+			webhooks = append(webhooks, key.Webhook)
 		}
 	}
 	return webhooks

@@ -103,8 +103,8 @@ func TestDisablingLocksWebhooksInTheOrderOfTheirIDs(t *testing.T) {
 	all.Go(func() {
 		failed := &carteiro.Outcome{Reason: carteiro.ReasonHTTPStatus, HTTPStatus: 410, FinishedAt: c.now}
 		_, err := c.a.Record(t.Context(), store.Record{Session: session, Now: c.now, Results: []store.Result{
-			{Delivery: two, Outcome: failed, DisableWebhook: true, Audit: &carteiro.AuditEntry{ID: c.ids.New(c.now), EnvironmentID: c.owner.EnvironmentID}},
-			{Delivery: one, Outcome: failed},
+			{Delivery: two, Outcome: failed, Version: 1, DisableWebhook: true, Audit: &carteiro.AuditEntry{ID: c.ids.New(c.now), EnvironmentID: c.owner.EnvironmentID}},
+			{Delivery: one, Outcome: failed, Version: 1},
 		}})
 		if err != nil {
 			t.Error(err)

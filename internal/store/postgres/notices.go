@@ -19,14 +19,16 @@ const isHeard = `w.owner_kind <> 3 AND EXISTS (SELECT FROM webhooks o
 
 const (
 	// insertNotices is for results and for webhooks about to be disabled. The webhooks must be locked, so that their notices are
-	// numbered in the order in which the changes are committed; of one that is off already none is disabled.
+	// numbered in the order in which the changes are committed; none is written of disabling a
+	// webhook that is off already, or whose version is another one than was sent to.
 	insertNotices = `INSERT INTO notices (at, environment_id, type, webhook_id, since, disabled_by, error,
 			attempt_id, event_id, event_type, number, http_status)
 		SELECT u.at, w.environment_id, u.type, w.id, u.since, u.disabled_by, u.error, u.attempt_id, u.event_id, u.event_type, u.number, u.http_status
 		FROM unnest($1::timestamptz[], $2::text[], $3::uuid[], $4::timestamptz[], $5::text[], $6::bytea[],
-			$7::uuid[], $8::uuid[], $9::text[], $10::bigint[], $11::bigint[]) WITH ORDINALITY
-			AS u (at, type, webhook_id, since, disabled_by, error, attempt_id, event_id, event_type, number, http_status, n)
-		JOIN webhooks w ON w.id = u.webhook_id WHERE (w.enabled OR u.disabled_by = '') AND ` + isHeard + ` ORDER BY u.n`
+			$7::uuid[], $8::uuid[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[]) WITH ORDINALITY
+			AS u (at, type, webhook_id, since, disabled_by, error, attempt_id, event_id, event_type, number, http_status, version, n)
+		JOIN webhooks w ON w.id = u.webhook_id
+		WHERE (u.disabled_by = '' OR w.enabled AND w.version = coalesce(NULLIF(u.version, -1), w.version)) AND ` + isHeard + ` ORDER BY u.n`
 	listNotices   = `SELECT ` + noticeColumns + ` FROM notices WHERE seq > $1 ORDER BY seq LIMIT $2`
 	exportNotices = `SELECT ` + noticeColumns + ` FROM notices WHERE $2 > 0 AND seq > $3 ORDER BY seq LIMIT $1`
 	importNotice  = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
@@ -46,9 +48,15 @@ type noticeRows struct {
 	attempts, events      maybeIDs
 	eventTypes            texts
 	numbers, httpStatuses ints
+	versions              ints
 }
 
-func (r *noticeRows) add(n *carteiro.Notice) {
+// anyVersion stands for whatever version a webhook has.
+const anyVersion = -1
+
+// add adds a notice. That a webhook is disabled is only written if it has the version.
+func (r *noticeRows) add(n *carteiro.Notice, version int64) {
+	r.versions = append(r.versions, version)
 	r.at, r.types, r.webhooks = append(r.at, n.At), append(r.types, n.Type), append(r.webhooks, n.WebhookID)
 	r.since, r.disabledBy, r.errors = append(r.since, n.Since), append(r.disabledBy, string(n.DisabledBy)), append(r.errors, n.Error)
 	r.attempts, r.events, r.eventTypes = append(r.attempts, n.Last.ID), append(r.events, n.Last.EventID), append(r.eventTypes, n.Last.EventType)
@@ -57,14 +65,14 @@ func (r *noticeRows) add(n *carteiro.Notice) {
 
 func (r *noticeRows) queue(b *pgx.Batch) {
 	if len(r.webhooks) > 0 {
-		b.Queue(insertNotices, r.at, r.types, r.webhooks, r.since, r.disabledBy, r.errors, r.attempts, r.events, r.eventTypes, r.numbers, r.httpStatuses)
+		b.Queue(insertNotices, r.at, r.types, r.webhooks, r.since, r.disabledBy, r.errors, r.attempts, r.events, r.eventTypes, r.numbers, r.httpStatuses, r.versions)
 	}
 }
 
 // notice writes one notice of a webhook that is locked.
 func (t *tx) notice(n *carteiro.Notice) error {
 	var rows noticeRows
-	rows.add(n)
+	rows.add(n, anyVersion)
 	b := new(pgx.Batch)
 	rows.queue(b)
 	return t.SendBatch(t.ctx, b).Close()

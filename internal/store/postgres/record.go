@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -26,12 +25,13 @@ const (
 		JOIN attempts a ON a.webhook_id = u.webhook_id AND a.id = u.id WHERE a.status = 2`
 	// lockWebhooks locks the webhooks that a group changes. All groups lock in this order, so that no two wait for each other.
 	lockWebhooks = `SELECT FROM webhooks WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
-	// Before the webhook is switched off: of two that do it at once the second finds it off.
+	// Before the webhook is switched off: of two that do it at once the second finds it off. One that has been changed since the version
+	// that was sent to stays on.
 	auditSwitchOff = `INSERT INTO audit (` + auditColumns + `) SELECT ` + auditParameters + `
-		FROM (SELECT FROM webhooks WHERE id = $16 AND enabled FOR NO KEY UPDATE) w`
-	switchOff = `UPDATE webhooks w SET enabled = false, version = version + 1, updated_at = u.now, disabled_by = 'gone', disabled_at = u.now
-		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, now) WHERE w.id = u.id AND w.enabled
-		RETURNING w.environment_id, w.owner_kind, w.owner_id, w.id`
+		FROM (SELECT FROM webhooks WHERE id = $16 AND version = $17 AND enabled FOR NO KEY UPDATE) w`
+	switchOff = `UPDATE webhooks w SET enabled = false, version = w.version + 1, updated_at = u.now, disabled_by = 'gone', disabled_at = u.now
+		FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS u (id, version, now) WHERE w.id = u.id AND w.version = u.version AND w.enabled
+		RETURNING w.id, u.version`
 	insertAttempts = `INSERT INTO attempts (webhook_id, id, event_id, status, number, chain_start, trigger, due_at, previous_id, event_type,
 			finished_at, duration, reason, error, detail, http_status, retry_after, response_truncated,
 			request_method, request_url, request_headers, response_headers, shared_tail, request_head, response_body)
@@ -83,7 +83,7 @@ func (s *Store) commitRecords(ops []*op[recordOp]) error {
 		b := new(pgx.Batch)
 		r.queue(b)
 		err := g.commit(b)
-		changed = append(g.tally.changed(), r.off.ids...)
+		changed = append(g.tally.changed(), r.off.done...)
 		return err
 	})
 	if err == nil {
@@ -98,9 +98,12 @@ type recording struct {
 	taken []taken
 	open  openRows
 	off   struct { // webhooks to be switched off
-		ids   ids
-		now   times
-		audit [][]any // values of entries, with the webhook that must have been on
+		ids      ids
+		versions ints
+		now      times
+		audit    [][]any // values of entries, with the webhook that must have been on and its version
+		first    map[layout.HealthKey]*store.Recorded
+		done     []carteiro.ID // webhooks that were switched off
 	}
 	notices noticeRows
 	// predecessors are the failed attempts in the history whose retries are done, with their HTTP status.
@@ -220,24 +223,31 @@ func (r *recording) record(t *taken) error {
 		r.disableGone(t)
 	}
 	if t.result.Exhausted {
-		r.notices.add(t.result.Delivery.ExhaustedNotice(t.result.Outcome, t.now))
+		r.notices.add(t.result.Delivery.ExhaustedNotice(t.result.Outcome, t.now), anyVersion)
 	}
 	r.noteHealth(t)
-	r.tally.Tell(t.WebhookID, t.now, t.recorded)
+	r.tally.Tell(layout.SentTo(t.result), t.now, t.recorded)
 	r.tally.recorded(t.environment, t.result.Outcome, t.now)
 	return nil
 }
 
 // disableGone has a webhook switched off whose receiver has answered that it is gone.
 func (r *recording) disableGone(t *taken) {
-	if !slices.Contains(r.off.ids, t.WebhookID) {
-		if t.result.Audit != nil {
-			r.off.audit = append(r.off.audit, append(auditValues(t.result.Audit), id(t.WebhookID)))
-		}
-		off := carteiro.Webhook{ID: t.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: t.now}
-		r.notices.add(off.DisabledNotice(t.result.Outcome.Error))
+	key := layout.SentTo(t.result)
+	if r.off.first[key] != nil {
+		return
 	}
-	r.off.ids, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.now, t.now)
+	if r.off.first == nil {
+		r.off.first = make(map[layout.HealthKey]*store.Recorded)
+	}
+	r.off.first[key] = t.recorded
+	if t.result.Audit != nil {
+		r.off.audit = append(r.off.audit, append(auditValues(t.result.Audit), id(t.WebhookID), key.Version))
+	}
+	off := carteiro.Webhook{ID: t.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: t.now}
+	r.notices.add(off.DisabledNotice(t.result.Outcome.Error), key.Version)
+	r.off.ids, r.off.versions, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.versions, key.Version), append(r.off.now, t.now)
+	r.tally.Off(key, t.now)
 }
 
 // append adds a finished attempt to the history.
@@ -287,7 +297,7 @@ func (r *recording) noteHealth(t *taken) {
 		return
 	}
 	if test := t.result.Delivery.Event != nil && t.result.Delivery.Event.Test; t.result.Outcome.Success || !test {
-		r.tally.Sent(t.WebhookID, t.result.Outcome)
+		r.tally.Sent(layout.SentTo(t.result), t.result.Outcome)
 	}
 }
 
@@ -297,7 +307,10 @@ func (r *recording) lockWebhooks(b *pgx.Batch) {
 	if len(r.off.ids) == 0 && len(r.notices.webhooks) == 0 {
 		return
 	}
-	webhooks := slices.AppendSeq(slices.Concat(r.off.ids, r.notices.webhooks), maps.Keys(r.tally.Health))
+	webhooks := slices.Concat(r.off.ids, r.notices.webhooks)
+	for key := range r.tally.Health {
+		webhooks = append(webhooks, key.Webhook)
+	}
 	b.Queue(lockWebhooks, webhooks)
 }
 
@@ -314,6 +327,16 @@ func (r *recording) queue(b *pgx.Batch) {
 	}
 	r.notices.queue(b)
 	if len(r.off.ids) > 0 {
-		b.Queue(switchOff, r.off.ids, r.off.now)
+		b.Queue(switchOff, r.off.ids, r.off.versions, r.off.now).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				var key layout.HealthKey
+				if err := rows.Scan(toID(&key.Webhook), &key.Version); err != nil {
+					return err
+				}
+				r.off.first[key].Disabled = true
+				r.off.done = append(r.off.done, key.Webhook)
+			}
+			return rows.Err()
+		})
 	}
 }

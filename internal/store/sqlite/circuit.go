@@ -111,7 +111,7 @@ func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (dis
 		}
 		for _, w := range disabled {
 			w.DisableFailing(p.Now)
-			if err := t.write(switchOff).time(w.DisabledAt).id(w.ID).text(string(w.DisabledBy)).run(); err != nil {
+			if err := t.write(switchOff).time(w.DisabledAt).id(w.ID).text(string(w.DisabledBy)).null().run(); err != nil {
 				return err
 			}
 			if err := t.notice(w.DisabledNotice(w.LastError)); err != nil {

@@ -41,11 +41,11 @@ func (s *Store) Record(ctx context.Context, p store.Record) (recorded []store.Re
 			if !live {
 				continue
 			}
-			if recorded[i].Lost, err = t.record(&p, &p.Results[i], &exchanges[i]); err != nil {
+			if err = t.record(&p, &p.Results[i], &exchanges[i], &recorded[i]); err != nil {
 				return fmt.Errorf("record attempt %s: %w", p.Results[i].Delivery.ID, err)
 			}
 			if !recorded[i].Lost {
-				t.tally.Tell(p.Results[i].Delivery.WebhookID, p.Now, &recorded[i])
+				t.tally.Tell(layout.SentTo(&p.Results[i]), p.Now, &recorded[i])
 			}
 		}
 		return nil
@@ -57,51 +57,53 @@ func (s *Store) Record(ctx context.Context, p store.Record) (recorded []store.Re
 }
 
 // record finishes one attempt, if the session holds it.
-func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange) (lost bool, err error) {
+func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange, recorded *store.Recorded) error {
 	o, found, err := t.held(r.Delivery.WebhookID, r.Delivery.ID, p.Session)
 	if err != nil || !found {
-		return true, err
+		return err
 	}
+	recorded.Lost = false
 	if err := t.write(deleteOpen).id(o.attempt.WebhookID).id(o.attempt.ID).run(); err != nil {
-		return false, err
+		return err
 	}
 	t.tally.Open(o.environment, o.attempt.WebhookID, o.attempt.EventType, -1)
 	if err := t.append(o, r.Outcome, x); err != nil {
-		return false, err
+		return err
 	}
 	if err := t.countRetrying(&o.attempt, -1); err != nil {
-		return false, err
+		return err
 	}
 	if err := t.succeed(o, r); err != nil {
-		return false, err
+		return err
 	}
-	if err := t.disableGone(p, r); err != nil {
-		return false, err
+	if recorded.Disabled, err = t.disableGone(p, r); err != nil {
+		return err
 	}
 	if r.Exhausted {
 		if err := t.notice(r.Delivery.ExhaustedNotice(r.Outcome, p.Now)); err != nil {
-			return false, err
+			return err
 		}
 	}
-	t.noteHealth(&o.attempt, r)
+	t.noteHealth(r)
 	t.tally.recorded(o.environment, r.Outcome, p.Now)
-	return false, nil
+	return nil
 }
 
 // disableGone switches a webhook off whose receiver has answered that it is gone.
-func (t *tx) disableGone(p *store.Record, r *store.Result) error {
+func (t *tx) disableGone(p *store.Record, r *store.Result) (disabled bool, err error) {
 	if !r.DisableWebhook {
-		return nil
+		return false, nil
 	}
 	off := carteiro.Webhook{ID: r.Delivery.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: p.Now}
-	n, err := t.changed(t.write(switchOff).time(p.Now).id(off.ID).text(string(off.DisabledBy)))
+	n, err := t.changed(t.write(switchOff).time(p.Now).id(off.ID).text(string(off.DisabledBy)).int(r.Version))
 	if err != nil || n == 0 {
-		return err
+		return false, err
 	}
+	t.tally.Off(layout.SentTo(r), p.Now)
 	if err := t.notice(off.DisabledNotice(r.Outcome.Error)); err != nil {
-		return err
+		return true, err
 	}
-	return t.audit(r.Audit)
+	return true, t.audit(r.Audit)
 }
 
 func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, found bool, err error) {
@@ -171,12 +173,12 @@ func (t *tx) succeed(o *openRow, r *store.Result) error {
 
 // noteHealth notes how the receiver did, where it was asked. A failing test says nothing of it that its operator did
 // not want to find out.
-func (t *tx) noteHealth(a *carteiro.Attempt, r *store.Result) {
+func (t *tx) noteHealth(r *store.Result) {
 	switch r.Outcome.Reason {
 	case carteiro.ReasonWebhookDisabled, carteiro.ReasonWebhookDeleted:
 		return
 	}
 	if test := r.Delivery.Event != nil && r.Delivery.Event.Test; r.Outcome.Success || !test {
-		t.tally.Sent(a.WebhookID, r.Outcome)
+		t.tally.Sent(layout.SentTo(r), r.Outcome)
 	}
 }

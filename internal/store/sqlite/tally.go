@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"carteiro"
 	"carteiro/internal/store/layout"
 )
 
@@ -35,9 +34,9 @@ var (
 
 	// After a success what went before counts for nothing but last_failed_at; a webhook that is well is not written.
 	setFailures = newQuery(`UPDATE webhooks SET failures_in_a_row = ?2, failing_since = ?3, last_failed_at = coalesce(?4, last_failed_at), last_error = ?5
-		WHERE id = ?1 AND (failures_in_a_row <> ?2 OR ?4 IS NOT NULL)`)
+		WHERE id = ?1 AND version = ?6 AND (failures_in_a_row <> ?2 OR ?4 IS NOT NULL)`)
 	raiseFailures = newQuery(`UPDATE webhooks SET failing_since = CASE failures_in_a_row WHEN 0 THEN ?3 ELSE failing_since END,
-		failures_in_a_row = failures_in_a_row + ?2, last_failed_at = ?4, last_error = ?5 WHERE id = ?1`)
+		failures_in_a_row = failures_in_a_row + ?2, last_failed_at = ?4, last_error = ?5 WHERE id = ?1 AND version = ?6`)
 )
 
 // flush writes what was gathered, in the order of the rows.
@@ -48,9 +47,9 @@ func (t *tally) flush(c *conn) error {
 	if err := t.flushHours(c); err != nil {
 		return err
 	}
-	for _, webhook := range slices.SortedFunc(maps.Keys(t.Health), layout.CompareIDs) {
-		h := t.Health[webhook]
-		if err := c.flushHealth(webhook, &h); err != nil {
+	for _, key := range slices.SortedFunc(maps.Keys(t.Health), layout.HealthKey.Compare) {
+		h := t.Health[key]
+		if err := c.flushHealth(key, &h); err != nil {
 			return err
 		}
 	}
@@ -65,8 +64,9 @@ func (t *tally) flush(c *conn) error {
 	return t.activity.flush(c)
 }
 
-// flushHealth writes what is known of a receiver, and opens or closes the circuit by it.
-func (c *conn) flushHealth(webhook carteiro.ID, h *layout.Health) error {
+// flushHealth writes what is known of a receiver, and opens or closes the circuit by it, if the webhook still has the version that was
+// sent to.
+func (c *conn) flushHealth(key layout.HealthKey, h *layout.Health) error {
 	if !h.Noted {
 		return nil
 	}
@@ -74,11 +74,14 @@ func (c *conn) flushHealth(webhook carteiro.ID, h *layout.Health) error {
 	if h.Succeeded {
 		change = setFailures
 	}
-	n, err := c.changed(c.write(change).id(webhook).int(h.Failures).time(h.Since).time(h.FailedAt).text(h.LastError))
+	if !h.OffAt.IsZero() {
+		key.Version++
+	}
+	n, err := c.changed(c.write(change).id(key.Webhook).int(h.Failures).time(h.Since).time(h.FailedAt).text(h.LastError).int(key.Version))
 	if err != nil || n == 0 {
 		return err
 	}
-	return c.judge(webhook, h)
+	return c.judge(key.Webhook, h)
 }
 
 func (t *tally) flushTotals(c *conn) error {

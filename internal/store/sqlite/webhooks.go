@@ -29,7 +29,7 @@ var (
 		failures_in_a_row = ?8, failing_since = ?9, last_error = ?10, disabled_by = ?11, disabled_at = ?12, sealed_by = ?13 WHERE id = ?1`)
 	deleteWebhook = newQuery(`UPDATE webhooks SET version = version + 1, updated_at = ?2, deleted_at = ?2, settings = ?3, sealed_by = NULL WHERE id = ?1`)
 	switchOff     = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ?1, disabled_by = ?3, disabled_at = ?1
-		WHERE id = ?2 AND enabled = 1`)
+		WHERE id = ?2 AND enabled = 1 AND version = coalesce(?4, version)`)
 )
 
 func readWebhook(row *stmt) (*carteiro.Webhook, error) {

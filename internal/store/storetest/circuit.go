@@ -65,6 +65,49 @@ func (w *world) refused(session store.Session, hook *carteiro.Webhook) time.Time
 }
 
 var circuits = []story{
+	{"what was sent to earlier settings says nothing of the present ones", func(w *world) {
+		session, hook := w.join(), w.webhook()
+		result := func(version int64, outcome func(*carteiro.Delivery) *carteiro.Outcome) store.Result {
+			d := w.publish(session, hook.ID)
+			return store.Result{Delivery: d, Outcome: outcome(d), Version: version}
+		}
+		gone := func(version int64) store.Result {
+			r := result(version, w.failure)
+			r.DisableWebhook = true
+			return r
+		}
+		record := func(results ...store.Result) []store.Recorded {
+			w.pass(time.Second)
+			recorded, err := w.Record(w.t.Context(), store.Record{Session: session, Now: w.now, Results: results})
+			w.ok(err)
+			return recorded
+		}
+		w.change(hook.ID, func(hook *carteiro.Webhook) { hook.URL = "https://moved.example/" })
+		moved := w.stored(hook.ID)
+		equal(w.t, "version", moved.Version, int64(2))
+		late := []store.Result{gone(1)}
+		for range carteiro.FailuresForError {
+			late = append(late, result(1, w.failure))
+		}
+		equal(w.t, "answers to what comes late", record(late...), make([]store.Recorded, len(late)))
+		equal(w.t, "webhook", w.stored(hook.ID), moved)
+
+		for range carteiro.FailuresForError - 1 {
+			record(result(2, w.failure))
+		}
+		record(result(1, w.success), result(1, w.failure))
+		equal(w.t, "failures in a row", w.stored(hook.ID).FailuresInARow, carteiro.FailuresForError-1)
+		mixed := record(result(1, w.failure), result(2, w.failure), result(1, w.success))
+		equal(w.t, "answers", mixed, []store.Recorded{{}, {Circuit: carteiro.CircuitOpened}, {}})
+		record(result(1, w.success))
+		equal(w.t, "status after a late success", w.stored(hook.ID).Status(), carteiro.WebhookError)
+
+		off := record(gone(1), gone(2), result(2, w.failure))
+		equal(w.t, "answers", off, []store.Recorded{{}, {Disabled: true}, {}})
+		stored := w.stored(hook.ID)
+		equal(w.t, "how", []any{stored.Enabled, stored.DisabledBy, stored.Version, stored.FailuresInARow},
+			[]any{false, carteiro.DisabledByGone, int64(3), carteiro.FailuresForError + 2})
+	}},
 	{"failures in a row open it, once, and leave the version alone", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		for n := range carteiro.FailuresForError + 3 {

@@ -258,6 +258,9 @@ func (h *history) record() {
 
 func (h *history) result(d *carteiro.Delivery) store.Result {
 	r := store.Result{Delivery: d, Outcome: h.failure(d)}
+	if h.random.IntN(4) == 0 {
+		r.Version = 1 + h.random.Int64N(4) // often not the present one
+	}
 	switch h.random.IntN(8) {
 	case 0, 1, 2:
 		r.Outcome = h.success(d)

@@ -232,6 +232,10 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 	defer m.mu.Unlock()
 	recorded := make([]store.Recorded, len(p.Results))
 	told := make(map[carteiro.ID]*store.Recorded)
+	versions := make(map[carteiro.ID]int64)
+	for id := range m.webhooks {
+		versions[id] = m.webhooks[id].Version
+	}
 	for i := range p.Results {
 		r := &p.Results[i]
 		a := m.held(store.AttemptRef{WebhookID: r.Delivery.WebhookID, ID: r.Delivery.ID}, p.Session)
@@ -245,11 +249,14 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 			next := &modelAttempt{Attempt: *r.Next}
 			m.attempts[store.AttemptRef{WebhookID: next.WebhookID, ID: next.ID}] = next
 		}
-		m.learn(a, r, p.Now)
+		counts := r.Version == versions[a.WebhookID]
+		if counts {
+			recorded[i].Disabled = m.learn(a, r, p.Now)
+		}
 		if r.Exhausted {
 			m.notice(r.Delivery.ExhaustedNotice(r.Outcome, p.Now))
 		}
-		if told[a.WebhookID] == nil {
+		if counts && told[a.WebhookID] == nil {
 			told[a.WebhookID] = &recorded[i]
 		}
 	}
@@ -265,11 +272,11 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 	return recorded, nil
 }
 
-// learn does to the webhook what follows from a result.
-func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) {
+// learn does to the webhook what follows from a result, and says whether that has disabled it.
+func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) (disabled bool) {
 	w, found := m.webhooks[a.WebhookID]
 	if !found {
-		return
+		return false
 	}
 	sent := r.Outcome.Reason != carteiro.ReasonWebhookDisabled && r.Outcome.Reason != carteiro.ReasonWebhookDeleted
 	switch {
@@ -285,6 +292,8 @@ func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) {
 		w.Enabled, w.UpdatedAt, w.DisabledBy, w.DisabledAt = false, now, carteiro.DisabledByGone, now
 		w.Version++
 		m.notice(w.DisabledNotice(r.Outcome.Error))
+		disabled = true
 	}
 	m.webhooks[w.ID] = w
+	return disabled
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -211,6 +212,18 @@ func (w *world) held(session store.Session, limit int) (all []store.AttemptRef) 
 		all = append(all, page...)
 		p.After = page[len(page)-1]
 	}
+}
+
+// Record records results as of attempts that were sent to the webhooks as they are now, unless they say which version they were sent
+// to.
+func (w *world) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
+	for i := range p.Results {
+		r := &p.Results[i]
+		if hook, err := w.GetWebhook(ctx, r.Delivery.WebhookID); err == nil && r.Version == 0 {
+			r.Version = hook.Version
+		}
+	}
+	return w.Store.Record(ctx, p)
 }
 
 // record records one result and says whether it counted.
