@@ -67,6 +67,12 @@ test-examples: ## Run the receivers of examples/ against a real server
 	@scripts/need-examples
 	$(GO) test -count=1 -run '^TestExamples' ./test/e2e
 
+.PHONY: interop
+interop: ## Run the binary against servers, proxies and clients of others (RUN=)
+	@scripts/need-interop
+	PATH="$$PATH:/usr/sbin" $(TOOL) gotestsum --format pkgname-and-test-fails -- \
+		-tags interop -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./test/interop
+
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml, and the dashboard's
 	$(TOOL) golangci-lint run $(PKG)

@@ -372,7 +372,13 @@ var house = map[string]room{
 			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
 		},
 	},
-	"test/mutation":          {},
+	"test/mutation": {},
+	"test/interop": {
+		tests: edges{
+			"client":                 "drives the real binary as its users do",
+			"test/interop/rawserver": "a receiver that misbehaves, and certificates",
+		},
+	},
 	"test/interop/rawserver": {},
 	"test/simulation": {
 		tests: edges{

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"math/big"
 	"net"
 	"time"
@@ -18,6 +19,7 @@ func Secured() (*tls.Config, *x509.CertPool, error) {
 		return nil, nil, err
 	}
 	template := &x509.Certificate{
+		Subject:      pkix.Name{CommonName: "localhost"}, // curl rejects a certificate without a name
 		SerialNumber: big.NewInt(1), NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
