@@ -249,9 +249,9 @@ func (b rabbitBroker) buried(t *testing.T, s *config.Source) (body string, heade
 	return string(d.Body), ours(headers)
 }
 
-// ours gives the headers that are named like Carteiro's, in any case.
+// ours gives the tenant and the headers that are named like Carteiro's, in any case.
 func ours(headers map[string][]string) map[string][]string {
-	maps.DeleteFunc(headers, func(name string, _ []string) bool { return !isOurs(name) })
+	maps.DeleteFunc(headers, func(name string, _ []string) bool { return !isOurs(name) && name != tenant })
 	return headers
 }
 

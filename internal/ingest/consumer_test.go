@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -341,4 +342,16 @@ func TestWhatAMessageSaysOfItselfGoesWithIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAStopIsNoTroubleToTell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told bytes.Buffer
+		c := newConsumer(t, &fakeSource{pending: bodies("good")}, takeAll(nil))
+		c.logger = slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		runFor(t, c, time.Minute)
+		if told.Len() > 0 {
+			t.Errorf("logged %s", &told)
+		}
+	})
 }

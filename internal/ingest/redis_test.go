@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -67,7 +69,7 @@ func (w *redisWorld) connect() source {
 func (w *redisWorld) wantBatches(s source, want ...[]string) {
 	w.t.Helper()
 	for i, batch := range want {
-		messages, err := s.receive(w.t.Context())
+		messages, err := receiveSoon(w.t, s)
 		must(w.t, err)
 		var got []string
 		for _, m := range messages {
@@ -77,6 +79,24 @@ func (w *redisWorld) wantBatches(s source, want ...[]string) {
 			w.t.Errorf("batch %d is %q, want %q", i+1, got, batch)
 		}
 		must(w.t, s.acknowledge(w.t.Context(), messages))
+	}
+}
+
+// receiveSoon is receive, which fails when nothing comes.
+func receiveSoon(t *testing.T, s source) ([]message, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	return s.receive(ctx)
+}
+
+// wantHolder holds that all entries that are pending are those of one consumer.
+func (w *redisWorld) wantHolder(want string, n int64) {
+	w.t.Helper()
+	p, err := w.client.XPending(w.t.Context(), w.s.Stream, w.s.Group).Result()
+	must(w.t, err)
+	if p.Count != n || len(p.Consumers) != 1 || p.Consumers[want] != n {
+		w.t.Errorf("%v have entries pending, want %q with %d", p.Consumers, want, n)
 	}
 }
 
@@ -121,7 +141,7 @@ func TestARedisEntryIsNamedByItsIDOrItsPlace(t *testing.T) {
 	w := newRedisWorld(t)
 	w.redisBroker.put(t, &w.s, "its own", nil, "a")
 	w.put("b")
-	messages, err := w.connect().receive(t.Context())
+	messages, err := receiveSoon(t, w.connect())
 	must(t, err)
 	entry, err := w.client.XRevRange(t.Context(), w.s.Stream, "+", "-").Result()
 	must(t, err)
@@ -129,4 +149,21 @@ func TestARedisEntryIsNamedByItsIDOrItsPlace(t *testing.T) {
 	if got := []string{messages[0].id, messages[1].id}; !slices.Equal(got, want) {
 		t.Errorf("ids are %q, want %q", got, want)
 	}
+}
+
+// A node that is restarted goes on with what it had: its consumer has the name of its host.
+func TestRedisKnowsAConsumerByItsHost(t *testing.T) {
+	host, err := os.Hostname()
+	must(t, err)
+	w := newRedisWorld(t)
+	w.put("a")
+	w.age("gone", ackWait+time.Second, w.read("gone", 1)...)
+	s := w.connect()
+	_, err = receiveSoon(t, s)
+	must(t, err)
+	w.wantHolder(host, 1) // taken over
+	w.put("b")
+	_, err = receiveSoon(t, s)
+	must(t, err)
+	w.wantHolder(host, 2) // read
 }

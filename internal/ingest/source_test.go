@@ -125,12 +125,12 @@ func TestANATSBatchIsBoundedAndNamesEachMessage(t *testing.T) {
 	opened, err := openNATS(t.Context(), &s)
 	must(t, err)
 	defer opened.close()
-	first, err := opened.receive(t.Context())
+	first, err := receiveSoon(t, opened)
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), settleTimeout) // the client insists on a deadline
 	defer cancel()
 	must(t, opened.acknowledge(ctx, first))
-	second, err := opened.receive(t.Context())
+	second, err := receiveSoon(t, opened)
 	must(t, err)
 	if len(first) != 3 || len(second) != 1 {
 		t.Fatalf("batches of %d and %d, want 3 and 1", len(first), len(second))
@@ -190,5 +190,59 @@ func TestNATSLogsInWithAUserOrAToken(t *testing.T) {
 				t.Errorf("with a wrong password: %v", err)
 			}
 		})
+	}
+}
+
+func TestANATSBatchMayBeOfOne(t *testing.T) {
+	b, s := natsStreams(t)
+	s.Batch = 1
+	b.put(t, &s, "", nil, "a")
+	b.put(t, &s, "", nil, "b")
+	opened, err := openNATS(t.Context(), &s)
+	must(t, err)
+	defer opened.close()
+	for _, want := range []string{"a", "b"} {
+		messages, err := receiveSoon(t, opened)
+		must(t, err)
+		if len(messages) != 1 || string(messages[0].body) != want {
+			t.Errorf("got %d messages, want %s alone", len(messages), want)
+		}
+	}
+}
+
+// A broker that speaks TLS is connected to when its certificate is of the authorities in the file, and only then.
+func TestATLSConnectionIsCheckedAgainstTheAuthorities(t *testing.T) {
+	certified := httptest.NewTLSServer(nil)
+	defer certified.Close()
+	authorities := filepath.Join(t.TempDir(), "ca.pem")
+	must(t, os.WriteFile(authorities, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certified.Certificate().Raw}), 0o600))
+	secure := &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12}
+
+	o := &natsserver.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, TLSConfig: secure, TLS: true}
+	server, err := natsserver.NewServer(o)
+	must(t, err)
+	server.Start()
+	defer server.WaitForShutdown()
+	defer server.Shutdown()
+	if !server.ReadyForConnections(20 * time.Second) {
+		t.Fatal("the server does not come up")
+	}
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "calls"), kfake.TLS(secure))
+	must(t, err)
+	defer kafka.Close()
+	for _, s := range []config.Source{
+		{Kind: config.NATS, URL: "tls://" + server.Addr().String(), Stream: "NONE"}, {Kind: config.Kafka, URL: "kafka+tls://" + kafka.ListenAddrs()[0], Topic: "calls"},
+	} {
+		s.Name, s.Group, s.CAFile = "calls", "g", authorities
+		opened, err := open(t.Context(), &s)
+		if err == nil {
+			opened.close()
+		} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			t.Errorf("%s: %v", s.URL, err)
+		}
+		s.CAFile = ""
+		if opened, err := open(t.Context(), &s); err == nil || errors.Is(err, jetstream.ErrStreamNotFound) {
+			t.Errorf("%s: a certificate of an unknown authority was taken: %v, %v", s.URL, opened, err)
+		}
 	}
 }

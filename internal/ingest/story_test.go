@@ -29,10 +29,13 @@ type broker interface {
 	put(t *testing.T, s *config.Source, id string, headers map[string]any, body string)
 	// misleading gives headers that would send a copy of the message, or of others, elsewhere.
 	misleading() map[string]any
-	// buried gives the body of the oldest message in the dead-letter place, which is there already, and all of its headers
-	// that are named like Carteiro's, in any case.
+	// buried gives the body of the oldest message in the dead-letter place, which is there already, and of its headers the
+	// tenant and all that are named like Carteiro's, in any case.
 	buried(t *testing.T, s *config.Source) (body string, headers map[string][]string)
 }
+
+// tenant is a header that means nothing to Carteiro or a broker.
+const tenant = "x-tenant"
 
 // The story that every kind of source has to pass: messages come, some of them twice and one malformed; the process ends
 // between storing a batch and acknowledging it; the store fails for a while; a good message sent later still gets through.
@@ -61,7 +64,7 @@ func TestEveryMessageBecomesOneEvent(t *testing.T) {
 				}
 				if i == 50 {
 					headers := b.misleading()
-					headers[headerReason], headers["Carteiro-Source"] = "forged", "forged"
+					headers[headerReason], headers["Carteiro-Source"], headers[tenant] = "forged", "forged", "acme"
 					put("bad", headers, malformed)
 				}
 			}
@@ -79,7 +82,7 @@ func TestEveryMessageBecomesOneEvent(t *testing.T) {
 				t.Errorf("%d events, and the store would fail %d times", got, w.store.failures())
 			}
 			body, headers := b.buried(t, &s)
-			want := map[string][]string{headerReason: {"The request body is not valid JSON."}, headerSource: {"calls"}}
+			want := map[string][]string{headerReason: {"The request body is not valid JSON."}, headerSource: {"calls"}, tenant: {"acme"}}
 			if body != malformed || !reflect.DeepEqual(headers, want) {
 				t.Errorf("buried %s with %q, want %q", body, headers, want)
 			}

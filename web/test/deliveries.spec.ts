@@ -59,6 +59,44 @@ test('a failing delivery is seen, previewed, retried and turns green, all withou
   expect(await page.evaluate(() => document.body.dataset.loaded)).toBe('once')
 })
 
+test('a retry whose response is lost is repeated with the same idempotency key and sent once', async ({
+  page,
+  world,
+  receiver,
+}) => {
+  const { agent, id, page: at } = await world.webhook('/once')
+  receiver.answer('/once', 500)
+  await world.publish(agent)
+  await logged(world, agent, id, 'failed', 1)
+  const keys: string[] = []
+  await page.route('**/logs/*/retry', async (route) => {
+    keys.push(route.request().headers()['idempotency-key'] ?? '')
+    const response = await route.fetch()
+    if (keys.length === 1) await route.abort('connectionreset')
+    else await route.fulfill({ response })
+  })
+  await page.goto(at)
+  await page.getByRole('row').filter({ hasText: event }).getByRole('link', { name: event }).click()
+  await page.getByRole('button', { name: 'Retry' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Retry now' }).click()
+  await expect(dialog).toContainText('The server cannot be reached')
+  await dialog.getByRole('button', { name: 'Retry now' }).click()
+  await expect(dialog).toBeHidden()
+  await expect(page.getByText(/^Attempt 2, by hand/)).toBeVisible()
+  expect(keys[0]).toMatch(/^[\x21-\x7e]{16,255}$/)
+  expect(keys[1]).toBe(keys[0])
+  await logged(world, agent, id, 'failed', 2)
+  expect(receiver.got.filter(({ path }) => path === '/once')).toHaveLength(2)
+
+  // Another retry is one of its own.
+  await page.getByRole('button', { name: 'Retry' }).click()
+  await dialog.getByRole('button', { name: 'Retry now' }).click()
+  await expect(page.getByText(/^Attempt 3, by hand/)).toBeVisible()
+  expect(keys).toHaveLength(3)
+  expect(keys[2]).not.toBe(keys[0])
+})
+
 test('a retry that is refused says why', async ({ page, world, receiver }) => {
   const { agent, id, page: at } = await world.webhook('/refused')
   receiver.answer('/refused', 500)
