@@ -105,6 +105,9 @@ const (
 // ErrNotClear says that an attempt was called off by [Delivery.MayBegin].
 var ErrNotClear = errors.New("the attempt is not to be made by this node any more")
 
+// ErrProxy says that an attempt could not be made because the egress proxy was unavailable.
+var ErrProxy = errors.New("the egress proxy is unavailable")
+
 // Outcome is what became of sending one attempt: what was sent, what came back, how long it took and why it failed.
 // It is written once and never changed.
 type Outcome struct {
@@ -114,9 +117,12 @@ type Outcome struct {
 	Detail     string        // more of it where there is more to say, such as what is wrong with a certificate
 	FinishedAt time.Time     // on success, when it was delivered
 	Duration   time.Duration // of the whole exchange; zero when nothing was sent
-	// Unsent is why nothing was sent though it was the receiver's turn, through no fault of its: [ErrNotClear], or what this
-	// machine lacks. Such an outcome counts for nothing and is not stored; the attempt is still to be made.
+	// Unsent is why nothing was sent though it was the receiver's turn, through no fault of its: [ErrNotClear], what matches
+	// [ErrProxy], or what this machine lacks. Such an outcome counts for nothing and is not stored; the attempt is still to be made.
 	Unsent error
+	// Tunneled is when the egress proxy last connected, or tried to connect, to the receiver for this attempt: it works then.
+	// Zero without a proxy or over a reused connection. It is not stored.
+	Tunneled time.Time
 
 	RequestURL     string
 	RequestMethod  string

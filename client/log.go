@@ -39,6 +39,7 @@ type Log struct {
 	DurationMS        int               `json:"duration_ms"`
 	SentAt            time.Time         `json:"sent_at"` // when the request started; zero if nothing was sent
 	NextAttemptAt     time.Time         `json:"next_attempt_at"`
+	WaitingFor        string            `json:"waiting_for"` // "proxy": a pending attempt is held because the server's egress proxy is unavailable
 	DeliveredAt       time.Time         `json:"delivered_at"`
 	CreatedAt         time.Time         `json:"created_at"`
 }

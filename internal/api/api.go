@@ -101,6 +101,8 @@ type Config struct {
 	Observer  Observer // nil: nobody counts
 	// Sending returns why this node cannot send deliveries at present, or nil. A nil function means that it always can.
 	Sending func() error
+	// ProxyDown reports whether this node holds deliveries because the egress proxy is unavailable. A nil function means never.
+	ProxyDown func() bool
 	// RateLimit is how many requests a minute each environment may make, and each address without a token; 0: any
 	// number. Calls that publish do not count.
 	RateLimit int

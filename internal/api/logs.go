@@ -33,9 +33,13 @@ type logShown struct {
 	DurationMS        *int64            `json:"duration_ms,omitempty"`
 	SentAt            timestamp         `json:"sent_at,omitzero"`
 	NextAttemptAt     timestamp         `json:"next_attempt_at,omitzero"`
+	WaitingFor        string            `json:"waiting_for,omitempty"`
 	DeliveredAt       timestamp         `json:"delivered_at,omitzero"`
 	CreatedAt         timestamp         `json:"created_at"`
 }
+
+// waitingForProxy says that an attempt is due and held because the egress proxy is unavailable.
+const waitingForProxy = "proxy"
 
 func (r *request) showLog(a *carteiro.Attempt) logShown {
 	shown := logShown{
@@ -48,6 +52,9 @@ func (r *request) showLog(a *carteiro.Attempt) logShown {
 	}
 	o := a.Outcome
 	if o == nil {
+		if r.s.ProxyDown != nil && r.s.ProxyDown() && !a.DueAt.After(r.begun) {
+			shown.WaitingFor = waitingForProxy
+		}
 		return shown
 	}
 	shown.HTTPStatus = o.HTTPStatus

@@ -4,11 +4,28 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"carteiro"
+	"carteiro/internal/api"
 )
+
+// A pending attempt that is due tells when the operator's proxy holds it; one that is scheduled for later waits for its time.
+func TestAnEntryTellsThatTheProxyHoldsIt(t *testing.T) {
+	var down atomic.Bool
+	w := newWorld(t, func(c *api.Config) { c.ProxyDown = down.Load })
+	o := w.newOwner(w.home, "agents")
+	w.publish(o)
+	down.Store(true)
+	w.call("GET", o.hook+"/logs", nil).has(200, `"status":"pending"`, `"waiting_for":"proxy"`)
+	down.Store(false)
+	w.call("GET", o.hook+"/logs", nil).has(200, `"status":"pending"`).lacks("waiting_for")
+	down.Store(true)
+	w.finish(o, failedWith(500), time.Now().Add(time.Hour))
+	w.call("GET", o.hook+"/logs", nil).has(200, `"status":"pending"`, `"status":"retrying"`).lacks("waiting_for")
+}
 
 func TestAnEntryTellsWhatHappened(t *testing.T) {
 	for _, plural := range plurals {

@@ -131,6 +131,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
 	})
 	settings := a.settings(given.catalogue, ids, hub, version)
+	settings.ProxyDown = a.dispatcher.ProxyDown
 	settings.AdminToken = given.adminToken
 	if a.ingest, err = newIngest(ctx, given.sources, s, api.NewIntake(settings), logger); err == nil {
 		err = a.newHTTP(settings, hub)

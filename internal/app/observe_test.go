@@ -195,8 +195,8 @@ func used(t *testing.T) []string {
 // constant are the metrics that say something by being there.
 var constant = []string{"carteiro_build_info", "carteiro_store_up"}
 
-// troubles are the metrics that stay at 0 unless the database fails for a while; package metrics tests them.
-var troubles = []string{"carteiro_outcomes_refused", "carteiro_sending_paused"}
+// troubles are the metrics that stay at 0 unless the database or the egress proxy fails for a while; package metrics tests them.
+var troubles = []string{"carteiro_outcomes_refused", "carteiro_sending_paused", "carteiro_egress_proxy_down"}
 
 func TestEveryMetricOfTheDashboardAndTheAlertsMoves(t *testing.T) {
 	release := make(chan struct{})

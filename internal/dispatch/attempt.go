@@ -52,6 +52,7 @@ func (l *lane) learn(o *carteiro.Outcome) {
 func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 	l, delivery := f.lane, f.delivery
 	delivery.MayBegin = d.stillHolds(delivery.Session)
+	var held heldByProxy
 	for wait := range backoff(d.stopping) {
 		webhook, ok := d.clearToSend(delivery)
 		if !ok {
@@ -64,13 +65,14 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		outcome := unsendable(webhook)
 		if outcome == nil {
 			outcome = d.Sender.Send(d.sending, d.ready(f, webhook), delivery)
+			d.watchProxy(delivery, &held, outcome)
 		}
 		switch {
 		case d.sending.Err() != nil:
 		case outcome.Unsent == nil:
 			d.results <- d.judge(delivery, webhook, outcome)
 			return outcome
-		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear):
+		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear) && !errors.Is(outcome.Unsent, carteiro.ErrProxy):
 			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
 		}
 		d.ground(f)

@@ -11,6 +11,7 @@ type Depth struct {
 	HeldBytes int
 	Refused   int       // outcomes that the database has refused to record so far
 	Paused    bool      // no attempt is started: outcomes cannot be recorded, or the lease has run out
+	ProxyDown bool      // deliveries are held because the egress proxy is unavailable
 	OldestDue time.Time // of those first in their lanes; zero when nothing waits
 }
 
@@ -18,7 +19,7 @@ type Depth struct {
 func (d *Dispatcher) Depth() Depth {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	sum := Depth{HeldBytes: d.heldBytes, Refused: d.refusedCount, Paused: d.paused()}
+	sum := Depth{HeldBytes: d.heldBytes, Refused: d.refusedCount, Paused: d.paused(), ProxyDown: d.ProxyDown()}
 	for _, l := range d.lanes {
 		if l.idle() {
 			continue

@@ -113,6 +113,7 @@ type Dispatcher struct {
 
 	look     uint64     // the lease keeper's: how often it has looked for unknown attempts
 	failures failureLog // the recorder's
+	proxy    proxyState
 	refused  refusals
 	question atomic.Pointer[question]
 

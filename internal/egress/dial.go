@@ -19,6 +19,9 @@ func (g *Guard) Through(u *url.URL) *Guard {
 	return &through
 }
 
+// Proxied reports whether the guard dials through a proxy.
+func (g *Guard) Proxied() bool { return g.proxy != nil }
+
 // Trusting gives a guard that takes certificates of these authorities, of receivers and of the proxy. Nil are the system's.
 func (g *Guard) Trusting(roots *x509.CertPool) *Guard {
 	trusting := *g

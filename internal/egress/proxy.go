@@ -33,6 +33,13 @@ func (e *ProxyError) Error() string {
 // Unwrap gives why there is no answer.
 func (e *ProxyError) Unwrap() error { return e.Err }
 
+// Blocks reports whether the proxy's policy forbids the target.
+func (e *ProxyError) Blocks() bool { return e.Status == http.StatusForbidden }
+
+// Unavailable reports whether the fault is the proxy's own, and its operator's to mend: it cannot be reached, wants other
+// credentials, or does not do CONNECT. Otherwise it is about the target: policy forbids it, or the proxy cannot reach it.
+func (e *ProxyError) Unavailable() bool { return !e.Blocks() && e.Status < 500 }
+
 // unreached says whether it is the target that the proxy could not reach, so that another address of it may do.
 func unreached(err error) bool {
 	var refused *ProxyError

@@ -20,6 +20,7 @@ type Lanes struct {
 	HeldBytes int
 	Refused   int       // outcomes that the database has refused to record so far
 	Paused    bool      // no attempt is started: outcomes cannot be recorded, or the lease has run out
+	ProxyDown bool      // deliveries are held because the egress proxy is unavailable
 	OldestDue time.Time // of those waiting first in their lanes; zero when there are none
 }
 
@@ -81,6 +82,7 @@ var (
 	descHeld      = describe("carteiro_lane_held_bytes", "Memory that waiting deliveries take.")
 	descRefused   = describe("carteiro_outcomes_refused", "Outcomes that the database has refused to record so far. They are kept and retried.")
 	descPaused    = describe("carteiro_sending_paused", "1 while this node starts no attempts because it cannot record outcomes or renew its lease, else 0.")
+	descProxy     = describe("carteiro_egress_proxy_down", "1 while this node holds deliveries because the egress proxy is unavailable, else 0.")
 	descOpen      = describe("carteiro_attempts_open", "Attempts in the store that have not ended: waiting, scheduled or in flight.")
 	descOldest    = describe("carteiro_oldest_due_seconds", "For how long the attempt that has been due longest has waited; 0 when none is late.")
 	descWebhooks  = describe("carteiro_webhooks", "Webhooks by status; error is an open circuit.", "status")
@@ -92,7 +94,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLanes, descLane, descHeld, descRefused, descPaused, descOpen, descOldest, descWebhooks, descCircuits, descSize, descReachable} {
+	for _, d := range []*prometheus.Desc{descLanes, descLane, descHeld, descRefused, descPaused, descProxy, descOpen, descOldest, descWebhooks, descCircuits, descSize, descReachable} {
 		c <- d
 	}
 }
@@ -110,6 +112,7 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 	gauge(descHeld, float64(l.HeldBytes))
 	gauge(descRefused, float64(l.Refused))
 	gauge(descPaused, oneIf(l.Paused))
+	gauge(descProxy, oneIf(l.ProxyDown))
 	v, err := s.vitals(now)
 	if err != nil {
 		gauge(descReachable, 0)

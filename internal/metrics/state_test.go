@@ -28,8 +28,9 @@ func TestPausedSendingAndRefusedOutcomesAreReported(t *testing.T) {
 		lanes metrics.Lanes
 		want  []string
 	}{
-		{metrics.Lanes{}, []string{"carteiro_outcomes_refused 0\n", "carteiro_sending_paused 0\n"}},
+		{metrics.Lanes{}, []string{"carteiro_outcomes_refused 0\n", "carteiro_sending_paused 0\n", "carteiro_egress_proxy_down 0\n"}},
 		{metrics.Lanes{Refused: 3, Paused: true}, []string{"carteiro_outcomes_refused 3\n", "carteiro_sending_paused 1\n"}},
+		{metrics.Lanes{ProxyDown: true}, []string{"carteiro_sending_paused 0\n", "carteiro_egress_proxy_down 1\n"}},
 	} {
 		lanes = c.lanes
 		answer := httptest.NewRecorder()

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -20,6 +21,7 @@ import (
 	"carteiro"
 	"carteiro/internal/egress"
 	"carteiro/internal/send"
+	"carteiro/test/interop/rawserver"
 )
 
 // quiet is for servers whose complaints are what the test is about.
@@ -236,31 +238,55 @@ func TestDeliveriesGoThroughTheProxy(t *testing.T) {
 	}
 }
 
-// What is wrong with the proxy is not laid at the receiver's door, nor told to whom it is no business of.
-func TestAFaultOfTheProxyIsToldAsWhatItIs(t *testing.T) {
+// A proxy that is unavailable costs the receiver no attempt. What a proxy says about the target does, and is told as that.
+func TestAFaultOfTheProxyIsToldFromOneOfTheReceiver(t *testing.T) {
 	plain := httptest.NewServer(http.HandlerFunc(ok))
 	t.Cleanup(plain.Close)
-	refusing, _, _ := proxied(t, false, http.StatusForbidden)
+	answering := func(answer string) *url.URL {
+		p, err := rawserver.StartProxy(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		p.Answer(answer)
+		return p.URL
+	}
+	status := func(line string) *url.URL { return answering("HTTP/1.1 " + line + "\r\nContent-Length: 0\r\n\r\n") }
 	untrusted, _, _ := proxied(t, true, http.StatusOK)
 	for name, test := range map[string]struct {
 		proxy  *url.URL
+		reason carteiro.Reason
+		error  string
 		detail string
+		unsent bool
 	}{
-		"it refuses":          {refusing, "the egress proxy answered 403 Forbidden"},
-		"it is not trusted":   {untrusted, ""},
-		"it is not there":     {&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, ""},
-		"nobody knows it":     {&url.URL{Scheme: "http", Host: "nowhere.invalid:3128"}, ""},
-		"it speaks otherwise": {&url.URL{Scheme: "https", Host: refusing.Host}, ""},
+		"a policy":            {status("403 Forbidden"), carteiro.ReasonBlocked, "Blocked address", "the egress proxy answered 403 Forbidden", false},
+		"an internal error":   {status("500 Unable to connect"), carteiro.ReasonConnection, "Host unreachable", "the egress proxy answered 500 Internal Server Error", false},
+		"a bad gateway":       {status("502 Bad Gateway"), carteiro.ReasonConnection, "Host unreachable", "the egress proxy answered 502 Bad Gateway", false},
+		"unavailable":         {status("503 Service Unavailable"), carteiro.ReasonConnection, "Host unreachable", "the egress proxy answered 503 Service Unavailable", false},
+		"a gateway timeout":   {status("504 Gateway Timeout"), carteiro.ReasonConnection, "Host unreachable", "the egress proxy answered 504 Gateway Timeout", false},
+		"other credentials":   {status("407 Proxy Authentication Required"), carteiro.ReasonConnection, "Proxy failure", "the egress proxy answered 407 Proxy Authentication Required", true},
+		"no CONNECT":          {status("405 Method Not Allowed"), carteiro.ReasonConnection, "Proxy failure", "the egress proxy answered 405 Method Not Allowed", true},
+		"it hangs up":         {answering("HTTP/1.1 "), carteiro.ReasonConnection, "Proxy failure", "", true},
+		"it speaks nonsense":  {answering("SSH-2.0\r\n"), carteiro.ReasonConnection, "Proxy failure", "", true},
+		"it is not trusted":   {untrusted, carteiro.ReasonConnection, "Proxy failure", "", true},
+		"it is not there":     {&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, carteiro.ReasonConnection, "Proxy failure", "", true},
+		"nobody knows it":     {&url.URL{Scheme: "http", Host: "nowhere.invalid:3128"}, carteiro.ReasonConnection, "Proxy failure", "", true},
+		"it speaks otherwise": {&url.URL{Scheme: "https", Host: status("403 Forbidden").Host}, carteiro.ReasonConnection, "Proxy failure", "", true},
 	} {
 		s := send.New(egress.New(true).Through(test.proxy), "1.2.3")
 		t.Cleanup(s.Close)
 		w := webhook(plain.URL)
 		w.Timeout = 10 * time.Second
 		o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`))
-		if o.Success || o.Reason != carteiro.ReasonConnection || o.Error != "Proxy failure" || o.Detail != test.detail {
-			t.Errorf("%s: %s, %s, %q", name, o.Reason, o.Error, o.Detail)
+		if o.Success || o.Reason != test.reason || o.Error != test.error || o.Detail != test.detail || errors.Is(o.Unsent, carteiro.ErrProxy) != test.unsent {
+			t.Errorf("%s: %s, %s, %q, unsent: %v", name, o.Reason, o.Error, o.Detail, o.Unsent)
+		}
+		if o.Tunneled.IsZero() != test.unsent {
+			t.Errorf("%s: the proxy worked at %v", name, o.Tunneled)
 		}
 	}
+	refusing := status("403 Forbidden")
 	guarded := send.New(egress.New(false).Through(refusing), "1.2.3")
 	t.Cleanup(guarded.Close)
 	w := webhook(plain.URL)

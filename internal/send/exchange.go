@@ -29,6 +29,7 @@ type exchange struct {
 func (e *exchange) run(ctx context.Context) error {
 	to, webhook := e.target.origin, e.target.webhook.ID
 	c, reused, err := e.pool.get(ctx, to, webhook, e.deadline)
+	e.noteTunnel(reused, err)
 	if err != nil {
 		return err
 	}
@@ -37,10 +38,21 @@ func (e *exchange) run(ctx context.Context) error {
 		return err
 	}
 	e.again = true
-	if c, err = e.pool.dial(ctx, to, e.deadline); err != nil {
+	c, err = e.pool.dial(ctx, to, e.deadline)
+	e.noteTunnel(false, err)
+	if err != nil {
 		return err
 	}
 	return e.over(ctx, c, false)
+}
+
+// noteTunnel notes when the egress proxy has made a connection, or answered that it cannot.
+func (e *exchange) noteTunnel(reused bool, err error) {
+	var proxy *egress.ProxyError
+	answered := errors.As(err, &proxy) && !proxy.Unavailable()
+	if e.pool.guard.Proxied() && !reused && (err == nil || answered) {
+		e.outcome.Tunneled = time.Now()
+	}
 }
 
 // errGaveUp says that the receiver had given up waiting for a request when this one arrived (RFC 9110, section 15.5.9).

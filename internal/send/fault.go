@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -42,6 +43,19 @@ func lack(err error) error {
 // maxDetail bounds a detail, which may quote the receiver, in bytes.
 const maxDetail = 500
 
+// unsent returns why an attempt counts for nothing, if it does: this host lacked something, or the egress proxy was
+// unavailable. The receiver has no part in either.
+func unsent(err error) error {
+	if lacking := lack(err); lacking != nil {
+		return lacking
+	}
+	var proxy *egress.ProxyError
+	if errors.As(err, &proxy) && proxy.Unavailable() {
+		return fmt.Errorf("%w: %w", carteiro.ErrProxy, err)
+	}
+	return nil
+}
+
 // detail returns what else there is to say about a fault. Network errors contain addresses of this machine, its resolver and
 // its internal network. These are the operator's, and customers read the log.
 func detail(reason carteiro.Reason, err error) string {
@@ -50,6 +64,8 @@ func detail(reason carteiro.Reason, err error) string {
 	switch {
 	case errors.As(err, &proxy) && proxy.Status == 0:
 		return ""
+	case proxy != nil:
+		return proxy.Error()
 	case reason == carteiro.ReasonTLS:
 	case reason != carteiro.ReasonConnection, errors.As(err, &network):
 		return ""
@@ -65,7 +81,11 @@ func cause(err error) (carteiro.Reason, string) {
 	switch {
 	case errors.Is(err, egress.ErrBlocked):
 		return carteiro.ReasonBlocked, "Blocked address"
-	case errors.As(err, &proxy) && !timedOut(err): // what is wrong with it is nothing that the receiver did
+	case errors.As(err, &proxy) && proxy.Blocks():
+		return carteiro.ReasonBlocked, "Blocked address"
+	case errors.As(err, &proxy) && !proxy.Unavailable():
+		return carteiro.ReasonConnection, "Host unreachable"
+	case errors.As(err, &proxy):
 		return carteiro.ReasonConnection, "Proxy failure"
 	case errors.As(err, &dns):
 		return carteiro.ReasonDNS, "DNS failure"

@@ -85,7 +85,7 @@ func (s *Sender) attempt(ctx context.Context, t *Target, d *carteiro.Delivery, o
 		o.Unsent = carteiro.ErrNotClear
 	default:
 		fail(o, err)
-		o.Unsent = lack(err)
+		o.Unsent = unsent(err)
 	}
 }
 

@@ -271,6 +271,7 @@ export const en = {
   time: 'Time',
   due: 'due',
   sending: 'queued or on its way',
+  'held.proxy': 'held: the egress proxy is unavailable',
   next: 'next',
   'trigger.automatic': 'automatic',
   'trigger.manual': 'by hand',

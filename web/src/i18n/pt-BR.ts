@@ -274,6 +274,7 @@ export const ptBR = {
   time: 'Horário',
   due: 'prevista',
   sending: 'na fila ou a caminho',
+  'held.proxy': 'retida: o proxy de saída está indisponível',
   next: 'próxima',
   'trigger.automatic': 'automática',
   'trigger.manual': 'manual',

@@ -114,6 +114,7 @@ const sentences: Record<string, string> = {
   'Connection closed': 'Conexão encerrada',
   'Connection failed': 'Falha na conexão',
   'Proxy failure': 'Falha no proxy',
+  'Invalid response': 'Resposta inválida',
   'Host unreachable': 'Destino inalcançável',
   'DNS failure': 'Falha de DNS',
   'TLS failure': 'Falha de TLS',

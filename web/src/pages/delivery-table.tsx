@@ -125,6 +125,7 @@ export function Answer({ log }: { log: Delivery }) {
         {t('due')} <Ago at={log.next_attempt_at} />
       </span>
     )
+  if (log.waiting_for === 'proxy') return <span className="text-muted">{t('held.proxy')}</span>
   if (log.status === 'pending') return <span className="text-muted">{t('sending')}</span>
   if (log.error)
     return (
