@@ -141,7 +141,7 @@ func AuditedTime(at time.Time) any {
 	if at.IsZero() {
 		return nil
 	}
-	return at.UTC().Format("2006-01-02T15:04:05.000000Z")
+	return at.UTC().Format(TimestampLayout)
 }
 
 // TokenMade tells what a new token may do, and until when.

@@ -366,10 +366,10 @@ func TestCallsAreAsDocumented(t *testing.T) {
 				return results{found, p}, err
 			},
 			asks:   "GET /api/v1/webhooks?search=crm",
-			status: 200, body: `{"success":true,"data":[{"webhook_id":"` + webhook + `","webhook_name":"CRM","webhook_url":"https://x","kind":"agent","owner_id":"` +
-				agentID + `","owner_name":"Ana","status":"active"}],"pagination":{"current_page":2,"per_page":1,"total":2,"last_page":2}}`,
+			status: 200, body: `{"success":true,"data":[{"agent_id":"` + agentID + `",` + hook + `,"webhook_id":"` + webhook + `","webhook_name":"CRM","kind":"agent","owner_id":"` +
+				agentID + `","owner_name":"Ana"}],"pagination":{"current_page":2,"per_page":1,"total":2,"last_page":2}}`,
 			want: results{[]client.FoundWebhook{{
-				WebhookID: webhook, WebhookName: "CRM", WebhookURL: "https://x", Kind: "agent", OwnerID: agentID, OwnerName: "Ana", Status: "active",
+				Webhook: crm, WebhookID: webhook, WebhookName: "CRM", Kind: "agent", OwnerID: agentID, OwnerName: "Ana",
 			}}, page},
 		},
 		"get a webhook": {
@@ -505,11 +505,11 @@ func TestCallsAreAsDocumented(t *testing.T) {
 				`{"campaign_id":"` + campaign + `","event":"none","payload":{}}]`,
 			status: 202, body: `{"success":true,"message":"Batch accepted","data":{"accepted":1,"rejected":1,"results":[` +
 				`{"index":0,"event_id":"` + eventID + `","deliveries":2},{"index":1,"error":{"status_code":422,` +
-				`"message":"The given data was invalid.","errors":{"event":["The selected event is invalid."]}}}]}}`,
+				`"message":"The given data was invalid.","code":"VALIDATION_FAILED","errors":{"event":["The selected event is invalid."]}}}]}}`,
 			want: results{[]client.BatchResult{
 				{Accepted: client.Accepted{EventID: eventID, Deliveries: 2}},
 				{Index: 1, Err: &client.Error{
-					StatusCode: 422, Message: "The given data was invalid.",
+					StatusCode: 422, Message: "The given data was invalid.", Code: "VALIDATION_FAILED",
 					Errors: map[string][]string{"event": {"The selected event is invalid."}},
 				}},
 			}},

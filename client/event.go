@@ -90,6 +90,7 @@ func (c *Client) PublishBatch(ctx context.Context, events []Event) ([]BatchResul
 		Error *struct {
 			StatusCode int                 `json:"status_code"`
 			Message    string              `json:"message"`
+			Code       string              `json:"code"`
 			Errors     map[string][]string `json:"errors"`
 		} `json:"error"`
 	}
@@ -103,7 +104,7 @@ func (c *Client) PublishBatch(ctx context.Context, events []Event) ([]BatchResul
 	for i, r := range answer.Results {
 		results[i] = r.BatchResult
 		if r.Error != nil {
-			results[i].Err = &Error{StatusCode: r.Error.StatusCode, Message: r.Error.Message, Errors: r.Error.Errors}
+			results[i].Err = &Error{StatusCode: r.Error.StatusCode, Message: r.Error.Message, Code: r.Error.Code, Errors: r.Error.Errors}
 		}
 	}
 	return results, nil

@@ -88,14 +88,14 @@ func (c *Client) Session(ctx context.Context) (Session, error) {
 
 // FoundWebhook is a webhook in the search by name.
 type FoundWebhook struct {
-	WebhookID    string        `json:"webhook_id"`
-	WebhookName  string        `json:"webhook_name"`
-	WebhookURL   string        `json:"webhook_url"`
-	Kind         string        `json:"kind"` // agent, campaign or environment
-	OwnerID      string        `json:"owner_id"`
-	OwnerName    string        `json:"owner_name"`
-	Status       string        `json:"status"`
-	StatusReason *StatusReason `json:"status_reason"`
+	Webhook
+
+	OwnerName string `json:"owner_name"`
+	Kind      string `json:"kind"` // agent, campaign or environment
+	OwnerID   string `json:"owner_id"`
+	// Of the webhook, under the names that they had before.
+	WebhookID   string `json:"webhook_id"`
+	WebhookName string `json:"webhook_name"`
 }
 
 // Owner names the agent or campaign that the webhook belongs to, or the environment.

@@ -94,13 +94,13 @@ func (c *environmentList) Run(ctx context.Context) error {
 
 func printEnvironmentsJSON(environments []carteiro.Environment) error {
 	type row struct {
-		ID        carteiro.ID `json:"id"`
-		Name      string      `json:"name"`
-		CreatedAt time.Time   `json:"created_at"`
+		ID        carteiro.ID        `json:"id"`
+		Name      string             `json:"name"`
+		CreatedAt carteiro.Timestamp `json:"created_at"`
 	}
 	rows := make([]row, len(environments))
 	for i, e := range environments {
-		rows[i] = row{e.ID, e.Name, e.CreatedAt}
+		rows[i] = row{e.ID, e.Name, carteiro.Timestamp(e.CreatedAt)}
 	}
 	return json.NewEncoder(os.Stdout).Encode(rows)
 }

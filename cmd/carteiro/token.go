@@ -157,16 +157,16 @@ func timeOr(t time.Time, none string) string {
 
 func printTokensJSON(out io.Writer, tokens []carteiro.Token) error {
 	type row struct {
-		ID         carteiro.ID `json:"id"`
-		Name       string      `json:"name"`
-		Scopes     []string    `json:"scopes"`
-		CreatedAt  time.Time   `json:"created_at"`
-		ExpiresAt  time.Time   `json:"expires_at,omitzero"`
-		LastUsedAt time.Time   `json:"last_used_at,omitzero"`
+		ID         carteiro.ID        `json:"id"`
+		Name       string             `json:"name"`
+		Scopes     []string           `json:"scopes"`
+		CreatedAt  carteiro.Timestamp `json:"created_at"`
+		ExpiresAt  carteiro.Timestamp `json:"expires_at,omitzero"`
+		LastUsedAt carteiro.Timestamp `json:"last_used_at,omitzero"`
 	}
 	rows := make([]row, len(tokens))
 	for i, t := range tokens {
-		rows[i] = row{t.ID, t.Name, t.Scopes.Names(), t.CreatedAt, t.ExpiresAt, t.LastUsedAt}
+		rows[i] = row{t.ID, t.Name, t.Scopes.Names(), carteiro.Timestamp(t.CreatedAt), carteiro.Timestamp(t.ExpiresAt), carteiro.Timestamp(t.LastUsedAt)}
 	}
 	return json.NewEncoder(out).Encode(rows)
 }
@@ -297,12 +297,12 @@ func (o tokenOutput) printToken(e carteiro.Environment, token *carteiro.Token, s
 	switch {
 	case o.JSON:
 		return json.NewEncoder(os.Stdout).Encode(struct {
-			ID        carteiro.ID `json:"id"`
-			Name      string      `json:"name"`
-			Scopes    []string    `json:"scopes"`
-			ExpiresAt time.Time   `json:"expires_at,omitzero"`
-			Token     string      `json:"token"`
-		}{token.ID, token.Name, token.Scopes.Names(), token.ExpiresAt, secret})
+			ID        carteiro.ID        `json:"id"`
+			Name      string             `json:"name"`
+			Scopes    []string           `json:"scopes"`
+			ExpiresAt carteiro.Timestamp `json:"expires_at,omitzero"`
+			Token     string             `json:"token"`
+		}{token.ID, token.Name, token.Scopes.Names(), carteiro.Timestamp(token.ExpiresAt), secret})
 	case o.Quiet:
 		fmt.Println(secret)
 	default:

@@ -69,7 +69,7 @@ func (s *server) createToken(r *request) error {
 		return err
 	}
 	var f faults
-	in, err := r.input(tokenFields, true, &f)
+	in, err := r.strictInput(tokenFields, true, &f)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *server) rotateToken(r *request) error {
 		return err
 	}
 	var f faults
-	in, err := r.input(rotateFields, false, &f)
+	in, err := r.strictInput(rotateFields, false, &f)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"carteiro"
 )
@@ -74,19 +73,8 @@ func (r *request) write(status int, body []byte) {
 	}
 }
 
-// timestamp is a time as the contract writes it: UTC, six fractional digits.
-type timestamp time.Time
-
-const timestampLayout = "2006-01-02T15:04:05.000000Z"
-
-// IsZero is for the omitzero option of encoding/json.
-func (t timestamp) IsZero() bool { return time.Time(t).IsZero() }
-
-// MarshalJSON implements json.Marshaler.
-func (t timestamp) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, len(timestampLayout)+2), '"')
-	return append(time.Time(t).UTC().AppendFormat(b, timestampLayout), '"'), nil
-}
+// timestamp is a time as the contract writes it.
+type timestamp = carteiro.Timestamp
 
 // appendString appends s as a JSON string.
 func appendString(b []byte, s string) []byte {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"mime"
 	"net/http"
@@ -184,12 +185,19 @@ func (r *request) answerBatch(items []batchItem, results []publish.Result) {
 	putBuffer(p, b)
 }
 
+// itemCodes are the codes of errors that have none in a call of their own, by their status.
+var itemCodes = map[int]string{
+	http.StatusBadRequest: codeInvalidJSON, http.StatusNotFound: codeNotFound, http.StatusRequestEntityTooLarge: codeTooLarge,
+	http.StatusUnprocessableEntity: codeInvalidData, http.StatusUnsupportedMediaType: codeInvalidData, http.StatusInternalServerError: codeInternal,
+}
+
 // appendItemError appends what the single call would have answered.
 func (r *request) appendItemError(b []byte, err error) []byte {
 	f, _ := failureOf(err, r.id)
 	r.s.Observer.Rejected(f.status, 1)
 	b = strconv.AppendInt(append(b, `,"error":{"status_code":`...), int64(f.status), 10)
 	b = appendString(append(b, `,"message":`...), f.message)
+	b = appendString(append(b, `,"code":`...), cmp.Or(f.code, itemCodes[f.status]))
 	var invalid *faults
 	if errors.As(err, &invalid) {
 		b = invalid.appendErrors(append(b, `,"errors":`...))

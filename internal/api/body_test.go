@@ -54,6 +54,9 @@ func TestBodiesThatAreNotJSON(t *testing.T) {
 				if len(body) > 300_000 && strings.HasSuffix(path, "/events") {
 					continue // too large before it is too deep
 				}
+				if method == "PUT" && body == "" && strings.Contains(path, "/webhooks/") {
+					continue // nothing is required there
+				}
 				w.call(method, path, body).is(400, want)
 			}
 		})

@@ -131,7 +131,7 @@ var bulkFields = []string{fieldStatus, fieldEvent, fieldEventID, fieldFrom, fiel
 // bulkFilter reads what is to be retried.
 func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, err error) {
 	var faults faults
-	in, err := r.input(bulkFields, false, &faults)
+	in, err := r.strictInput(bulkFields, false, &faults)
 	if err != nil {
 		return f, false, err
 	}
@@ -143,7 +143,11 @@ func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, err error) {
 	in.time(&f.To, fieldTo)
 	f.To = includeTo(f.To)
 	var httpStatus string
-	in.optionalText(&httpStatus, fieldHTTPStatus, maxQueryText)
+	if raw, ok := in.given(fieldHTTPStatus); ok && isNumber(raw) {
+		httpStatus = statusText(raw)
+	} else {
+		in.optionalText(&httpStatus, fieldHTTPStatus, maxQueryText)
+	}
 	f.HTTP = parseStatusRange(httpStatus, &faults)
 	in.boolean(&dryRun, fieldDryRun)
 	return f, dryRun, faults.err()
@@ -208,7 +212,7 @@ func (s *server) pauseBulk(r *request, k *kind) error {
 		return missing(err, errBulkNotFound)
 	}
 	var f faults
-	in, err := r.input(pauseFields, true, &f)
+	in, err := r.strictInput(pauseFields, true, &f)
 	if err != nil {
 		return err
 	}

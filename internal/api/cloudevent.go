@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,10 @@ const (
 	typeCloudEvents = event.ApplicationCloudEventsBatchJSON
 )
 
-const cloudHeader = "Ce-"
+const (
+	cloudHeader = "Ce-"
+	cloudTime   = cloudHeader + "Time"
+)
 
 // readCloudEvent reads an event in the form of CloudEvents 1.0: structured when the header's content type says so,
 // otherwise binary, with its attributes in the header. It fails as the call would.
@@ -74,13 +78,20 @@ func (s *server) readCloudEvent(item *batchItem, header http.Header, environment
 
 // parseCloudEvent has the SDK read the event. What it would stumble over, or take two things for one, is found before.
 func parseCloudEvent(header http.Header, body []byte, f *faults) (*event.Event, error) {
+	var data []byte // of data_base64
 	if mediaType(header) == typeCloudEvent {
 		if err := checkCloudObject(body, f); err != nil || len(f.list) > 0 {
 			return nil, err
 		}
 		header = http.Header{"Content-Type": {typeCloudEvent}}
+		if body, data = normalizeCloudObject(body, f); len(f.list) > 0 {
+			return nil, nil
+		}
 	} else {
 		header = attributesOf(header, f)
+		if values := header[cloudTime]; len(values) == 1 {
+			header[cloudTime] = []string{normalizeTime(values[0], f)}
+		}
 	}
 	if len(f.list) > 0 {
 		return nil, nil
@@ -94,8 +105,54 @@ func parseCloudEvent(header http.Header, body []byte, f *faults) (*event.Event, 
 		f.add(fieldEvent, mustBeCloudEvent, shorten(err.Error()))
 		return nil, nil
 	}
+	if data != nil {
+		e.DataEncoded, e.DataBase64 = data, true
+	}
 	checkCloudEvent(e, f)
 	return e, nil
+}
+
+// normalizeCloudObject rewrites what the SDK reads in one form only, although the event is the same in others: it decodes
+// data_base64, which it takes out of the event, and writes time with capital letters.
+func normalizeCloudObject(body []byte, f *faults) (rest, data []byte) {
+	rest = append(make([]byte, 0, len(body)), '{')
+	var plain bool
+	for m := walk(body); m.NextMember(); {
+		value := m.Value
+		switch m.name() {
+		case fieldDataBase64:
+			data = decodeBase64(text(value), f)
+			continue
+		case fieldData:
+			plain = !isNull(value)
+		case fieldTime:
+			value = appendString(nil, normalizeTime(text(value), f))
+		}
+		if len(rest) > 1 {
+			rest = append(rest, ',')
+		}
+		rest = append(append(append(append(rest, '"'), m.Key...), '"', ':'), value...)
+	}
+	if plain && data != nil {
+		f.add(fieldDataBase64, isNotAllowedWith, fieldData)
+	}
+	return append(rest, '}'), data
+}
+
+// decodeBase64 reads base64 that may be broken into lines. It never gives nil for valid text.
+func decodeBase64(encoded string, f *faults) []byte {
+	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(encoded), ""))
+	if err != nil {
+		f.add(fieldDataBase64, hasInvalidFormat)
+	}
+	return append([]byte{}, data...)
+}
+
+func normalizeTime(s string, f *faults) string {
+	if _, ok := parseTime(s); !ok {
+		f.add(fieldTime, mustBeTime)
+	}
+	return strings.ToUpper(s)
 }
 
 // checkCloudObject looks at a structured event before the SDK does: of a member that stands there twice it takes the
@@ -112,7 +169,7 @@ func checkCloudObject(body []byte, f *faults) error {
 		}
 		seen[name] = true
 		switch name {
-		case fieldSpecVersion, fieldID, fieldSource, fieldType, fieldSubject, fieldTime, "datacontenttype", "dataschema", "data_base64",
+		case fieldSpecVersion, fieldID, fieldSource, fieldType, fieldSubject, fieldTime, "datacontenttype", "dataschema", fieldDataBase64,
 			fieldCloudAgent, fieldCloudCampaign:
 			if !isString(m.Value) {
 				f.add(name, mustBeString)

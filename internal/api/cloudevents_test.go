@@ -81,11 +81,11 @@ func TestEachFaultOfACloudEventIsToldInItsWords(t *testing.T) {
 	} {
 		wantList(t, body, w.callCloud(body).errors(), want)
 	}
-	w.callCloud(cloud(o, "1", mine+`,"time":"yesterday","data":{}`)).has(422, "The event must be a CloudEvent of version 1.0: ")
+	w.callCloud(cloud(o, "1", mine+`,"time":"yesterday","data":{}`)).has(422, "The time must be a valid RFC 3339 time.")
 	w.callCloud(cloud(o, "1", mine+mine+`,"data":{}`)).is(400, invalidJSON)
 	w.callCloud(cloud(o, "1", mine+`,"data":{`)).is(400, invalidJSON)
 	w.callCloud(cloud(o, "1", mine+`,"data_base64":"e30x"`)).is(400, invalidJSON)
-	w.callCloud(cloud(o, "1", mine+`,"data_base64":"*"`)).has(422, "The event must be a CloudEvent")
+	w.callCloud(cloud(o, "1", mine+`,"data_base64":"*"`)).has(422, "The data base64 format is invalid.")
 	w.call("POST", "/cloudevents", `{}`).has(415, "The request is no CloudEvent")
 	w.call("POST", "/cloudevents", `{}`, "Ce-Id", "1", "Ce-", "x").has(415)
 	w.call("GET", "/cloudevents", nil).has(405)

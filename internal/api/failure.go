@@ -18,6 +18,7 @@ import (
 type failure struct {
 	status  int
 	message string
+	code    string
 	body    []byte
 	header  map[string]string // beside the usual ones
 }
@@ -31,11 +32,16 @@ type member struct{ name, value string }
 // newFailure makes {"success":false,"message":…} with more members behind it.
 func newFailure(status int, message string, members ...member) *failure {
 	b := appendString([]byte(`{"success":false,"message":`), message)
+	f := &failure{status: status, message: message}
 	for _, m := range members {
 		b = appendString(append(b, ','), m.name)
 		b = appendString(append(b, ':'), m.value)
+		if m.name == "code" {
+			f.code = m.value
+		}
 	}
-	return &failure{status: status, message: message, body: append(b, '}')}
+	f.body = append(b, '}')
+	return f
 }
 
 // with gives a copy of the failure that has one header more.

@@ -64,6 +64,14 @@ func parseStatusRange(s string, f *faults) *carteiro.StatusRange {
 	return &carteiro.StatusRange{Min: int(from), Max: int(to)}
 }
 
+// statusText gives an HTTP status that was sent as a number as the text that it is in a query.
+func statusText(raw []byte) string {
+	if n, whole := wholeNumber(raw); whole && n >= 0 && n < 1000 {
+		return strconv.Itoa(int(n))
+	}
+	return string(raw)
+}
+
 // showStatusRange is the reverse of parseStatusRange.
 func showStatusRange(r *carteiro.StatusRange) string {
 	switch {

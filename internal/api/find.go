@@ -7,16 +7,15 @@ import (
 	"carteiro/internal/store"
 )
 
-// foundShown is a webhook in the search by name.
+// foundShown is a webhook in the search by name, with its owner's name, and with the names that rows had before they were
+// webhook objects.
 type foundShown struct {
-	WebhookID    carteiro.ID            `json:"webhook_id"`
-	WebhookName  string                 `json:"webhook_name"`
-	WebhookURL   string                 `json:"webhook_url"`
-	Kind         string                 `json:"kind"`
-	OwnerID      carteiro.ID            `json:"owner_id"`
-	OwnerName    string                 `json:"owner_name"`
-	Status       carteiro.WebhookStatus `json:"status"`
-	StatusReason *statusReason          `json:"status_reason,omitempty"`
+	webhookShown
+	OwnerName   string      `json:"owner_name"`
+	WebhookID   carteiro.ID `json:"webhook_id"`
+	WebhookName string      `json:"webhook_name"`
+	Kind        string      `json:"kind"`
+	OwnerID     carteiro.ID `json:"owner_id"`
 }
 
 func (s *server) findWebhooks(r *request) error {
@@ -36,8 +35,8 @@ func (s *server) findWebhooks(r *request) error {
 	shown := make([]foundShown, len(found))
 	for i, w := range found {
 		shown[i] = foundShown{
-			WebhookID: w.ID, WebhookName: w.Name, WebhookURL: w.URL, Kind: w.OwnerKind.String(), OwnerID: w.OwnerID, OwnerName: w.OwnerName,
-			Status: w.Status(), StatusReason: showStatusReason(w.Webhook),
+			webhookShown: showWebhook(w.Webhook), OwnerName: w.OwnerName,
+			WebhookID: w.ID, WebhookName: w.Name, Kind: w.OwnerKind.String(), OwnerID: w.OwnerID,
 		}
 	}
 	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -19,15 +20,19 @@ type input struct {
 	// create says that fields are required; otherwise only what is sent is read.
 	create bool
 	faults *faults
+	// unknown are the names of members that are no field.
+	unknown []string
 }
 
 // readInput reads the known members of an object, which is valid JSON. A known one that stands there twice says two
-// things, and which of them is meant nobody knows: it fails with errInvalidJSON. Unknown ones are ignored.
+// things, and which of them is meant nobody knows: it fails with errInvalidJSON. Unknown ones are ignored, so that an object
+// can be sent back with what nobody sets.
 func readInput(raw []byte, known []string, create bool, f *faults) (input, error) {
 	in := input{fields: make(map[string][]byte, len(known)), create: create, faults: f}
 	for m := walk(raw); m.NextMember(); {
 		name := m.name()
 		if !slices.Contains(known, name) {
+			in.unknown = append(in.unknown, name)
 			continue
 		}
 		if _, twice := in.fields[name]; twice {
@@ -38,11 +43,15 @@ func readInput(raw []byte, known []string, create bool, f *faults) (input, error
 	return in, nil
 }
 
-// body reads and checks the request's body as an object of these fields.
+// input reads and checks the request's body as an object of these fields. A missing body is an empty object, unless fields
+// are required.
 func (r *request) input(known []string, create bool, f *faults) (input, error) {
 	body, err := r.readBody(nil, maxBody)
 	if err != nil {
 		return input{}, err
+	}
+	if len(body) == 0 && !create {
+		return input{faults: f}, nil
 	}
 	if err := checkObject(body); err != nil {
 		return input{}, err
@@ -50,16 +59,24 @@ func (r *request) input(known []string, create bool, f *faults) (input, error) {
 	return readInput(body, known, create, f)
 }
 
-// optionalInput is input of a body that may be left out, none of whose fields is required.
-func (r *request) optionalInput(known []string, f *faults) (input, error) {
-	body, err := r.readBody(nil, maxBody)
-	if err != nil || len(body) == 0 {
-		return input{faults: f}, err
+// strictInput is input for a call that does something to many things, or something that cannot be undone, where a field is
+// left out: a misspelled one is a fault. It takes no query either.
+func (r *request) strictInput(known []string, create bool, f *faults) (input, error) {
+	in, err := r.input(known, create, f)
+	if err != nil {
+		return in, err
 	}
-	if err := checkObject(body); err != nil {
-		return input{}, err
+	in.unknown = slices.AppendSeq(in.unknown, maps.Keys(r.query().values))
+	slices.Sort(in.unknown)
+	in.rejectUnknown()
+	return in, nil
+}
+
+// rejectUnknown reports the members that are no field.
+func (in *input) rejectUnknown() {
+	for _, name := range slices.Compact(in.unknown) {
+		in.fault(name, isUnknown)
 	}
-	return readInput(body, known, false, f)
 }
 
 func (in *input) fault(name, wording string, args ...any) {
@@ -164,7 +181,7 @@ func (in *input) integer(into *int, name string, least, most int) {
 
 // wholeNumber reads a JSON number without a fraction, however it is written: 30, 30.0 and 3e1 are the same number.
 func wholeNumber(raw []byte) (float64, bool) {
-	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+	if !isNumber(raw) {
 		return 0, false
 	}
 	n, _ := strconv.ParseFloat(string(raw), 64) // what is out of range gives an infinity, which is out of every range

@@ -61,4 +61,5 @@ func unescape(inside []byte) (s string) {
 func isString(raw []byte) bool { return raw[0] == '"' }
 func isObject(raw []byte) bool { return raw[0] == '{' }
 func isArray(raw []byte) bool  { return raw[0] == '[' }
+func isNumber(raw []byte) bool { return raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9' }
 func isNull(raw []byte) bool   { return raw[0] == 'n' }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -130,10 +131,16 @@ func (q *query) time(name string) (t time.Time) {
 	return t
 }
 
+// rfc3339 is what package time takes too much for: RFC 3339 has letters of either case, and no comma.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 // parseTime reads RFC 3339 strictly, of the years that can be written in it in UTC, to the microsecond.
 func parseTime(s string) (time.Time, bool) {
-	var t time.Time
-	if err := t.UnmarshalText([]byte(s)); err != nil {
+	if !rfc3339.MatchString(s) {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s))
+	if err != nil {
 		return time.Time{}, false
 	}
 	t = t.UTC().Truncate(time.Microsecond)

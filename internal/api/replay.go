@@ -56,7 +56,7 @@ var replayFields = []string{fieldEvents, fieldEventIDs, fieldFrom, fieldTo, fiel
 // to by now and that went to no webhook; of events that are named neither is asked.
 func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.ReplayFilter, dryRun bool, err error) {
 	var faults faults
-	in, err := r.input(replayFields, false, &faults)
+	in, err := r.strictInput(replayFields, false, &faults)
 	if err != nil {
 		return f, false, err
 	}

@@ -163,13 +163,14 @@ func (s *server) rotateSecret(r *request, k *kind) error {
 		return err
 	}
 	var f faults
-	in, err := r.optionalInput(rotationFields, &f)
+	in, err := r.strictInput(rotationFields, false, &f)
 	if err != nil {
 		return err
 	}
 	var told string
 	w, err := s.changeWebhook(r, at, func(w *carteiro.Webhook) (err error) {
 		f = faults{} // of an earlier try
+		in.rejectUnknown()
 		told, err = readRotation(&in, w, r.begun.UTC().Truncate(time.Microsecond))
 		return err
 	})

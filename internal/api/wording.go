@@ -67,6 +67,7 @@ const (
 	fieldSubject         = "subject"
 	fieldTime            = "time"
 	fieldData            = "data"
+	fieldDataBase64      = "data_base64"
 	fieldDataContentType = "datacontenttype"
 	fieldCloudAgent      = "agentid"
 	fieldCloudCampaign   = "campaignid"
@@ -75,6 +76,7 @@ const (
 // What may be wrong with a field. The first %s is the field's name in words.
 const (
 	isRequired             = "The %s field is required."
+	isUnknown              = "The %s field is unknown."
 	isRequiredWithout      = "The %s field is required when %s is not present."
 	isRequiredWhenScheme   = "The %s field is required when authorization scheme is %s."
 	isRequiredWhenMoved    = "The %s field is required when scheme, host or port of the %s changes."
@@ -165,6 +167,13 @@ const (
 	codeCrossOrigin  = "CROSS_ORIGIN"
 
 	codeTooManyWebhooks = "WEBHOOK_LIMIT_EXCEEDED"
+
+	// Of an item of a batch, where the single call has no code.
+	codeInvalidJSON = "INVALID_JSON"
+	codeInvalidData = "VALIDATION_FAILED"
+	codeNotFound    = "NOT_FOUND"
+	codeTooLarge    = "TOO_LARGE"
+	codeInternal    = "INTERNAL_ERROR"
 
 	codeVersionConflict     = "VERSION_CONFLICT"
 	codeEnvironmentMismatch = "ENVIRONMENT_MISMATCH"

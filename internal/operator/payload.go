@@ -12,7 +12,7 @@ import (
 )
 
 // Times are as the API shows them: RFC 3339 in UTC with six fractional digits.
-const timestampLayout = "2006-01-02T15:04:05.000000Z"
+const timestampLayout = carteiro.TimestampLayout
 
 type timestamp time.Time
 
