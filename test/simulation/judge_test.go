@@ -41,6 +41,7 @@ func (w *world) judge() {
 			w.judgeChain(event, &w.plan.webhooks[i], attempts)
 		}
 	}
+	w.judgeGone()
 	w.judgeOperators()
 	w.examine()
 }
@@ -49,7 +50,7 @@ func (w *world) judge() {
 func (w *world) judgeOutcome(a *carteiro.Attempt) {
 	outcome := w.saw.outcomes[a.ID]
 	if a.Outcome == nil || outcome == nil {
-		if a.Status != carteiro.StatusPending {
+		if a.Status != carteiro.StatusPending && (a.Outcome == nil || a.Outcome.Reason != carteiro.ReasonWebhookDeleted) { // what deletes a webhook may finish it
 			w.fault("attempt %s is %s, and nobody has recorded it", a.ID, a.Status)
 		}
 		return
@@ -92,6 +93,20 @@ func (w *world) judgeStop(n *node) {
 	held, err := w.truth.Held(context.Background(), store.Held{Session: n.dispatcher.Session(), Limit: 10})
 	if err != nil || len(held) > 0 {
 		w.fault("%s has stopped, and holds %d attempts; %v", n, len(held), err)
+	}
+}
+
+// judgeIdle sees that nodes with nothing to do know that they have nothing to do.
+func (w *world) judgeIdle() {
+	pass(turmoil) // what was paused goes on, and what it began comes to its end
+	for slot := range w.slots() {
+		n := w.living(slot)
+		if n == nil {
+			continue
+		}
+		if d := n.dispatcher.Depth(); d.Waiting != 0 || d.Reserved != 0 || d.InFlight != 0 || d.HeldBytes != 0 {
+			w.fault("%s has nothing to do, and believes in %+v", n, d)
+		}
 	}
 }
 

@@ -19,12 +19,15 @@ type link struct {
 	w           *world
 	slot, life  int
 
-	mu     sync.Mutex
-	calls  map[string]int
-	writes int
-	dead   bool
-	until  time.Time // paused so long
-	jumps  []jump
+	mu         sync.Mutex
+	calls      map[string]int
+	writes     int
+	dead       bool
+	until      time.Time // paused so long
+	broken     time.Time // all writes fail for good so long
+	jumps      []jump
+	pauses     []span
+	troubledAt time.Time // see trouble
 }
 
 // errDead is what a dead process's calls give when the run is over: nobody sees it.
@@ -60,20 +63,24 @@ func (l *link) die() {
 	l.dead = true
 }
 
-func (l *link) pause(d time.Duration) {
+// breakWrites has all writes fail for good for a time, as if a permission was revoked.
+func (l *link) breakWrites(d time.Duration) {
+	l.trouble()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.until = time.Now().Add(d)
+	l.broken = time.Now().Add(d)
 }
 
-func (l *link) wasPausedSince(t time.Time) bool {
+// couldWriteSince reports whether writes have not been failing for good since an instant.
+func (l *link) couldWriteSince(t time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.until.After(t)
+	return !l.broken.After(t)
 }
 
 // jump sets the node's clock.
 func (l *link) jump(ahead time.Duration) {
+	l.trouble()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.jumps = append(l.jumps, jump{time.Now(), ahead})
@@ -121,6 +128,7 @@ const (
 	failed          // before anything was done
 	unanswered      // done, and reported as failed
 	overdue         // reported as failed, and done later
+	refused         // before anything was done, and not because the store is away
 	crashed         // the process has died before it was done
 	crashedAt       // the process has died when it was done
 )
@@ -131,7 +139,8 @@ func (l *link) fateOf(verb string, write bool) (_ fate, took, later time.Duratio
 	defer l.mu.Unlock()
 	l.calls[verb]++
 	r := l.w.plan.roll("call", l.slot, l.life, verb, l.calls[verb])
-	took, later = between(r, 50*time.Microsecond, 20*time.Millisecond), between(r, 0, 8*time.Second)
+	f := l.w.plan.faults
+	took, later = between(r, 50*time.Microsecond+f.fastest, f.slowest), between(r, 0, 8*time.Second)
 	if write {
 		l.writes++
 		if c, dies := l.w.plan.crash(l.slot, l.life, l.writes); dies && !l.w.calm() {
@@ -142,22 +151,36 @@ func (l *link) fateOf(verb string, write bool) (_ fate, took, later time.Duratio
 		}
 	}
 	luck := r.IntN(1000)
-	p := l.w.plan
+	return l.luckOf(luck, verb, write, out), took, later, crash
+}
+
+// luckOf is the fate of a call that no crash ends. The mutex is held.
+func (l *link) luckOf(luck int, verb string, write, out bool) fate {
+	f := l.w.plan.faults
+	within := func(share int) bool {
+		luck -= share
+		return luck < 0
+	}
 	switch {
 	case l.w.calm():
-		return done, took, later, crash
-	case out, luck < p.before:
-		return failed, took, later, crash
+		return done
+	case out, within(f.before):
+		return failed
 	case !write:
-		return done, took, later, crash
-	case luck < p.before+p.after:
-		return unanswered, took, later, crash
-	case luck < p.before+p.after+p.late && verb != "renew": // see docs/decisions/0048-simulation.md
-		return overdue, took, later, crash
+		return done
+	case within(f.after):
+		return unanswered
+	case verb != "renew" && within(f.late): // see docs/decisions/0048-simulation.md
+		return overdue
+	case verb != "renew" && (within(f.permanent) || time.Now().Before(l.broken)):
+		return refused
 	default:
-		return done, took, later, crash
+		return done
 	}
 }
+
+// errRefused is a fault of the store that does not say that it is away.
+var errRefused = errors.New("simulated: permission denied")
 
 // call makes a call of the link.
 func call[T any](ctx context.Context, l *link, verb string, write bool, do func() (T, error)) (_ T, _ error) {
@@ -168,6 +191,10 @@ func call[T any](ctx context.Context, l *link, verb string, write bool, do func(
 	fate, took, later, crash := l.fateOf(verb, write)
 	if fate != done {
 		l.w.note("%s: %s: %s", l, verb, fate)
+		l.w.disturb()
+		if verb == "renew" || verb == "join" {
+			l.trouble()
+		}
 	}
 	if err := sleep(ctx, took/2); err != nil {
 		return none, err
@@ -176,11 +203,14 @@ func call[T any](ctx context.Context, l *link, verb string, write bool, do func(
 	switch fate {
 	case failed:
 		return none, unavailable
+	case refused:
+		return none, errRefused
 	case crashed:
 		l.w.crash(l, crash)
 	case overdue:
 		l.w.background.Go(func() {
 			pass(later)
+			l.w.disturb()
 			_, _ = do()
 		})
 		return none, unavailable
@@ -205,12 +235,17 @@ func call[T any](ctx context.Context, l *link, verb string, write bool, do func(
 
 // String names a fate in a trace.
 func (f fate) String() string {
-	return [...]string{"done", "fails", "is done, and not answered", "fails, and is done later", "the process dies before it is done",
+	return [...]string{"done", "fails", "is done, and not answered", "fails, and is done later", "is refused", "the process dies before it is done",
 		"the process dies when it is done"}[f]
 }
 
 // String names the life of a node.
-func (l *link) String() string { return fmt.Sprintf("node %d in life %d", l.slot, l.life) }
+func (l *link) String() string {
+	if l == nil {
+		return "nobody"
+	}
+	return fmt.Sprintf("node %d in life %d", l.slot, l.life)
+}
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -264,7 +299,11 @@ func (l *link) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, e
 
 func (l *link) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {
 	p.Now = l.clock(p.Now, p.Now)
-	claimed, err := call(ctx, l, "claim", true, func() (store.Claimed, error) { return l.Store.Claim(context.Background(), p) })
+	claimed, err := call(ctx, l, "claim", true, func() (store.Claimed, error) {
+		claimed, err := l.Store.Claim(context.Background(), p)
+		l.w.claimed(p.WebhookID, len(claimed.Deliveries))
+		return claimed, err
+	})
 	claimed.NextDue, claimed.HeldBack = l.local(claimed.NextDue), l.local(claimed.HeldBack)
 	return claimed, err
 }
@@ -290,8 +329,10 @@ func (l *link) Record(ctx context.Context, p store.Record) ([]store.Recorded, er
 	}
 	p.Results = results
 	recorded, err := call(ctx, l, "record", true, func() ([]store.Recorded, error) {
+		outdated := l.w.outdated(&p)
 		recorded, err := l.Store.Record(context.Background(), p)
 		l.w.recorded(&p, recorded)
+		l.w.judgeOutdated(outdated)
 		return recorded, err
 	})
 	for _, r := range results {
@@ -332,8 +373,8 @@ func (l *link) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
 	changed := *p.Webhook // a call that is carried out late must not write into what its caller has
 	err := act(ctx, l, "update webhook", func() error {
 		err := l.Store.UpdateWebhook(context.Background(), store.UpdateWebhook{Webhook: &changed, Audit: p.Audit})
-		if err == nil && changed.Live() {
-			l.w.on(changed.ID)
+		if err == nil {
+			l.w.stored(&changed)
 		}
 		return err
 	})
@@ -341,4 +382,13 @@ func (l *link) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
 		p.Webhook.Version = changed.Version
 	}
 	return err
+}
+
+func (l *link) DeleteOwner(ctx context.Context, p store.DeleteOwner) ([]carteiro.ID, error) {
+	p.Now = l.clock(p.Now, p.Now)
+	return call(ctx, l, "delete owner", true, func() ([]carteiro.ID, error) {
+		deleted, err := l.Store.DeleteOwner(context.Background(), p)
+		l.w.touched(deleted...)
+		return deleted, err
+	})
 }

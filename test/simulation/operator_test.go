@@ -11,7 +11,7 @@ import (
 )
 
 // operatorPlan is the receiver of environments' own webhooks.
-var operatorPlan = webhookPlan{maxRetries: 2, timeout: 5 * time.Second, failures: 20, slowest: time.Second}
+var operatorPlan = webhookPlan{maxRetries: 2, timeout: 5 * time.Second, failures: 20, quickest: time.Millisecond, slowest: time.Second}
 
 // registerOperators gives each environment a webhook of its own.
 func (w *world) registerOperators(ids *carteiro.IDSource) {

@@ -9,6 +9,7 @@ import (
 
 	"carteiro"
 	"carteiro/internal/directory"
+	"carteiro/internal/dispatch"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
 )
@@ -22,6 +23,9 @@ type sightings struct {
 	statuses map[carteiro.ID]carteiro.Status   // of attempts, as they were read last
 	happened map[happening]int
 	gones    map[carteiro.ID]int // answers of 410 that were recorded, by webhook
+	urls     map[carteiro.ID]string
+	goneURLs map[string]bool            // that have answered 410, with their webhook's id
+	lanes    map[carteiro.ID]*sightLane // by webhook
 }
 
 // acceptance is an event that was answered 202.
@@ -40,6 +44,8 @@ type sighting struct {
 	by      *link
 	session int64
 	at      time.Time
+	url     string
+	givenUp bool // by its node, when its time to stop was over
 }
 
 func newSightings() sightings {
@@ -47,6 +53,7 @@ func newSightings() sightings {
 		accepted: make(map[carteiro.ID]acceptance), offs: make(map[carteiro.ID]change), sends: make(map[carteiro.ID][]*sighting),
 		outcomes: make(map[carteiro.ID]*carteiro.Outcome), statuses: make(map[carteiro.ID]carteiro.Status),
 		happened: make(map[happening]int), gones: make(map[carteiro.ID]int),
+		urls: make(map[carteiro.ID]string), goneURLs: make(map[string]bool), lanes: make(map[carteiro.ID]*sightLane),
 	}
 }
 
@@ -64,11 +71,15 @@ func (w *world) changed(by *link, hook carteiro.ID) {
 	}
 }
 
-// on notes that a webhook is on again, whether anybody was told so or not.
-func (w *world) on(hook carteiro.ID) {
+// stored notes how a webhook was stored, whether anybody was told so or not.
+func (w *world) stored(hook *carteiro.Webhook) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.saw.offs, hook)
+	w.lane(hook.ID).activeAt = time.Now()
+	w.saw.urls[hook.ID] = hook.URL
+	if hook.Live() {
+		delete(w.saw.offs, hook.ID)
+	}
 }
 
 // recorded notes what a record has finished; nothing of that changes any more.
@@ -82,6 +93,7 @@ func (w *world) recorded(p *store.Record, recorded []store.Recorded) {
 		w.mu.Lock()
 		twice := w.saw.outcomes[result.Delivery.ID] != nil
 		w.saw.outcomes[result.Delivery.ID] = result.Outcome
+		w.lane(result.Delivery.WebhookID).activeAt = time.Now()
 		w.mu.Unlock()
 		if twice {
 			w.fault("attempt %s was finished twice", result.Delivery.ID)
@@ -96,17 +108,26 @@ type sender struct {
 }
 
 // Send implements dispatch.Sender.
-func (s *sender) Send(ctx context.Context, _ *send.Target, d *carteiro.Delivery) *carteiro.Outcome {
+func (s *sender) Send(ctx context.Context, target *send.Target, d *carteiro.Delivery) *carteiro.Outcome {
 	none := &carteiro.Outcome{Reason: carteiro.ReasonConnection, Error: "nobody sees this"}
-	lives, paused := s.n.standing()
-	if !lives {
+	if lives, _ := s.n.standing(); !lives {
 		return none
 	}
-	s.judge(d, paused)
+	if d.MayBegin != nil && !d.MayBegin() {
+		return &carteiro.Outcome{Unsent: carteiro.ErrNotClear}
+	}
+	if !s.n.lives() {
+		return none
+	}
+	now := s.judge(d, target.URL())
 	o, took := s.w.answer(d)
+	s.w.begins(s.n.link, d)
+	defer s.w.ends(d)
 	if err := sleep(ctx, took); err != nil {
+		s.w.giveUp(now)
 		return none
 	}
+	o = s.w.movedAway(d, now.url, o)
 	if lives, _ := s.n.standing(); !lives {
 		return none
 	}
@@ -114,12 +135,24 @@ func (s *sender) Send(ctx context.Context, _ *send.Target, d *carteiro.Delivery)
 	return o
 }
 
+func (w *world) giveUp(s *sighting) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.givenUp = true
+}
+
 // answer is what a receiver says to an attempt, and how long it takes.
 func (w *world) answer(d *carteiro.Delivery) (*carteiro.Outcome, time.Duration) {
 	hook, r := w.receiver(d)
-	took := between(r, time.Millisecond, hook.slowest)
-	luck := r.IntN(100)
+	took := between(r, hook.quickest, hook.slowest)
+	luck, since := r.IntN(100), time.Since(w.began)
 	switch {
+	case hook.hangsFrom > 0 && since >= hook.hangsFrom:
+		return &carteiro.Outcome{Reason: carteiro.ReasonTimeout, Error: "timeout"}, hook.timeout
+	case hook.goneTests && d.EventType == carteiro.TestEvent:
+		return &carteiro.Outcome{Reason: carteiro.ReasonHTTPStatus, HTTPStatus: 410, Error: "HTTP 410"}, took
+	case since < hook.recovers:
+		return &carteiro.Outcome{Reason: carteiro.ReasonHTTPStatus, HTTPStatus: 500, Error: "HTTP 500"}, took
 	case luck < hook.hangs:
 		return &carteiro.Outcome{Reason: carteiro.ReasonTimeout, Error: "timeout"}, hook.timeout
 	case luck < hook.hangs+hook.gones:
@@ -144,11 +177,10 @@ func (w *world) receiver(d *carteiro.Delivery) (*webhookPlan, *rand.Rand) {
 	return &w.plan.webhooks[i], w.plan.roll("answer", i, m, d.Number)
 }
 
-// judge holds a request that goes out against what must be true of it. One that was held up between the last look and the
-// going out, because its node was paused, may be out of date: that is all that can be.
-func (s *sender) judge(d *carteiro.Delivery, paused bool) {
+// judge holds a request that goes out against what must be true of it.
+func (s *sender) judge(d *carteiro.Delivery, url string) *sighting {
 	w, session := s.w, s.n.dispatcher.Session()
-	now := &sighting{by: s.n.link, session: session.ID, at: time.Now()}
+	now := &sighting{by: s.n.link, session: session.ID, at: time.Now(), url: url}
 	hook, err := w.truth.GetWebhook(context.Background(), d.WebhookID)
 	if err != nil || hook.EnvironmentID != d.Event.EnvironmentID {
 		w.fault("an event of environment %s was sent to webhook %s of another: %v", d.Event.EnvironmentID, d.WebhookID, err)
@@ -160,9 +192,6 @@ func (s *sender) judge(d *carteiro.Delivery, paused bool) {
 	off, isOff := w.saw.offs[d.WebhookID]
 	finished := w.saw.outcomes[d.ID] != nil
 	w.mu.Unlock()
-	if paused {
-		return
-	}
 	switch {
 	case finished:
 		w.fault("attempt %s was sent by %s after it had been finished", d.ID, s.n)
@@ -173,23 +202,58 @@ func (s *sender) judge(d *carteiro.Delivery, paused bool) {
 	case isOff && off.tooLate(now):
 		w.fault("attempt %s was sent by %s %s after its webhook was switched off", d.ID, s.n, now.at.Sub(off.at))
 	}
+	for _, b := range before {
+		if !w.isGivenUp(b) && b.by.untroubledSince(b.at.Add(-dispatch.DefaultLease)) {
+			w.fault("attempt %s was sent by %s, though %s has sent it %s ago and lives", d.ID, s.n, b.by, now.at.Sub(b.at))
+		}
+	}
+	w.judgeStart(s.n, d)
+	return now
+}
+
+func (w *world) isGivenUp(s *sighting) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return s.givenUp
+}
+
+// judgeStart sees that a crowd does not delay a healthy webhook.
+func (w *world) judgeStart(n *node, d *carteiro.Delivery) {
+	if !w.plan.crowd || w.isOperators(d.WebhookID) {
+		return
+	}
+	if hook, _ := w.receiver(d); hook.healthy && time.Since(d.DueAt) > startBound {
+		w.fault("attempt %s of a healthy webhook was started by %s %s after it was due", d.ID, n, time.Since(d.DueAt))
+	}
 }
 
 // hearing is how long it takes a node to read a webhook, at most, beside the time for which it remembers what it has read.
 const hearing = 100 * time.Millisecond
 
-// tooLate says that a node should have known: the one on which the change was made at once, others when what they remember
-// is stale.
+// tooLate reports whether the node should have known: the one on which the change was made at once, others when what they
+// remember is stale. A goroutine that has read the webhook and is paused then sends what it has read.
 func (c change) tooLate(s *sighting) bool {
-	if c.node == s.by {
-		return s.at.After(c.at)
+	late := s.by.pausedSince(c.at)
+	if c.node != s.by {
+		late += directory.Freshness + hearing + s.by.w.plan.faults.slowest
 	}
-	return s.at.After(c.at.Add(directory.Freshness + hearing))
+	return s.at.After(c.at.Add(late))
 }
 
 // holds asks the truth whether a session holds an attempt.
 func (w *world) holds(session store.Session, ref store.AttemptRef) bool {
-	held, err := w.truth.Held(context.Background(), store.Held{Session: session, Limit: 100_000})
+	if model, is := w.truth.(interface {
+		Holds(session store.Session, ref store.AttemptRef) bool
+	}); is {
+		return model.Holds(session, ref)
+	}
+	after := ref
+	for i := len(after.ID) - 1; ; i-- { // the id before
+		if after.ID[i]--; after.ID[i] != 0xff {
+			break
+		}
+	}
+	held, err := w.truth.Held(context.Background(), store.Held{Session: session, After: after, Limit: 1})
 	if err != nil {
 		w.fault("what is held cannot be read: %v", err)
 	}
@@ -198,9 +262,17 @@ func (w *world) holds(session store.Session, ref store.AttemptRef) bool {
 
 // look reads all logs as a client does: what was seen before has changed in no way but those that the port allows.
 func (w *world) look() {
+	if w.plan.crowd && !w.calm() {
+		return // so many logs take long to read
+	}
+	for _, hook := range w.operators {
+		w.judgePending(hook, w.logs(hook.ID))
+	}
 	for _, hook := range w.hooks {
 		open := make(map[carteiro.ID]bool) // events
-		for _, a := range w.logs(hook.ID) {
+		logs := w.logs(hook.ID)
+		w.judgePending(hook, logs)
+		for _, a := range logs {
 			w.mu.Lock()
 			was, is := w.saw.statuses[a.ID], a.Status
 			w.saw.statuses[a.ID] = is

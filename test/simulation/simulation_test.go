@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -19,11 +20,13 @@ import (
 )
 
 var (
-	seeds   = flag.Int("seeds", defaultSeeds, "how many seeds run against the store's model; a tenth of a tenth of them on SQLite too")
+	seeds   = flag.Int("seeds", defaultSeeds, "how many seeds run against the store's model; a hundredth of them on SQLite too")
+	from    = flag.Uint64("from", 0, "run the seeds from this one on, and none at random")
+	goOn    = flag.Bool("goon", false, "go on after a seed that fails")
 	theSeed = flag.Uint64("seed", 0, "run this seed alone, again and again, and show what happened in it")
 )
 
-// The first seeds are the same at every run, the others follow a random one, which is printed.
+// One in so many seeds is the same at every run. The others follow a random one, which is printed.
 const fixedShare = 2
 
 func TestWhatMustStayTrueUnderFaults(t *testing.T) { simulate(t, *seeds, onModel) }
@@ -50,18 +53,33 @@ func simulate(t *testing.T, n int, open func(*testing.T) (store.Store, func() er
 		}
 		return
 	}
-	random := rand.Uint64()>>16 + 1
-	t.Logf("seeds 1 to %d, and %d to %d", n/fixedShare, random, random+uint64(n-n/fixedShare)-1)
+	first, random, fixed := uint64(1), rand.Uint64()>>16+1, n/fixedShare
+	if *from != 0 {
+		first, fixed = *from, n
+	}
+	t.Logf("seeds %d to %d, and %d from %d on", first, first+uint64(fixed)-1, n-fixed, random)
 	share := 2 * runtime.GOMAXPROCS(0)
+	var failed atomic.Int64 // of those that failed, the first; n: none
+	failed.Store(int64(n))
 	for part := range share {
 		t.Run(fmt.Sprint("part ", part), func(t *testing.T) {
 			t.Parallel()
-			for i := part; i < n && !t.Failed(); i += share {
-				seed := uint64(i) + 1
-				if i >= n/fixedShare {
-					seed = random + uint64(i-n/fixedShare)
+			i := part
+			defer func() {
+				if t.Failed() && int64(i) < failed.Load() {
+					failed.Store(int64(i))
 				}
-				simulateOne(t, seed, open)
+			}()
+			for ; i < n && (*goOn || int64(i) < failed.Load()); i += share {
+				seed := first + uint64(i)
+				if i >= fixed {
+					seed = random + uint64(i-fixed)
+				}
+				if *goOn {
+					t.Run(fmt.Sprint(seed), func(t *testing.T) { simulateOne(t, seed, open) })
+				} else {
+					simulateOne(t, seed, open)
+				}
 			}
 		})
 	}

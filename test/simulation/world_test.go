@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,19 +28,22 @@ type world struct {
 	began      time.Time
 	over       chan struct{} // closed when the run is: what the dead were about comes to its end
 	background sync.WaitGroup
+	broken     atomic.Bool // something does not hold; the run ends
 	owners     [2]store.OwnerRef
 	hooks      []*carteiro.Webhook
 	operators  []*carteiro.Webhook // the environments' own
 	policy     carteiro.RetryPolicy
 
-	mu      sync.Mutex
-	nodes   [2]*node // those that live; nil between two lives
-	lives   [2]int
-	all     []*node
-	outages int
-	faults  []string
-	trace   []string
-	saw     sightings
+	mu          sync.Mutex
+	nodes       [2]*node // those that live; nil between two lives
+	lives       [2]int
+	all         []*node
+	outages     int
+	disturbedAt time.Time // see disturb
+	ended       bool
+	faults      []string
+	trace       []string
+	saw         sightings
 }
 
 // node is one life of a process.
@@ -65,21 +69,27 @@ func run(t *testing.T, p *plan, truth store.Store) (faults, trace []string) {
 		policy: carteiro.RetryPolicy{Schedule: []time.Duration{time.Second, 5 * time.Second, 20 * time.Second}},
 	}
 	w.register()
+	w.noteCrowd()
 	for slot := range w.slots() {
 		w.boot(slot)
 	}
 	for i := range p.publishes {
 		w.background.Go(func() { w.publish(i) })
 	}
+	for i := range p.publishers {
+		w.background.Go(func() { w.publishOn(i) })
+	}
 	for i := range p.deeds {
 		w.background.Go(func() { w.do(i) })
 	}
-	for time.Since(w.began) < turmoil {
+	for time.Since(w.began) < turmoil && !w.failed() {
 		pass(7 * time.Second)
 		w.look()
 	}
 	w.settle()
-	w.judge()
+	if !w.failed() {
+		w.judge()
+	}
 	w.end()
 	return w.faults, w.trace
 }
@@ -92,13 +102,26 @@ func (w *world) slots() int {
 }
 
 // calm says that nothing goes wrong any more.
-func (w *world) calm() bool { return time.Since(w.began) >= turmoil }
+func (w *world) calm() bool { return time.Since(w.began) >= turmoil || w.broken.Load() }
 
 // out says that the store is away.
 func (w *world) out() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.outages > 0
+}
+
+// disturb notes that something has happened that takes nodes time to come to terms with.
+func (w *world) disturb() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.disturbedAt = time.Now()
+}
+
+func (w *world) disturbed() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.disturbedAt
 }
 
 func (w *world) note(format string, args ...any) {
@@ -110,10 +133,14 @@ func (w *world) note(format string, args ...any) {
 // fault notes that something does not hold.
 func (w *world) fault(format string, args ...any) {
 	w.note("FAULT: "+format, args...)
+	w.broken.Store(true)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.faults = append(w.faults, fmt.Sprintf(format, args...))
 }
+
+// failed reports whether something does not hold. What comes after is of no interest.
+func (w *world) failed() bool { return w.broken.Load() }
 
 // register makes two environments that use the same ids, with the plan's webhooks.
 func (w *world) register() {
@@ -131,13 +158,14 @@ func (w *world) register() {
 	for i, hook := range w.plan.webhooks {
 		webhook := &carteiro.Webhook{
 			ID: ids.New(w.began), EnvironmentID: w.owners[hook.tenant].EnvironmentID, OwnerKind: carteiro.OwnerAgent, OwnerID: agent,
-			Name: fmt.Sprint("webhook ", i), URL: "https://example.com/", Events: []string{eventType}, Enabled: true,
+			Name: fmt.Sprint("webhook ", i), URL: "https://example.com/", Events: []string{hook.eventType}, Enabled: true,
 			MaxRetries: hook.maxRetries, Timeout: hook.timeout, HTTPMethod: "POST", CreatedAt: w.began, UpdatedAt: w.began,
 		}
 		if err := w.truth.CreateWebhook(ctx, store.CreateWebhook{Webhook: webhook}); err != nil {
 			w.t.Fatal(err)
 		}
 		w.hooks = append(w.hooks, webhook)
+		w.saw.urls[webhook.ID] = webhook.URL
 	}
 	w.registerOperators(ids)
 }
@@ -145,16 +173,30 @@ func (w *world) register() {
 // boot begins a node's next life.
 func (w *world) boot(slot int) {
 	w.mu.Lock()
+	if w.ended {
+		w.mu.Unlock()
+		return
+	}
 	w.lives[slot]++
 	n := &node{link: &link{Store: w.truth, w: w, slot: slot, life: w.lives[slot], calls: make(map[string]int)}, ids: new(carteiro.IDSource)}
+	n.jumps = []jump{{ahead: w.plan.skew[slot]}}
 	w.all = append(w.all, n)
 	w.mu.Unlock()
+	w.disturb()
 	w.note("%s begins", n)
 	n.directory = directory.New(n.link, w.plan.shared)
-	n.dispatcher = dispatch.New(dispatch.Config{
+	config := dispatch.Config{
 		Store: n.link, Webhooks: n.directory, Sender: &sender{w: w, n: n}, IDs: n.ids, Policy: w.policy,
 		Logger: slog.New(slog.DiscardHandler), Shared: w.plan.shared, Noticed: func() { n.teller.Wake() },
-	})
+		MaxInFlight: w.plan.slots, Preempt: n.preempt,
+	}
+	if w.plan.fewLanes {
+		config.MaxIdleLanes = 1
+	}
+	if w.plan.rareScans {
+		config.RescanEvery = 1000 * time.Hour
+	}
+	n.dispatcher = dispatch.New(config)
 	n.directory.Changed = n.dispatcher.LookAgain
 	n.teller = operator.New(operator.Config{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Logger: slog.New(slog.DiscardHandler)})
 	telling, end := context.WithCancel(context.Background())
@@ -201,6 +243,7 @@ func (w *world) bootLater(slot int, after time.Duration) {
 // crash ends a life in the middle of a call, which never comes back.
 func (w *world) crash(l *link, c crashPlan) {
 	l.die()
+	w.disturb()
 	w.note("%s dies", l)
 	w.mu.Lock()
 	if n := w.nodes[l.slot]; n != nil && n.link == l {
@@ -215,6 +258,9 @@ func (w *world) crash(l *link, c crashPlan) {
 func (w *world) living(slot int) *node {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ended {
+		return nil
+	}
 	return w.nodes[slot%w.slots()]
 }
 
@@ -232,7 +278,7 @@ func (w *world) publish(i int) {
 		if p.key > 0 {
 			payload, _ = json.Marshal(message{Key: p.key, Call: -1, Event: j})
 		}
-		events[j] = publish.Event{Owner: w.owners[p.tenant], Type: eventType, Payload: payload}
+		events[j] = publish.Event{Owner: w.owners[p.tenant], Type: p.eventType, Payload: payload}
 	}
 	var key *publish.Key
 	if p.key > 0 {
@@ -242,18 +288,39 @@ func (w *world) publish(i int) {
 			events[0].Key, key = key, nil
 		}
 	}
-	results, err := n.publisher.Publish(context.Background(), w.owners[p.tenant].EnvironmentID, key, events)
+	w.call(n, p.tenant, p.key, key, events)
+}
+
+// call makes a call that publishes events, and notes what was answered.
+func (w *world) call(n *node, tenant, keyed int, key *publish.Key, events []publish.Event) {
+	results, err := n.publisher.Publish(context.Background(), w.owners[tenant].EnvironmentID, key, events)
 	if err != nil || !n.lives() {
 		return // who gets no answer knows nothing
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for j, r := range results {
-		if r.Err != nil {
-			w.faults = append(w.faults, fmt.Sprintf("event %d of call %d: %v", j, i, r.Err))
+	for _, r := range results {
+		switch {
+		case r.Err == nil:
+			w.saw.accepted[r.EventID] = acceptance{tenant: tenant, key: keyed, deliveries: r.Deliveries}
+		case !errors.Is(r.Err, directory.ErrOwnerNotFound) || !w.plan.deletesOwners():
+			w.broken.Store(true)
+			w.faults = append(w.faults, fmt.Sprintf("an event was not accepted: %v", r.Err))
+		}
+	}
+}
+
+// publishOn publishes one event after the other.
+func (w *world) publishOn(publisher int) {
+	for i := 0; time.Since(w.began) < busyUntil; i++ {
+		pass(time.Millisecond)
+		n, tenant := w.living(publisher), w.plan.webhooks[0].tenant
+		if n == nil {
+			pass(time.Second)
 			continue
 		}
-		w.saw.accepted[r.EventID] = acceptance{tenant: p.tenant, key: p.key, deliveries: r.Deliveries}
+		payload, _ := json.Marshal(message{Call: 1000 + publisher, Event: i})
+		w.call(n, tenant, 0, nil, []publish.Event{{Owner: w.owners[tenant], Type: eventType, Payload: payload}})
 	}
 }
 
@@ -273,6 +340,19 @@ func (w *world) do(i int) {
 	switch d.kind {
 	case "outage":
 		w.outage(d.lasts)
+	case "broken":
+		n.breakWrites(d.lasts)
+	case "delete owner":
+		_ = n.directory.DeleteOwner(context.Background(), store.DeleteOwner{OwnerRef: w.ownerOf(hook), Now: time.Now()})
+		if n.lives() {
+			w.changedAll(n.link)
+		}
+	case "move":
+		w.change(n, hook, func(h *carteiro.Webhook) {
+			if h.Live() { // a disabled one would seem to have been disabled by its new URL
+				h.URL = fmt.Sprint("https://example.com/", i)
+			}
+		})
 	case "pause":
 		n.pause(d.lasts)
 	case "clock":
@@ -326,6 +406,7 @@ func (w *world) outage(d time.Duration) {
 	w.mu.Lock()
 	w.outages--
 	w.mu.Unlock()
+	w.disturb()
 }
 
 // stop ends a life as an init system would, which gives it so long for what is in flight. It says whether that was its end:
@@ -338,6 +419,7 @@ func (w *world) stop(n *node, within time.Duration) bool {
 	}
 	n.stopped, w.nodes[n.slot] = true, nil
 	w.mu.Unlock()
+	w.disturb()
 	asked := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
@@ -346,10 +428,11 @@ func (w *world) stop(n *node, within time.Duration) bool {
 	stopped := n.lives()
 	if stopped {
 		// One that was paused beyond its time had none to give anything back: its lease ends.
-		if p := w.plan; p.before+p.after+p.late == 0 && !w.out() && !n.wasPausedSince(asked) {
+		if f := w.plan.faults; f.before+f.after+f.late+f.permanent == 0 && n.untroubledSince(asked) && n.couldWriteSince(asked) && !w.out() {
 			w.judgeStop(n)
 		}
 		n.die()
+		w.disturb()
 		w.note("%s has stopped", n)
 	}
 	return stopped
@@ -390,11 +473,12 @@ func (w *world) logs(hook carteiro.ID) []*carteiro.Attempt {
 
 // settle lets everything come to its end: nothing goes wrong, all nodes live.
 func (w *world) settle() {
-	for time.Since(w.began) < turmoil+patience {
-		pass(5 * time.Second)
+	for time.Since(w.began) < turmoil+patience && !w.failed() {
+		pass(10 * time.Second)
 		w.look()
 		w.disableFailing()
-		if w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) && w.allTold() {
+		if time.Since(w.began) > w.plan.end() && w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) && w.allTold() {
+			w.judgeIdle()
 			return
 		}
 	}
@@ -409,6 +493,9 @@ func (w *world) disableFailing() {
 	disabled, err := n.directory.DisableFailing(context.Background(), store.DisableFailing{Now: now, OpenedBefore: now.Add(-disableAfter), Limit: 10})
 	if err != nil {
 		w.fault("webhooks that keep failing cannot be disabled: %v", err)
+	}
+	for _, hook := range disabled {
+		w.touched(hook.ID)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -434,6 +521,9 @@ func (w *world) end() {
 			w.stop(n, time.Minute)
 		}
 	}
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
 	close(w.over)
 	given, up := context.WithCancel(context.Background())
 	up()

@@ -125,31 +125,42 @@ func (m *model) GetLog(_ context.Context, ref store.AttemptRef) (*carteiro.Attem
 	return m.read(a), nil
 }
 
-// read gives an attempt as a reader sees it.
-func (m *model) read(a *modelAttempt) *carteiro.Attempt {
+// read returns an attempt as a reader sees it.
+func (m *model) read(a *modelAttempt) *carteiro.Attempt { return a.read(m.openRetries(a.WebhookID)) }
+
+// read does the same with the open retries of the attempt's webhook.
+func (a *modelAttempt) read(retries map[carteiro.ID]bool) *carteiro.Attempt {
 	seen := a.Attempt
-	if a.isOpen() {
-		return &seen
+	if !a.isOpen() {
+		seen.Status = a.Outcome.Status()
 	}
-	seen.Status = a.Outcome.Status()
-	for _, next := range m.attempts {
-		if seen.Status == carteiro.StatusFailed && next.isOpen() && next.IsRetry() &&
-			next.PreviousID == a.ID && next.WebhookID == a.WebhookID {
-			seen.Status = carteiro.StatusRetrying
-		}
+	if seen.Status == carteiro.StatusFailed && retries[a.ID] {
+		seen.Status = carteiro.StatusRetrying
 	}
 	return &seen
+}
+
+// openRetries returns the attempts of a webhook whose automatic retry is open.
+func (m *model) openRetries(webhook carteiro.ID) map[carteiro.ID]bool {
+	retries := make(map[carteiro.ID]bool)
+	for ref, a := range m.attempts {
+		if ref.WebhookID == webhook && a.isOpen() && a.IsRetry() {
+			retries[a.PreviousID] = true
+		}
+	}
+	return retries
 }
 
 func (m *model) ListLogs(_ context.Context, p store.ListLogs) (page store.LogPage, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var found []*carteiro.Attempt
-	for _, a := range m.attempts {
-		if a.WebhookID != p.WebhookID {
+	retries := m.openRetries(p.WebhookID)
+	for ref, a := range m.attempts {
+		if ref.WebhookID != p.WebhookID {
 			continue
 		}
-		if seen := m.read(a); matches(seen, &p) {
+		if seen := a.read(retries); matches(seen, &p) {
 			page.Total++
 			if p.Before.IsZero() || compareIDs(seen.ID, p.Before) < 0 {
 				found = append(found, seen)

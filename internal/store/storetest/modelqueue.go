@@ -64,11 +64,12 @@ func (m *model) acceptAll(p *store.Accept) (result store.AcceptResult, err error
 	if replay := m.before(p.Key, p.Now); replay != nil {
 		return store.AcceptResult{Replay: replay}, nil
 	}
-	// Everything is done on copies, which take the place of the originals when nothing fails.
-	keys, events, attempts := maps.Clone(m.keys), maps.Clone(m.events), maps.Clone(m.attempts)
+	keys := maps.Clone(m.keys)
+	var stored []store.AcceptItem
 	defer func() {
 		if err != nil {
-			m.keys, m.events, m.attempts = keys, events, attempts
+			m.keys = keys
+			m.remove(stored)
 		}
 	}()
 	m.keep(p.Key)
@@ -78,6 +79,10 @@ func (m *model) acceptAll(p *store.Accept) (result store.AcceptResult, err error
 			continue
 		}
 		m.keep(item.Key)
+		if _, found := m.events[item.Event.ID]; found {
+			return store.AcceptResult{}, errExists
+		}
+		stored = append(stored, item)
 		if err := m.acceptItem(p.Session, item); err != nil {
 			return store.AcceptResult{}, err
 		}
@@ -85,11 +90,18 @@ func (m *model) acceptAll(p *store.Accept) (result store.AcceptResult, err error
 	return result, nil
 }
 
+// remove takes items back that a call has stored before it failed.
+func (m *model) remove(items []store.AcceptItem) {
+	for _, item := range items {
+		delete(m.events, item.Event.ID)
+		for _, a := range item.Attempts {
+			delete(m.attempts, store.AttemptRef{WebhookID: a.WebhookID, ID: a.ID})
+		}
+	}
+}
+
 func (m *model) acceptItem(session store.Session, item store.AcceptItem) error {
 	e := item.Event
-	if _, found := m.events[e.ID]; found {
-		return errExists
-	}
 	stored := *e
 	if len(item.Attempts) == 0 && e.Undelivered == "" && !e.Test {
 		stored.Undelivered = carteiro.UndeliveredUnknown
@@ -213,6 +225,13 @@ func (m *model) held(ref store.AttemptRef, session store.Session) *modelAttempt 
 		return a
 	}
 	return nil
+}
+
+// Holds reports whether a session holds an attempt. Databases answer the same by Held, which takes the model long.
+func (m *model) Holds(session store.Session, ref store.AttemptRef) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held(ref, session) != nil
 }
 
 func (m *model) Held(_ context.Context, p store.Held) (refs []store.AttemptRef, err error) {
