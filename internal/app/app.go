@@ -306,7 +306,7 @@ func openDatabase(ctx context.Context, d config.Database, use Use, keys *seal.Ke
 		opts := postgres.Options{
 			Shared: use.shared(), Moving: moving, Existing: use.existing(),
 			Connections: d.DatabaseConnections, Timeout: d.DatabaseTimeout,
-			Committed: h.committed, Keys: keys,
+			Committed: h.committed, Keys: keys, Warn: h.warn,
 		}
 		if use != Exclusive {
 			opts.Connections = commandConnections

@@ -26,14 +26,20 @@ const (
 	idleInTransaction = 5 * time.Second
 )
 
-// newPool makes a pool of connections to a server that can be written to. It connects when it is first asked.
-func newPool(ctx context.Context, url string, timeout time.Duration, size int) (*pgxpool.Pool, error) {
+// newPool makes a pool of at most size connections to a server that can be written to, of which it keeps the first. It
+// connects when it is first asked.
+func newPool(ctx context.Context, url string, timeout time.Duration, keep, size int) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
 	config.MaxConns = int32(size) //nolint:gosec // an option that is bounded where it is set
-	config.MaxConnIdleTime = 5 * time.Minute
+	config.MinConns = int32(keep) //nolint:gosec // as size
+	config.MaxConnIdleTime = idleConnection
+	config.HealthCheckPeriod = idleConnection / 3
+	if keep == size { // what is given up may be gone to somebody else
+		config.MaxConnIdleTime, config.MaxConnLifetime = forever, forever
+	}
 	config.PingTimeout = connectWithin
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		registerColumns(c.TypeMap())
@@ -145,7 +151,7 @@ func (s *Store) inTx(ctx context.Context, do func(*tx) error) error {
 func (s *Store) read(ctx context.Context, do func(*tx) error) error {
 	return bounded(ctx, s.timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
-			return s.withConn(ctx, s.pool, func(c *pgx.Conn) error { return do(s.tx(ctx, c)) })
+			return s.withConn(ctx, func(c *pgx.Conn) error { return do(s.tx(ctx, c)) })
 		})
 	})
 }
@@ -158,7 +164,7 @@ func (s *Store) inSnapshot(ctx context.Context, do func(*tx) error) error {
 func (s *Store) transact(ctx context.Context, timeout time.Duration, opts pgx.TxOptions, do func(*tx) error) error {
 	return bounded(ctx, timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
-			return s.withConn(ctx, s.pool, func(c *pgx.Conn) error {
+			return s.withConn(ctx, func(c *pgx.Conn) error {
 				return pgx.BeginTxFunc(ctx, c, opts, func(began pgx.Tx) error { return do(s.tx(ctx, began)) })
 			})
 		})
@@ -179,14 +185,35 @@ func bounded(ctx context.Context, timeout time.Duration, do func(context.Context
 	return translate(err)
 }
 
-// withConn runs do with a connection of a pool. One that turned out to be of no use is not given back to it.
-func (s *Store) withConn(ctx context.Context, pool *pgxpool.Pool, do func(*pgx.Conn) error) error {
-	c, err := pool.Acquire(ctx)
+// withConn runs do with a connection of the pool.
+func (s *Store) withConn(ctx context.Context, do func(*pgx.Conn) error) error {
+	c, release, err := s.acquire(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer release()
+	return use(ctx, s.pool, c, do)
+}
+
+// withWriter runs do with a connection of the writers; with one of the pool if the server has none to spare for them.
+func (s *Store) withWriter(ctx context.Context, do func(*pgx.Conn) error) error {
+	if s.commits == nil {
+		return s.withConn(ctx, do)
+	}
+	c, err := s.commits.Acquire(ctx)
+	if isTooMany(err) {
+		return s.withConn(ctx, do)
+	}
 	if err != nil {
 		return unavailable(err)
 	}
 	defer c.Release()
-	err = do(c.Conn())
+	return use(ctx, s.commits, c, do)
+}
+
+// use runs do with a connection of a pool. One that turned out to be of no use is not given back to it.
+func use(ctx context.Context, pool *pgxpool.Pool, c *pgxpool.Conn, do func(*pgx.Conn) error) error {
+	err := do(c.Conn())
 	if isReadOnly(err) {
 		// The server is a standby by now: the next connections look for the primary.
 		pool.Reset()

@@ -17,6 +17,7 @@ const (
 	stateUniqueViolation      = "23505"
 	stateCheckViolation       = "23514"
 	stateReadOnly             = "25006"
+	stateTooManyConnections   = "53300"
 	stateSerializationFailure = "40001"
 	stateDeadlock             = "40P01"
 	stateLockNotAvailable     = "55P03"
@@ -33,6 +34,9 @@ func stateOf(err error) string {
 }
 
 func isReadOnly(err error) bool { return stateOf(err) == stateReadOnly }
+
+// isTooMany says whether a connection was refused because the server, the database or the role has as many as it may.
+func isTooMany(err error) bool { return stateOf(err) == stateTooManyConnections }
 
 // isCollision says whether a transaction has only got into another's way.
 func isCollision(err error) bool {
@@ -113,6 +117,7 @@ type Code string
 const (
 	CodeURL         Code = "url"         // the URL cannot be understood
 	CodeUnreachable Code = "unreachable" // no server that can be written to answers there
+	CodeConnections Code = "connections" // the server has no connection to spare
 	CodeForbidden   Code = "forbidden"   // the user may not do what must be done
 	CodeForeign     Code = "foreign"     // the schema is another program's
 	CodeNewer       Code = "newer"       // a newer Carteiro has changed it
@@ -166,6 +171,9 @@ func openError(url string, err error) error {
 	case stateOf(err) == "42501":
 		e.Code, e.Message = CodeForbidden, "the user may not make what is needed there"
 		e.Hint = "give it a database of its own, or the right to create in that one"
+	case isTooMany(err):
+		e.Code, e.Message = CodeConnections, "the server has no connection to spare"
+		e.Hint = "raise max_connections or the connection limit of the role or database, or lower --database-connections of the nodes"
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		e.Code, e.Message = CodeUnreachable, "no server that can be written to answers there"
 		e.Hint = "is it running, and may this user connect to this database?"

@@ -24,7 +24,7 @@ type group struct {
 func (s *Store) inGroup(shard shard, do func(*group) error) error {
 	return bounded(context.Background(), s.timeout, func(ctx context.Context) error {
 		return again(ctx, func() error {
-			return s.withConn(ctx, s.commits, func(c *pgx.Conn) error {
+			return s.withWriter(ctx, func(c *pgx.Conn) error {
 				g := &group{tx: *s.tx(ctx, c), conn: c, tally: newTally(shard)}
 				err := do(g)
 				if err != nil && g.begun && !c.IsClosed() {

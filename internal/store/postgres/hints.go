@@ -184,7 +184,7 @@ func (s *Store) Listen(ctx context.Context, hear func(store.Hint)) {
 
 // listen listens until its connection breaks.
 func (s *Store) listen(ctx context.Context, hear func(store.Hint)) error {
-	c, err := pgx.ConnectConfig(ctx, s.commits.Config().ConnConfig)
+	c, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
 		return err
 	}

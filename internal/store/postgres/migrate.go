@@ -31,7 +31,7 @@ func (s *Store) migrate(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	return s.withConn(ctx, s.pool, func(c *pgx.Conn) error {
+	return s.withConn(ctx, func(c *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, c, func(began pgx.Tx) error {
 			return (&tx{querier: began, ctx: ctx}).migrate(c.PgConn(), steps, opts)
 		})

@@ -6,9 +6,11 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"carteiro/internal/seal"
@@ -24,7 +26,8 @@ type Options struct {
 	Moving bool
 	// Existing fails where there is no database of Carteiro's, rather than make one.
 	Existing bool
-	// Connections is how many connections this node may have open at once; at least 4, 16 by default.
+	// Connections is the maximum number of connections that this node opens; at least 4, 16 by default. With fewer to be had
+	// it works on those that it gets; a server needs 3.
 	Connections int
 	// Timeout is how long the database may take for one call; 10 seconds by default.
 	Timeout time.Duration
@@ -33,6 +36,8 @@ type Options struct {
 	Committed func(operations int, took time.Duration)
 	// Keys encrypt the webhooks' secrets. With nil they are stored as they are.
 	Keys *seal.Keyring
+	// Warn, if not nil, is told what the operator of a server should know: a message, and keys and values as slog takes them.
+	Warn func(message string, args ...any)
 }
 
 // Defaults of [Options].
@@ -44,8 +49,10 @@ const (
 
 // Store is an open database. It implements [store.Store].
 type Store struct {
-	pool *pgxpool.Pool
-	// commits are the writers' own connections: neither waits for the other, nor for whoever reads.
+	pool  *pgxpool.Pool
+	slots *slots // of the pool
+	// commits are the writers' own connections, which a server opens first and keeps: neither writer waits for the other, nor
+	// for readers. Nil for commands, whose writers use the pool.
 	commits *pgxpool.Pool
 	timeout time.Duration
 	keys    *seal.Keyring
@@ -85,18 +92,29 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	s.hints = startTeller(rand.Text(), func(h hint) error {
 		return s.read(context.Background(), func(t *tx) error { return t.notify(h) })
 	})
-	s.accepts = startWriter(s.commitAccepts, opts.Committed)
-	s.records = startWriter(s.commitRecords, opts.Committed)
+	s.accepts = startWriter(s.commitAccepts, s.touch, opts.Committed)
+	s.records = startWriter(s.commitRecords, s.touch, opts.Committed)
 	return s, nil
 }
 
 func (s *Store) open(ctx context.Context, url string, opts Options) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	if s.commits, err = newPool(ctx, url, opts.Timeout, writers); err != nil {
+	size := max(opts.Connections, MinConnections)
+	if !opts.Shared && !opts.Moving {
+		if s.commits, err = newPool(ctx, url, opts.Timeout, writers, writers); err != nil {
+			return err
+		}
+		if err := s.reserve(ctx, s.commits, writers, opts.Warn); err != nil {
+			return err
+		}
+		size -= writers + listeners
+	}
+	if s.pool, err = newPool(ctx, url, opts.Timeout, 1, size); err != nil {
 		return err
 	}
-	if s.pool, err = newPool(ctx, url, opts.Timeout, max(opts.Connections, MinConnections)-writers-listeners); err != nil {
+	s.slots = newSlots(size)
+	if err := s.reserve(ctx, s.pool, 1, opts.Warn); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx, opts); err != nil {
@@ -105,7 +123,12 @@ func (s *Store) open(ctx context.Context, url string, opts Options) (err error) 
 	if err := s.checkUse(ctx, opts); err != nil {
 		return err
 	}
-	return s.Ping(ctx)
+	if s.commits != nil && opts.Warn != nil {
+		if err := s.warnOfFewConnections(ctx, max(opts.Connections, MinConnections), opts.Warn); err != nil {
+			return err
+		}
+	}
+	return s.reach(ctx)
 }
 
 // Close implements [store.Store]. Nothing else is called any more.
@@ -125,15 +148,34 @@ func (s *Store) closePools() {
 	}
 }
 
-// Ping implements [store.Store]: it writes, since that is what a full disk or a standby prevents.
+// Ping implements [store.Store]: it writes, since that is what a full disk or a standby prevents, and it does so as the two
+// writers do, behind what waits for them.
 func (s *Store) Ping(ctx context.Context) error {
+	// All of them also after a failure: each finds out by itself that its connections lead to a standby.
+	return errors.Join(s.reach(ctx), s.accepts.ping(ctx), s.records.ping(ctx))
+}
+
+const touchPing = `UPDATE ping SET n = n + 1 RETURNING clock_timestamp()`
+
+// reach writes on a connection of the pool, and learns what the database's clock says.
+func (s *Store) reach(ctx context.Context) error {
 	return s.inTx(ctx, func(t *tx) error {
 		var now time.Time
 		asked := clock()
-		err := t.row(`UPDATE ping SET n = n + 1 RETURNING clock_timestamp()`)(&now)
+		err := t.row(touchPing)(&now)
 		if err == nil {
 			s.keepTime(asked, now)
 		}
 		return err
+	})
+}
+
+// touch writes on a connection of the writers. It is a transaction of its own: in one of a group's it would wait for those
+// of other nodes while it holds what they wait for.
+func (s *Store) touch() error {
+	return s.inGroup(s.shards.others, func(g *group) error {
+		b := new(pgx.Batch)
+		b.Queue(touchPing)
+		return g.commit(b)
 	})
 }

@@ -21,7 +21,8 @@ const (
 // op is a call that waits to be committed, with whatever it carries and gives back.
 type op[T any] struct {
 	call   T
-	weight int // rows, roughly
+	weight int  // rows, roughly
+	probe  bool // it only asks whether the writer can write, in a transaction of its own
 	state  atomic.Int32
 	done   chan struct{}
 	err    error // set before done is closed
@@ -40,6 +41,7 @@ type writer[T any] struct {
 	// run commits a group in one transaction. Its error is that nothing of it was done; what an op alone is told goes
 	// into the op.
 	run       func(group []*op[T]) error
+	probe     func() error                             // runs a probe
 	committed func(operations int, took time.Duration) // nil: nobody is told
 
 	mu     sync.Mutex
@@ -49,8 +51,8 @@ type writer[T any] struct {
 	ended  chan struct{}
 }
 
-func startWriter[T any](run func(group []*op[T]) error, committed func(int, time.Duration)) *writer[T] {
-	w := &writer[T]{run: run, committed: committed, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+func startWriter[T any](run func(group []*op[T]) error, probe func() error, committed func(int, time.Duration)) *writer[T] {
+	w := &writer[T]{run: run, probe: probe, committed: committed, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -59,21 +61,48 @@ func startWriter[T any](run func(group []*op[T]) error, committed func(int, time
 // back is in it then. ctx can call it off until it is taken up; from then on it is waited for.
 func (w *writer[T]) write(ctx context.Context, weight int, call T) (T, error) {
 	o := &op[T]{call: call, weight: weight, done: make(chan struct{})}
-	if err := ctx.Err(); err != nil {
+	if err := w.submit(ctx, o); err != nil {
 		return call, err
 	}
+	return o.call, o.err
+}
+
+// ping returns once the writer has done what was submitted before, and has written. Unlike write it is called off by ctx at
+// any time.
+func (w *writer[T]) ping(ctx context.Context) error {
+	o := &op[T]{probe: true, done: make(chan struct{})}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := w.enqueue(o); err != nil {
-		return call, err
+		return err
+	}
+	select {
+	case <-o.done:
+		return o.err
+	case <-ctx.Done():
+		o.state.CompareAndSwap(opQueued, opCalledOff)
+		return ctx.Err()
+	}
+}
+
+// submit returns once an op is done, or fails if it was not begun.
+func (w *writer[T]) submit(ctx context.Context, o *op[T]) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.enqueue(o); err != nil {
+		return err
 	}
 	select {
 	case <-o.done:
 	case <-ctx.Done():
 		if o.state.CompareAndSwap(opQueued, opCalledOff) {
-			return call, ctx.Err()
+			return ctx.Err()
 		}
 		<-o.done
 	}
-	return o.call, o.err
+	return nil
 }
 
 func (w *writer[T]) enqueue(o *op[T]) error {
@@ -129,7 +158,7 @@ func (w *writer[T]) take(group []*op[T]) (_ []*op[T], closed bool) {
 	n, weight := 0, 0
 	for n < len(w.queue) && len(group) < maxBatchOps {
 		o := w.queue[n]
-		if len(group) > 0 && weight+o.weight > maxBatchWeight {
+		if len(group) > 0 && (weight+o.weight > maxBatchWeight || o.probe || group[0].probe) {
 			break
 		}
 		n++
@@ -172,5 +201,8 @@ func (w *writer[T]) try(group []*op[T]) (err error) {
 			err = fmt.Errorf("panic in a store operation: %v\n%s", r, debug.Stack())
 		}
 	}()
+	if group[0].probe {
+		return w.probe()
+	}
 	return w.run(group)
 }

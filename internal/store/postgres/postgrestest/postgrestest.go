@@ -5,8 +5,10 @@ package postgrestest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -35,6 +37,24 @@ func Database(t testing.TB, template string) string {
 		t.Fatal(err)
 	}
 	u.Path = "/" + name
+	return u.String()
+}
+
+// Limited is [Database] for a role that is no superuser and may have so many connections at once.
+func Limited(t testing.TB, connections int) string {
+	t.Helper()
+	server := os.Getenv(Variable) //nolint:forbidigo // as in Database
+	role := "carteiro_role_" + strings.ToLower(rand.Text()[:12])
+	if server != "" { // otherwise Database says what to do
+		Run(t, server, fmt.Sprintf(`CREATE ROLE %s LOGIN CONNECTION LIMIT %d`, role, connections))
+		t.Cleanup(func() { Run(t, server, `DROP ROLE `+role) }) // after the database, and what the role owns there
+	}
+	u, err := url.Parse(Database(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	Run(t, server, fmt.Sprintf(`ALTER DATABASE %s OWNER TO %s`, pgx.Identifier{u.Path[1:]}.Sanitize(), role))
+	u.User = url.User(role)
 	return u.String()
 }
 
