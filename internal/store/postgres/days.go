@@ -57,7 +57,13 @@ func (s *Store) makeDay(id carteiro.ID, now time.Time) {
 	if known || id.Time().Sub(now).Abs() > daysAround {
 		return
 	}
-	err := s.inTx(context.Background(), func(t *tx) error { return t.makeDay(d) })
+	var err error
+	for _, table := range partitioned {
+		// A transaction each: none holds the lock of one table while it waits for that of the other.
+		if err == nil {
+			err = s.inTx(context.Background(), func(t *tx) error { return t.makePartition(table, d) })
+		}
+	}
 	s.days.mu.Lock()
 	defer s.days.mu.Unlock()
 	if s.days.made == nil {
@@ -88,15 +94,6 @@ const (
 	isPartition = `SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass($1) AND inhparent = to_regclass($2))`
 	lockDaysOf  = `SELECT pg_advisory_xact_lock($1::integer, $2::integer)`
 )
-
-func (t *tx) makeDay(d int64) error {
-	for _, table := range partitioned {
-		if err := t.makePartition(table, d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // makePartition makes a table's partition for a day. It makes a table and then attaches it, which unlike making it in
 // place lets others go on with the parent; but for the rest, which is looked at for what belongs into the new one.

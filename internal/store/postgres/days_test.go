@@ -134,8 +134,10 @@ func TestWhatIsOnItsWayIntoTheRestWhileItsDayIsMadeIsTaken(t *testing.T) {
 	meanwhile := func(do func()) {
 		var doing sync.WaitGroup
 		l.ok(maker.inTx(t.Context(), func(t *tx) error {
-			if err := t.makeDay(today); err != nil {
-				return err
+			for _, table := range partitioned {
+				if err := t.makePartition(table, today); err != nil {
+					return err
+				}
 			}
 			doing.Go(do)
 			for waiting := 0; waiting == 0; {

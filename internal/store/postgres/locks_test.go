@@ -118,3 +118,115 @@ func TestDisablingLocksWebhooksInTheOrderOfTheirIDs(t *testing.T) {
 		t.Errorf("the second webhook is enabled: %v, %v", w.Enabled, err)
 	}
 }
+
+// oldDay gives a cluster with a finished attempt of a day that can be purged, and what purges it.
+func oldDay(t *testing.T) (c *cluster, hook *carteiro.Webhook, purge func() error) {
+	c = newCluster(t)
+	session := c.join(c.a)
+	hook = c.webhook()
+	c.record(c.a, session, true, c.publish(c.a, session, hook.ID))
+	c.now = c.now.Add(3 * day)
+	return c, hook, func() error {
+		for more := true; more; {
+			var err error
+			if more, err = c.b.Purge(t.Context(), store.Purge{Now: c.now, Before: c.now.Add(-day), Limit: 10}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// Counting takes time when there is much; nobody else may wait for it.
+func TestThePurgeTakesDaysOutOfTheCountsBeforeItLocksTheTables(t *testing.T) {
+	c, hook, purge := oldDay(t)
+	counting := c.begin() // somebody who counts
+	counting.exec(`SELECT FROM totals WHERE webhook_id = $1 FOR UPDATE`, [16]byte(hook.ID))
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := purge(); err != nil {
+			t.Error(err)
+		}
+	})
+	counting.awaitBlocked()
+	for _, table := range partitioned {
+		for _, mode := range counting.lockedByOthers(table) {
+			if mode != "AccessShareLock" && mode != "RowShareLock" {
+				t.Errorf("%s is locked in %s while the purge waits for a count", table, mode)
+			}
+		}
+	}
+	counting.commit()
+	all.Wait()
+	if n := c.total(hook.ID, ""); n != 0 {
+		t.Errorf("%d entries are left", n)
+	}
+	wantConsistent(t, c.a)
+}
+
+// A retry reads attempts and then locks its event; a page of events reads events and then attempts. The purge must hold the
+// lock of neither table while it waits for that of the other.
+func TestThePurgeWaitsForOneTableAtATime(t *testing.T) {
+	for _, order := range [][2]string{{"attempts", "events"}, {"events", "attempts"}} {
+		t.Run(order[0]+" first", func(t *testing.T) {
+			c, hook, purge := oldDay(t)
+			before := c.begin()
+			before.exec(`SELECT FROM ` + order[0] + ` LIMIT 1`)
+			errs := make(chan error, 1)
+			go func() { errs <- purge() }()
+			before.awaitBlocked()
+			before.exec(`LOCK TABLE ` + order[1] + ` IN ROW SHARE MODE NOWAIT`)
+			before.commit()
+			if err := <-errs; err != nil {
+				t.Logf("the purge gave up, and tries again later: %v", err)
+				c.ok(purge())
+			}
+			if n := c.total(hook.ID, ""); n != 0 {
+				t.Errorf("%d entries are left", n)
+			}
+			wantConsistent(t, c.a)
+		})
+	}
+}
+
+// Making a day locks the rest of both tables, one after the other.
+func TestMakingADayWaitsForOneTableAtATime(t *testing.T) {
+	c := newCluster(t)
+	before := c.begin()
+	before.exec(`SELECT FROM attempts_rest LIMIT 1`)
+	then := c.now.Add(5 * day)
+	made := make(chan struct{})
+	go func() {
+		c.a.makeDay(carteiro.MinID(then), then)
+		close(made)
+	}()
+	before.awaitBlocked()
+	before.exec(`LOCK TABLE events_rest IN ROW SHARE MODE NOWAIT`)
+	before.commit()
+	<-made
+}
+
+// Many counts are taken away in several transactions, and all of them.
+func TestThePurgeTakesManyCountsAway(t *testing.T) {
+	c := newCluster(t)
+	session := c.join(c.a)
+	var deliveries []*carteiro.Delivery
+	for range countsAtOnce + 50 {
+		deliveries = append(deliveries, c.publish(c.a, session, c.ids.New(c.now)))
+	}
+	c.record(c.a, session, true, deliveries...)
+	c.now = c.now.Add(3 * day)
+	for more := true; more; {
+		var err error
+		more, err = c.b.Purge(t.Context(), store.Purge{Now: c.now, Before: c.now.Add(-day), Limit: 10})
+		c.ok(err)
+	}
+	left := c.begin()
+	var counts, totals int
+	c.ok(left.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM counts), (SELECT count(*) FROM totals)`).Scan(&counts, &totals))
+	if counts+totals > 0 {
+		t.Errorf("%d counts and %d totals are left", counts, totals)
+	}
+	left.commit()
+	wantConsistent(t, c.a)
+}

@@ -76,27 +76,43 @@ func (t *tx) purgeOthers(p *store.Purge) (most int, err error) {
 }
 
 // purgeDay drops the oldest day before another, and says whether there may be more.
+//
+// Its attempts go first, then its events, each in a transaction of its own: no transaction holds the lock of one of the
+// two tables while it waits for that of the other, so the order in which others lock them does not matter. Stopped in
+// between, the next purge goes on with the events.
 func (s *Store) purgeDay(ctx context.Context, before int64) (more bool, err error) {
-	var dropped int64
-	err = s.transact(ctx, purgeWithin, pgx.TxOptions{}, func(t *tx) error {
-		dropped, more = 0, false
-		if _, err := t.run(lockDaysOf, lockSpace, lockDays); err != nil {
-			return err
-		}
-		oldest, found, err := t.oldestDay()
-		if err != nil {
-			return err
-		}
-		if !found || oldest >= before {
-			return t.purgeRest(before)
-		}
-		dropped, more = oldest, true
-		return t.dropDay(oldest)
-	})
-	if err == nil && more {
-		s.days.forget(dropped)
+	d, found, err := s.oldestDayBefore(ctx, before)
+	if err != nil {
+		return false, err
 	}
-	return more, err
+	if !found {
+		return false, s.purgeRest(ctx, before)
+	}
+	if err := s.uncount(ctx, 24*d, 24*(d+1)); err != nil {
+		return false, err
+	}
+	for _, drop := range []func(*tx, int64) error{(*tx).dropAttempts, (*tx).dropEvents} {
+		err := s.transact(ctx, purgeWithin, pgx.TxOptions{}, func(t *tx) error {
+			if _, err := t.run(lockDaysOf, lockSpace, lockDays); err != nil {
+				return err
+			}
+			return drop(t, d)
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	s.days.forget(d)
+	return true, nil
+}
+
+// oldestDayBefore gives the oldest day that has a partition, if it is before another.
+func (s *Store) oldestDayBefore(ctx context.Context, before int64) (d int64, found bool, err error) {
+	err = s.inTx(ctx, func(t *tx) error {
+		d, found, err = t.oldestDay()
+		return err
+	})
+	return d, found && d < before, err
 }
 
 // oldestDay gives the oldest day that has a partition.
@@ -122,61 +138,153 @@ func (t *tx) oldestDay() (d int64, found bool, err error) {
 	return d, found, nil
 }
 
-// dropDay drops a day's partitions, taking what was counted of it out of the counts in the same transaction. Events
-// that are still needed, by what is open or was made on a later day, go into the rest.
-func (t *tx) dropDay(d int64) error {
+// dropAttempts drops a day's partition of attempts. Most of its counts are gone by now; those that were added since go with
+// it, so that counts and rows agree again when the transaction is committed.
+func (t *tx) dropAttempts(d int64) error {
 	from, to := startOfDay(d), startOfDay(d+1)
-	statements := []string{
+	err := t.steps(
+		fmt.Sprintf(`SET LOCAL lock_timeout = %d`, dayLocks.Milliseconds()),
+		`SET LOCAL statement_timeout = 0`,
+		// First of all: whoever counts has written before.
+		`LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE`,
+		fmt.Sprintf(`DELETE FROM attempts_rest WHERE id >= '%s' AND id < '%s'`, from, to),
+	)
+	for more := true; more && err == nil; {
+		more, err = t.uncountSome(24*d, 24*(d+1))
+	}
+	if err != nil {
+		return err
+	}
+	made, err := t.detach("attempts", d)
+	if err != nil || !made {
+		return err
+	}
+	return t.steps(`DROP TABLE ` + partition("attempts", d))
+}
+
+// dropEvents drops a day's partition of events. Those that are still needed, by what is open or was made on a later day, go
+// into the rest.
+func (t *tx) dropEvents(d int64) error {
+	err := t.steps(
 		fmt.Sprintf(`SET LOCAL lock_timeout = %d`, dayLocks.Milliseconds()),
 		`SET LOCAL statement_timeout = 0`,
 		`SET LOCAL enable_hashjoin = on`,
-		// First of all: whoever counts has written before.
-		`LOCK TABLE events, attempts IN ACCESS EXCLUSIVE MODE`,
-		uncount(24*d, 24*(d+1)),
-		fmt.Sprintf(`DELETE FROM attempts_rest WHERE id >= '%s' AND id < '%s'`, from, to),
+		`LOCK TABLE events IN ACCESS EXCLUSIVE MODE`,
+	)
+	if err != nil {
+		return err
 	}
-	for _, table := range partitioned {
-		var made bool
-		if err := t.row(isPartition, partition(table, d), table)(&made); err != nil {
-			return err
-		}
-		if !made {
-			continue
-		}
-		name := partition(table, d)
-		statements = append(statements, fmt.Sprintf(`ALTER TABLE %s DETACH PARTITION %s`, table, name))
-		if table == "events" {
-			statements = append(statements, fmt.Sprintf(`INSERT INTO events SELECT * FROM %s e WHERE id IN (
-				SELECT event_id FROM open WHERE event_id >= '%s' AND event_id < '%[3]s'
-				UNION ALL SELECT event_id FROM attempts WHERE event_id >= '%[2]s' AND event_id < '%[3]s' AND (number > 1 OR trigger = 4) AND id >= '%[3]s')`,
-				name, from, to))
-		}
-		statements = append(statements, `DROP TABLE `+name)
+	made, err := t.detach("events", d)
+	if err != nil || !made {
+		return err
 	}
-	return t.steps(statements...)
+	name, from, to := partition("events", d), startOfDay(d), startOfDay(d+1)
+	return t.steps(
+		fmt.Sprintf(`INSERT INTO events SELECT * FROM %s e WHERE id IN (
+			SELECT event_id FROM open WHERE event_id >= '%s' AND event_id < '%[3]s'
+			UNION ALL SELECT event_id FROM attempts WHERE event_id >= '%[2]s' AND event_id < '%[3]s' AND (number > 1 OR trigger = 4) AND id >= '%[3]s')`,
+			name, from, to),
+		`DROP TABLE `+name,
+	)
 }
 
-// uncount takes hours out of the counts.
-func uncount(from, to int64) string {
-	return fmt.Sprintf(`WITH gone AS (DELETE FROM counts WHERE hour >= %d AND hour < %d RETURNING *),
+// detach takes a day's partition off its table, if there is one.
+func (t *tx) detach(table string, d int64) (made bool, err error) {
+	name := partition(table, d)
+	if err := t.row(isPartition, name, table)(&made); err != nil || !made {
+		return false, err
+	}
+	return true, t.steps(fmt.Sprintf(`ALTER TABLE %s DETACH PARTITION %s`, table, name))
+}
+
+const (
+	// countsAtOnce is how many rows of totals are changed in one transaction: so few that nobody who counts waits for long.
+	countsAtOnce = 200
+	// lockSpent locks the totals of some counts, in the order in which those who count lock them.
+	lockSpent = `SELECT webhook_id, event_type, shard FROM totals WHERE (webhook_id, event_type, shard) IN
+		(SELECT DISTINCT webhook_id, event_type, shard FROM counts WHERE hour >= $1 AND hour < $2 LIMIT $3)
+		ORDER BY webhook_id, event_type, shard FOR UPDATE`
+	deleteSpent = `WITH gone AS (
+			DELETE FROM counts c USING unnest($3::uuid[], $4::text[], $5::bigint[]) AS u (webhook_id, event_type, shard)
+			WHERE c.webhook_id = u.webhook_id AND c.event_type = u.event_type AND c.shard = u.shard AND hour >= $1 AND hour < $2
+			RETURNING c.*),
 		sums AS (SELECT webhook_id, event_type, shard, sum(success) AS success, sum(failed) AS failed, sum(retrying) AS retrying
-			FROM gone GROUP BY webhook_id, event_type, shard ORDER BY webhook_id, event_type, shard)
+			FROM gone GROUP BY webhook_id, event_type, shard)
 		UPDATE totals t SET success = t.success - s.success, failed = t.failed - s.failed, retrying = t.retrying - s.retrying
-		FROM sums s WHERE t.webhook_id = s.webhook_id AND t.event_type = s.event_type AND t.shard = s.shard`, from, to)
+		FROM sums s WHERE t.webhook_id = s.webhook_id AND t.event_type = s.event_type AND t.shard = s.shard`
+)
+
+// uncount takes hours out of the counts, some at a time. While it does so, and until the rows are gone, lists of what is
+// about to be deleted count less than they show.
+func (s *Store) uncount(ctx context.Context, from, to int64) error {
+	for more := true; more; {
+		err := s.transact(ctx, purgeWithin, pgx.TxOptions{}, func(t *tx) (err error) {
+			more, err = t.uncountSome(from, to)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// uncountSome takes some of the counts of hours away, and says whether there may be more. It locks totals before counts, as
+// those who count do.
+func (t *tx) uncountSome(from, to int64) (more bool, err error) {
+	var webhooks ids
+	var types texts
+	var shards ints
+	if _, err := t.run(`SET LOCAL enable_hashjoin = on`); err != nil {
+		return false, err
+	}
+	err = t.each(func(scan func(...any) error) error {
+		var webhook carteiro.ID
+		var eventType string
+		var shard int64
+		err := scan(toID(&webhook), &eventType, &shard)
+		webhooks, types, shards = append(webhooks, webhook), append(types, eventType), append(shards, shard)
+		return err
+	}, lockSpent, from, to, countsAtOnce)
+	if err != nil || len(webhooks) == 0 {
+		return false, err
+	}
+	_, err = t.run(deleteSpent, from, to, webhooks, types, shards)
+	return true, err
 }
 
 // purgeRest deletes what is older than a day from the rest: events that nothing needs any more, and what has come late for
 // days that are gone. These are few.
-func (t *tx) purgeRest(before int64) error {
+func (s *Store) purgeRest(ctx context.Context, before int64) error {
+	if err := s.uncount(ctx, 0, 24*before); err != nil {
+		return err
+	}
 	end := startOfDay(before)
-	return t.steps(
-		`SET LOCAL enable_hashjoin = on`,
-		fmt.Sprintf(`SET LOCAL lock_timeout = %d`, dayLocks.Milliseconds()),
-		`LOCK TABLE events_rest, attempts_rest IN SHARE ROW EXCLUSIVE MODE`,
-		fmt.Sprintf(`DELETE FROM attempts_rest WHERE id < '%s'`, end),
-		uncount(0, 24*before),
-		fmt.Sprintf(`DELETE FROM events_rest e WHERE id < '%s' AND NOT EXISTS (SELECT FROM open o WHERE o.event_id = e.id)
-			AND NOT EXISTS (SELECT FROM attempts a WHERE a.event_id = e.id AND (number > 1 OR trigger = 4))`, end),
-		dropTotals,
-	)
+	err := s.transact(ctx, purgeWithin, pgx.TxOptions{}, func(t *tx) error {
+		err := t.steps(
+			fmt.Sprintf(`SET LOCAL lock_timeout = %d`, dayLocks.Milliseconds()),
+			`LOCK TABLE attempts_rest IN SHARE ROW EXCLUSIVE MODE`,
+			fmt.Sprintf(`DELETE FROM attempts_rest WHERE id < '%s'`, end),
+		)
+		for more := true; more && err == nil; {
+			more, err = t.uncountSome(0, 24*before)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = s.transact(ctx, purgeWithin, pgx.TxOptions{}, func(t *tx) error {
+		return t.steps(
+			`SET LOCAL enable_hashjoin = on`,
+			fmt.Sprintf(`SET LOCAL lock_timeout = %d`, dayLocks.Milliseconds()),
+			`LOCK TABLE events_rest IN SHARE ROW EXCLUSIVE MODE`,
+			fmt.Sprintf(`DELETE FROM events_rest e WHERE id < '%s' AND NOT EXISTS (SELECT FROM open o WHERE o.event_id = e.id)
+				AND NOT EXISTS (SELECT FROM attempts a WHERE a.event_id = e.id AND (number > 1 OR trigger = 4))`, end),
+		)
+	})
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, purgeWithin, pgx.TxOptions{}, func(t *tx) error { return t.steps(`SET LOCAL enable_hashjoin = on`, dropTotals) })
 }
