@@ -1,14 +1,18 @@
 package dispatch_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"carteiro"
+	"carteiro/internal/dispatch"
 )
 
 // byProxy is what a sender makes of an attempt by way of a proxy: answered by the receiver, or held up by the proxy.
@@ -26,7 +30,8 @@ func byProxy(up bool) *carteiro.Outcome {
 // While the egress proxy is unavailable, deliveries are held: no attempt is consumed and no circuit opens. They resume by themselves.
 func TestAnUnavailableProxyCostsNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := start(t, shortLease)
+		var log bytes.Buffer
+		n := start(t, shortLease, func(c *dispatch.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		var up atomic.Bool
 		w := n.webhook(func(context.Context, *carteiro.Delivery) *carteiro.Outcome { return byProxy(up.Load()) })
 		for range 20 {
@@ -40,6 +45,10 @@ func TestAnUnavailableProxyCostsNoAttempt(t *testing.T) {
 		elapse(10 * time.Second)
 		if got := n.statuses(w); got[carteiro.StatusSuccess] != 20 || len(got) != 1 || n.ProxyDown() {
 			t.Errorf("log once it is back: %v, unavailable: %v", got, n.ProxyDown())
+		}
+		n.stop()
+		if lines := log.String(); strings.Count(lines, "egress proxy unavailable") != 1 || strings.Count(lines, "egress proxy recovered") != 1 {
+			t.Errorf("the server's log:\n%s", lines)
 		}
 	})
 }

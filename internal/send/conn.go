@@ -3,6 +3,7 @@ package send
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -17,7 +18,7 @@ import (
 type conn struct {
 	*egress.Conn
 	room     int64 // bytes of a response's head that may still be read
-	ended    bool  // the receiver has closed the connection
+	failed   error // why nothing more can be read
 	answered bool  // a byte has arrived since the current request began
 
 	// Set by the pool when the connection becomes idle.
@@ -53,11 +54,11 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p[:min(int64(len(p)), c.room)])
 	c.room -= int64(n)
 	c.answered = c.answered || n > 0
-	c.ended = n == 0 && err == io.EOF //nolint:errorlint // crypto/tls and net return this very error
 	if n > 0 {
-		err = nil // it comes again
+		return n, nil // a failure comes again
 	}
-	return n, err
+	c.failed = err
+	return 0, err
 }
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBuffer) }}
@@ -73,7 +74,7 @@ func (c *conn) exchange(
 	}
 	undisturbed := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	defer undisturbed()
-	c.answered, c.ended = false, false
+	c.answered, c.failed = false, nil
 	out := c.write(request)
 	r := readers.Get().(*bufio.Reader)
 	r.Reset(c)
@@ -105,8 +106,10 @@ func (c *conn) readHead(r *bufio.Reader) (*http.Response, error) {
 	for {
 		response, err := http.ReadResponse(r, nil)
 		switch {
-		case err != nil && c.ended:
+		case err != nil && errors.Is(c.failed, io.EOF):
 			return nil, io.ErrUnexpectedEOF
+		case err != nil && c.failed != nil: // the parser may call the part that has arrived malformed
+			return nil, c.failed
 		case err != nil:
 			return nil, invalidHead(err)
 		case response.ProtoMajor != 1:

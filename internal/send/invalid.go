@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 )
 
 // errInvalidResponse says that a response breaks the rules of HTTP/1.1, or a bound on what we read of it.
@@ -16,10 +15,9 @@ func invalidf(format string, args ...any) error {
 
 var errHeadTooLong = invalidf("the headers are too long")
 
-// invalidHead marks an error of net/http's parser as [errInvalidResponse], and returns those of the connection as they are.
+// invalidHead marks an error of net/http's parser as [errInvalidResponse].
 func invalidHead(err error) error {
-	var network net.Error
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errInvalidResponse) || errors.As(err, &network) || isTLS(err) {
+	if errors.Is(err, errInvalidResponse) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
 	return invalidf("%w", err)

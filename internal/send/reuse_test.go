@@ -96,6 +96,9 @@ func TestEveryResponseBelongsToItsRequest(t *testing.T) {
 				if reused := requests[1].Connection == requests[0].Connection; reused == c.NoReuse {
 					t.Errorf("the connection was reused: %v", reused)
 				}
+				if c.Unruly && requests[2].Connection == requests[1].Connection {
+					t.Error("the next connection was reused")
+				}
 			})
 		}
 	}
@@ -206,5 +209,35 @@ func TestARequiredClientCertificateIsATLSFailure(t *testing.T) {
 	d.MayBegin = func() bool { return <-rejected != nil }
 	if o := s.Send(t.Context(), send.Compile(w), d); o.Reason != carteiro.ReasonTLS {
 		t.Errorf("%s, %s (%s)", o.Reason, o.Error, o.Detail)
+	}
+}
+
+// A receiver that stops in the middle of a response is waited for until the timeout, which is then what is reported.
+func TestAResponseThatStopsIsATimeout(t *testing.T) {
+	const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for name, response := range map[string]string{
+		"before it":                "",
+		"in the status line":       "HTTP/1.1 20",
+		"in the headers":           "HTTP/1.1 200 OK\r\nContent-",
+		"after an interim one":     "HTTP/1.1 100 Continue\r\n\r\n",
+		"in the body":              "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+		"in a body without length": "HTTP/1.1 200 OK\r\n\r\nhalf",
+		"before a chunk":           chunked,
+		"in a chunk's size":        chunked + "4",
+		"in a chunk":               chunked + "9\r\nhalf",
+		"at the end of a chunk":    chunked + "4\r\nhalf",
+		"between chunks":           chunked + "4\r\nhalf\r\n",
+		"before the trailer":       chunked + "4\r\nhalf\r\n0\r\n",
+		"in the trailer":           chunked + "4\r\nhalf\r\n0\r\nX-Sum: 1\r\n",
+	} {
+		for _, way := range ways[:2] {
+			s, server := way.reach(t, rawserver.Case{Parts: []string{response}})
+			w := webhook(server.URL + "/bad")
+			w.Timeout = 50 * time.Millisecond
+			o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`))
+			if o.Success || o.Reason != carteiro.ReasonTimeout || o.Error != "Connection timeout" {
+				t.Errorf("%s, %s: %s, %s (%s)", way.name, name, o.Reason, o.Error, o.Detail)
+			}
+		}
 	}
 }

@@ -29,6 +29,8 @@ type Case struct {
 	Error  string // the cause of failure; empty: success
 	// NoReuse says that nothing may be sent over the connection afterwards.
 	NoReuse bool
+	// Unruly says that no connection to this server may be reused for a while.
+	Unruly bool
 }
 
 // Response returns a response with a body.
@@ -73,8 +75,8 @@ func surplus() (cases []Case) {
 		"a response after an interim one": {"HTTP/1.1 103 Early Hints\r\n\r\n" + fine, forged},
 	} {
 		cases = append(cases,
-			Case{Name: name + " in the same record", Parts: []string{s[0] + s[1]}, Status: 200, NoReuse: true},
-			Case{Name: name + " in the next record", Parts: []string{s[0], s[1]}, Status: 200, NoReuse: true})
+			Case{Name: name + " in the same record", Parts: []string{s[0] + s[1]}, Status: 200, NoReuse: true, Unruly: true},
+			Case{Name: name + " in the next record", Parts: []string{s[0], s[1]}, Status: 200, NoReuse: true, Unruly: !strings.Contains(s[0], "close")})
 	}
 	return append(cases, bodiless()...)
 }
