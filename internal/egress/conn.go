@@ -16,6 +16,7 @@ type Conn struct {
 	net.Conn // the top layer
 	socket   *socket
 	records  []*records // the input of each TLS session, outermost first
+	probe    [1]byte    // Clean reads into it
 }
 
 func newConn(c net.Conn) (*Conn, error) {
@@ -55,13 +56,15 @@ func (c *Conn) Clean() error {
 		return errors.New("the connection cannot be polled")
 	}
 	// Polling fails after the read deadline. TLS may want to write, which could block: a write fails at once instead.
-	if err := errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Unix(1, 0))); err != nil {
+	if err := c.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	if err := c.SetWriteDeadline(time.Unix(1, 0)); err != nil {
 		return err
 	}
 	c.socket.polling = true
 	defer func() { c.socket.polling = false }()
-	var b [1]byte
-	n, err := c.Read(b[:])
+	n, err := c.Read(c.probe[:])
 	switch {
 	case n > 0:
 		return ErrUnsolicited
@@ -81,12 +84,13 @@ type socket struct {
 	net.Conn
 	raw     syscall.RawConn // nil: cannot be polled
 	polling bool
+	poll    poll
 }
 
 // Read implements [io.Reader].
 func (s *socket) Read(p []byte) (int, error) {
 	if s.polling {
-		return readNow(s.raw, p)
+		return s.poll.read(s.raw, p)
 	}
 	return s.Conn.Read(p)
 }

@@ -7,5 +7,7 @@ import (
 	"syscall"
 )
 
-// readNow fails: sockets cannot be polled on this system, so no connection is ever known to be clean, and none is reused.
-func readNow(syscall.RawConn, []byte) (int, error) { return 0, errors.ErrUnsupported }
+// poll fails: sockets cannot be polled on this system, so no connection is ever known to be clean, and none is reused.
+type poll struct{}
+
+func (poll) read(syscall.RawConn, []byte) (int, error) { return 0, errors.ErrUnsupported }
