@@ -194,6 +194,7 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 			Store: a.store, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Retention: a.config.Retention,
 		}),
 		Observer:  a.metrics,
+		Sending:   a.dispatcher.Ready,
 		Previewer: a.sender,
 		Bulk:      a.bulk,
 		Tail:      hub,

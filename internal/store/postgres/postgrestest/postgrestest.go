@@ -81,3 +81,36 @@ func Run(t testing.TB, database, sql string) {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
+
+// Ask gives the text that a query of one value has for an answer in the database that a URL names.
+func Ask(t testing.TB, database, sql string) (answer string) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatalf("%s: %v", Variable, err)
+	}
+	defer func() { _ = c.Close(ctx) }() // nothing is lost with it
+	if err := c.QueryRow(ctx, sql).Scan(&answer); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return answer
+}
+
+// Owned makes a database that belongs to a role of its own, which is no superuser: its privileges can be revoked. It gives the URLs for a
+// superuser and for that role, and the role's name.
+func Owned(t testing.TB) (database, owned, role string) {
+	t.Helper()
+	role = strings.ToLower("carteiro_test_" + rand.Text()[:12])
+	server := os.Getenv(Variable)                                     //nolint:forbidigo // of the tests, not of the program
+	t.Cleanup(func() { Run(t, server, `DROP ROLE IF EXISTS `+role) }) // once the database is gone
+	database = Database(t, "")
+	Run(t, database, `CREATE ROLE `+role+` LOGIN PASSWORD 'test'`)
+	Run(t, database, `ALTER DATABASE `+pgx.Identifier{nameOf(t, database)}.Sanitize()+` OWNER TO `+role)
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, "test")
+	return database, u.String(), role
+}
