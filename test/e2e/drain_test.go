@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"carteiro/client"
 	"carteiro/internal/store/postgres/postgrestest"
 )
 
@@ -24,6 +25,16 @@ func waitsForSignal(t *testing.T) (c *tally, r *receiver, answer func()) {
 	r = newReceiver(t, c.receive)
 	t.Cleanup(answer) // before the receiver closes
 	return c, r, answer
+}
+
+// patientWebhook registers a webhook that waits for its receiver as long as any may.
+func (h *house) patientWebhook(o client.Owner, url string) client.Webhook {
+	h.t.Helper()
+	w, err := h.client().CreateWebhook(within(h.t), o, client.WebhookSettings{Name: "Test", URL: url, Events: []string{callEnded}, Timeout: 120})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return w
 }
 
 // sentOnce fails the test unless the events came exactly once.
@@ -45,7 +56,7 @@ func TestADrainLongerThanTheLeaseSendsAndRecordsEveryEventOnce(t *testing.T) {
 	a := newHouseIn(t, []string{"CARTEIRO_DATABASE=" + database}, draining...).start()
 	b := a.beside(a.environ...).start()
 	agent := a.agent()
-	hook := a.webhook(agent, r.URL, 3)
+	hook := a.patientWebhook(agent, r.URL)
 	events := a.publishMany(agent, 4)
 	for range events {
 		next(t, r.got, "a delivery in flight")
@@ -79,7 +90,7 @@ func TestADrainLongerThanTheLeaseIsRecordedOnSQLite(t *testing.T) {
 	c, r, answer := waitsForSignal(t)
 	h := newHouse(t, append(draining, "--takeover", lease.String())...).start()
 	agent := h.agent()
-	hook := h.webhook(agent, r.URL, 3)
+	hook := h.patientWebhook(agent, r.URL)
 	events := h.publishMany(agent, 4)
 	for range events {
 		next(t, r.got, "a delivery in flight")
@@ -106,7 +117,7 @@ func TestSendingResumesOnceTheDatabaseTakesOutcomesAgain(t *testing.T) {
 	way, database := newProxy(t, owned)
 	h := newHouseIn(t, []string{"CARTEIRO_DATABASE=" + database}, sharing...).start()
 	agent := h.agent()
-	hook := h.webhook(agent, r.URL, 3)
+	hook := h.patientWebhook(agent, r.URL)
 	events := h.publishMany(agent, 1)
 	next(t, r.got, "the delivery in flight")
 	way.set(true)
