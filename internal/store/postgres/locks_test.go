@@ -230,3 +230,65 @@ func TestThePurgeTakesManyCountsAway(t *testing.T) {
 	left.commit()
 	wantConsistent(t, c.a)
 }
+
+// What another transaction has in hand is passed over and not waited for: nodes that work on one queue share it.
+func TestWhatAnotherNodeHasInHandIsPassedOver(t *testing.T) {
+	t.Run("attempts that are being claimed", func(t *testing.T) {
+		c := newCluster(t)
+		hook, session := c.webhook(), c.join(c.b)
+		first := c.publish(c.a, store.Session{}, hook.ID)
+		second := c.publish(c.a, store.Session{}, hook.ID)
+		claiming := c.begin()
+		claiming.exec(`SELECT FROM open WHERE id = $1 FOR UPDATE`, [16]byte(first.ID))
+		claimed, err := c.b.Claim(t.Context(), store.Claim{Session: session, WebhookID: hook.ID, Now: c.now.Add(time.Second), Limit: 10, MaxBytes: 1 << 20})
+		c.ok(err)
+		if len(claimed.Deliveries) != 1 || claimed.Deliveries[0].ID != second.ID {
+			t.Errorf("%d claimed", len(claimed.Deliveries))
+		}
+		claiming.commit()
+	})
+	t.Run("a session that is being used", func(t *testing.T) {
+		c := newCluster(t)
+		session := c.join(c.a)
+		using := c.begin()
+		using.exec(`UPDATE sessions SET until = clock_timestamp() - interval '1 minute'`)
+		using.commit()
+		using = c.begin()
+		using.exec(`SELECT FROM sessions WHERE id = $1 FOR KEY SHARE`, session.ID)
+		_, err := c.b.EndSessions(t.Context(), store.EndSessions{Now: c.now.Add(time.Hour)})
+		c.ok(err)
+		using.commit()
+		c.ok(c.a.Renew(t.Context(), store.Renew{Session: session, Now: c.now, Until: c.now.Add(time.Minute)}))
+	})
+	t.Run("a job that is being taken on", func(t *testing.T) {
+		c := newCluster(t)
+		for range 2 {
+			_, err := c.a.CreateBulkRetry(t.Context(), store.CreateBulkRetry{OwnerRef: c.owner, ID: c.ids.New(c.now), WebhookID: c.webhook().ID, Now: c.now})
+			c.ok(err)
+		}
+		taking := c.begin()
+		var taken [16]byte
+		c.ok(taking.QueryRow(t.Context(), `SELECT id FROM bulk_retries ORDER BY due_at, webhook_id LIMIT 1 FOR UPDATE`).Scan(&taken))
+		step, err := c.b.StepBulkRetry(t.Context(), store.StepBulkRetry{Now: c.now, DueAt: c.now, Look: 10, NewIDs: []carteiro.ID{c.ids.New(c.now)}})
+		c.ok(err)
+		if step.Job == nil || step.Job.ID == carteiro.ID(taken) {
+			t.Errorf("it takes %+v", step.Job)
+		}
+		taking.commit()
+	})
+	t.Run("a webhook that is being changed", func(t *testing.T) {
+		c := newCluster(t)
+		changed, failing := c.webhook(), c.webhook()
+		changing := c.begin()
+		changing.exec(`UPDATE webhooks SET opened_at = $1, probe_at = $1`, c.now.Add(-time.Hour))
+		changing.commit()
+		changing = c.begin()
+		changing.exec(`SELECT FROM webhooks WHERE id = $1 FOR UPDATE`, [16]byte(changed.ID))
+		disabled, err := c.b.DisableFailing(t.Context(), store.DisableFailing{Now: c.now, OpenedBefore: c.now, Limit: 10})
+		c.ok(err)
+		if len(disabled) != 1 || disabled[0].ID != failing.ID {
+			t.Errorf("%d disabled", len(disabled))
+		}
+		changing.commit()
+	})
+}

@@ -20,6 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		{"environments", environments},
 		{"tokens", tokens},
 		{"registry", registry},
+		{"isolation", isolated},
 		{"states of an attempt", states},
 		{"sessions", sessions},
 		{"accept", accepting},

@@ -1,0 +1,166 @@
+package storetest
+
+import (
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
+)
+
+// twin is another environment with an owner of the same id, as the ids of owners are their callers' own.
+type twin struct {
+	*world
+	environment carteiro.Environment
+	token       carteiro.Token
+	owner       store.OwnerRef
+}
+
+func (w *world) twin() twin {
+	w.t.Helper()
+	e, token := w.environment("elsewhere")
+	t := twin{world: w, environment: e, token: token, owner: store.OwnerRef{EnvironmentID: e.ID, Kind: w.owner.Kind, ID: w.owner.ID}}
+	w.putOwner(t.owner, "Elsewhere")
+	return t
+}
+
+// webhook stores one of the twin's.
+func (t twin) webhook() *carteiro.Webhook {
+	t.t.Helper()
+	hook := t.newWebhook()
+	hook.EnvironmentID = t.environment.ID
+	t.ok(t.CreateWebhook(t.t.Context(), store.CreateWebhook{Webhook: hook}))
+	return hook
+}
+
+// publish accepts an event of the twin's.
+func (t twin) publish(session store.Session, hook carteiro.ID) *carteiro.Delivery {
+	t.t.Helper()
+	event := t.newEvent("event_action")
+	event.EnvironmentID = t.environment.ID
+	item := t.item(event, session, hook)
+	t.accept(session, item)
+	return delivery(event, item.Attempts[0])
+}
+
+// isolated are the verbs that take an environment. Of each it is told that it neither reads nor changes anything of another.
+var isolated = []story{
+	{"deleting an agent leaves the agent, the webhooks and the campaigns of another environment", func(w *world) {
+		t := w.twin()
+		hook, own := t.webhook(), w.webhook()
+		campaign := carteiro.Owner{
+			EnvironmentID: t.environment.ID, Kind: carteiro.OwnerCampaign, ID: w.newID(), Name: "Autumn", AgentID: w.owner.ID, CreatedAt: w.now, UpdatedAt: w.now,
+		}
+		_, _, err := w.PutOwner(w.t.Context(), store.PutOwner{Owner: campaign})
+		w.ok(err)
+		deleted, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now})
+		w.ok(err)
+		equal(w.t, "deleted", deleted, []carteiro.ID{own.ID})
+		equal(w.t, "webhook elsewhere", w.stored(hook.ID).Deleted(), false)
+		_, err = w.GetOwner(w.t.Context(), t.owner)
+		w.ok(err)
+		got, err := w.GetOwner(w.t.Context(), store.OwnerRef{EnvironmentID: campaign.EnvironmentID, Kind: campaign.Kind, ID: campaign.ID})
+		w.ok(err)
+		equal(w.t, "campaign elsewhere", got, campaign)
+	}},
+	{"owners and webhooks are found, changed and counted in their own environment", func(w *world) {
+		t := w.twin()
+		hook := t.webhook()
+		t.webhook()
+		w.putOwner(w.owner, "Renamed")
+		owner, err := w.GetOwner(w.t.Context(), t.owner)
+		w.ok(err)
+		equal(w.t, "name elsewhere", owner.Name, "Elsewhere")
+		owners, total, err := w.ListOwners(w.t.Context(), store.ListOwners{EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, Limit: 10})
+		w.ok(err)
+		equal(w.t, "owners", []any{len(owners), total, owners[0].Name}, []any{1, 1, "Renamed"})
+		webhooks, err := w.ListWebhooks(w.t.Context(), w.owner)
+		w.ok(err)
+		equal(w.t, "webhooks", len(webhooks), 0)
+		found, total, err := w.FindWebhooks(w.t.Context(), store.FindWebhooks{EnvironmentID: w.owner.EnvironmentID, Limit: 10})
+		w.ok(err)
+		equal(w.t, "found", []int{len(found), total}, []int{0, 0})
+		one := w.newWebhook()
+		w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: one, Most: 1}))
+		webhooks, err = w.ListWebhooks(w.t.Context(), t.owner)
+		w.ok(err)
+		equal(w.t, "webhooks elsewhere", []any{len(webhooks), webhooks[0].ID}, []any{2, hook.ID})
+	}},
+	{"a log entry is retried, previewed and bulk retried by its own environment", func(w *world) {
+		t, session := w.twin(), w.join()
+		hook := t.webhook()
+		d := t.publish(session, hook.ID)
+		w.fail(session, d, false)
+		p := w.retryOf(d) // with the owner of the same id in the wrong environment
+		_, err := w.Retry(w.t.Context(), p)
+		w.wantErr(err, store.ErrNotFound)
+		_, err = w.PreviewRetry(w.t.Context(), store.PreviewRetry{LogRef: p.LogRef, Now: p.Now, NotBefore: p.NotBefore, NewID: p.NewID})
+		w.wantErr(err, store.ErrNotFound)
+		_, err = w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{OwnerRef: w.owner, ID: w.newID(), WebhookID: hook.ID, Now: w.now})
+		w.wantErr(err, store.ErrNotFound)
+		equal(w.t, "entries", w.list(store.ListLogs{WebhookID: hook.ID}).Total, 1)
+		p.OwnerRef = t.owner
+		_, err = w.Retry(w.t.Context(), p)
+		w.ok(err)
+	}},
+	{"tokens are listed, replaced, revoked and rotated in their own environment", func(w *world) {
+		one, own := w.environment("one")
+		t := w.twin()
+		tokens, total, err := w.ListTokens(w.t.Context(), store.ListTokens{EnvironmentID: one.ID, Limit: 10})
+		w.ok(err)
+		equal(w.t, "tokens", []any{len(tokens), total, tokens[0].ID}, []any{1, 1, own.ID})
+		ref := store.TokenRef{EnvironmentID: one.ID, ID: t.token.ID}
+		_, err = w.RevokeToken(w.t.Context(), store.RevokeToken{TokenRef: ref})
+		w.wantErr(err, store.ErrNotFound)
+		_, err = w.ReplaceToken(w.t.Context(), store.ReplaceToken{TokenRef: ref, Token: w.token(one.ID, "new"), Now: w.now, OldEndsAt: w.now})
+		w.wantErr(err, store.ErrNotFound)
+		w.ok(w.RotateToken(w.t.Context(), store.RotateToken{Token: w.token(one.ID, "rotated"), OldEndsAt: w.now}))
+		w.wantToken(t.token)
+	}},
+	{"events are read in their own environment", func(w *world) {
+		t := w.twin()
+		hook := t.webhook()
+		d := t.publish(store.Session{}, hook.ID)
+		page, err := w.ListEvents(w.t.Context(), store.ListEvents{EnvironmentID: w.owner.EnvironmentID, Limit: 10})
+		w.ok(err)
+		equal(w.t, "events", []int{len(page.Events), page.Total}, []int{0, 0})
+		page, err = w.ListEvents(w.t.Context(), store.ListEvents{EnvironmentID: w.owner.EnvironmentID, IDs: []carteiro.ID{d.EventID}, Limit: 10})
+		w.ok(err)
+		equal(w.t, "events by id", len(page.Events), 0)
+		_, err = w.GetEvent(w.t.Context(), store.EventRef{EnvironmentID: w.owner.EnvironmentID, ID: d.EventID})
+		w.wantErr(err, store.ErrNotFound)
+		_, err = w.GetEvent(w.t.Context(), store.EventRef{EnvironmentID: t.environment.ID, ID: d.EventID})
+		w.ok(err)
+	}},
+	{"the overview counts its own environment", func(w *world) {
+		t, session := w.twin(), w.join()
+		hook := t.webhook()
+		w.fail(session, t.publish(session, hook.ID), true)
+		t.publish(session, hook.ID)
+		t.publish(store.Session{}, hook.ID)
+		got, err := w.Overview(w.t.Context(), store.Overview{EnvironmentID: w.owner.EnvironmentID, Now: w.now, From: w.now.Add(-time.Hour), ByMinute: true, Failing: 5})
+		w.ok(err)
+		equal(w.t, "overview", []any{len(got.Activity), got.Queue, len(got.Failing)}, []any{0, store.QueueState{}, 0})
+	}},
+	{"an idempotency key stands for its own environment", func(w *world) {
+		t := w.twin()
+		for _, environment := range []carteiro.ID{w.owner.EnvironmentID, t.environment.ID} {
+			key := w.key("k", 1)
+			key.EnvironmentID = environment
+			result, err := w.Accept(w.t.Context(), store.Accept{Now: w.now, Key: key})
+			w.ok(err)
+			equal(w.t, "replayed", result.Replay != nil, false)
+		}
+	}},
+	{"an environment is renamed alone", func(w *world) {
+		one, _ := w.environment("one")
+		t := w.twin()
+		_, err := w.RenameEnvironment(w.t.Context(), store.RenameEnvironment{ID: one.ID, Name: "renamed"})
+		w.ok(err)
+		all, err := w.ListEnvironments(w.t.Context())
+		w.ok(err)
+		equal(w.t, "names", []string{all[0].Name, all[1].Name}, []string{"renamed", "elsewhere"})
+		own, err := w.GetOwner(w.t.Context(), store.OwnerRef{EnvironmentID: t.environment.ID, Kind: carteiro.OwnerEnvironment, ID: t.environment.ID})
+		w.ok(err)
+		equal(w.t, "owner elsewhere", own.Name, "elsewhere")
+	}},
+}
