@@ -121,7 +121,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Shared:   shared,
 		Noticed:  func() { a.teller.Wake() },
 	})
-	a.teller = operator.New(operator.Config{Store: s, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Logger: logger})
+	a.teller = operator.New(operator.Config{Store: s, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Logger: logger, Dropped: counts.OperatorEventDropped})
 	a.directory.Changed = a.dispatcher.LookAgain
 	counts.WatchState(depth(a.dispatcher), s)
 	counts.WatchSecrets(given.keys.First(), s)

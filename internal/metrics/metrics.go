@@ -38,7 +38,7 @@ type Metrics struct {
 	delivery [2]prometheus.Observer // failed, success
 	claimed  prometheus.Counter
 
-	operatorEvents *prometheus.CounterVec // by event type
+	operatorEvents, operatorDropped *prometheus.CounterVec // by event type
 
 	recordSize prometheus.Observer
 
@@ -137,11 +137,13 @@ func (m *Metrics) declareEvents() {
 	for _, by := range []carteiro.DisabledBy{carteiro.DisabledByGone, carteiro.DisabledByError} {
 		m.disabled[by] = disabled.WithLabelValues(string(by))
 	}
+	m.operatorDropped = m.counters("carteiro_operator_events_dropped_total", "Operator events that could not be published for a day.", "event")
 	m.operatorEvents = m.counters("carteiro_operator_events_total", "Events that were made for environments' own webhooks.", "event")
 	for _, t := range []string{
 		carteiro.WebhookErrorEvent, carteiro.WebhookRecoveredEvent, carteiro.WebhookDisabledEvent, carteiro.DeliveryExhaustedEvent,
 	} {
 		m.operatorEvents.WithLabelValues(t)
+		m.operatorDropped.WithLabelValues(t)
 	}
 	m.leasesLost = m.counter("carteiro_lease_losses_total", "Times that this node found its lease taken away.")
 	m.lost = m.counter("carteiro_outcomes_lost_total", "Outcomes that could not be recorded because the lease was lost; those attempts are made again.")
@@ -197,4 +199,9 @@ func (m *Metrics) histograms(name, help string, buckets []float64, labels ...str
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	m.registry.MustRegister(h)
 	return h
+}
+
+// OperatorEventDropped counts an operator event that was given up.
+func (m *Metrics) OperatorEventDropped(eventType string) {
+	m.operatorDropped.WithLabelValues(eventType).Inc()
 }

@@ -6,6 +6,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -21,6 +22,11 @@ const (
 	askEvery = 5 * time.Second
 	// atOnce is how many notices are told in one transaction.
 	atOnce = 200
+	// giveUpAfter is how long a notice is kept that cannot be published for a reason of its own, such as a webhook whose settings
+	// cannot be read. Then it is dropped, and the later ones of its webhook go on.
+	giveUpAfter = 24 * time.Hour
+	// warnEvery is how often the log says that notices cannot be published, while that lasts.
+	warnEvery = time.Hour
 )
 
 // Lanes is told of attempts that wait in the store; the dispatcher is it.
@@ -35,12 +41,14 @@ type Config struct {
 	Lanes     Lanes
 	IDs       *carteiro.IDSource
 	Logger    *slog.Logger
+	Dropped   func(eventType string) // is told of each notice that was given up; may be nil
 }
 
 // Teller turns notices into events. It is safe for concurrent use.
 type Teller struct {
 	Config
-	wake chan struct{} // has room for one: there may be notices
+	wake   chan struct{} // has room for one: there may be notices
+	warned time.Time     // when the log last said that notices cannot be published; zero: they can
 }
 
 // New makes a teller.
@@ -57,9 +65,7 @@ func (t *Teller) Wake() {
 // Run tells until ctx ends.
 func (t *Teller) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := t.tellAll(ctx); err != nil && ctx.Err() == nil {
-			t.Logger.Warn("could not tell operators' webhooks what happened; trying again later", "error", err)
-		}
+		t.report(ctx, t.tellAll(ctx))
 		timer := time.NewTimer(askEvery)
 		select {
 		case <-timer.C:
@@ -67,6 +73,29 @@ func (t *Teller) Run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		timer.Stop()
+	}
+}
+
+// report logs that notices cannot be published, at most once per warnEvery.
+func (t *Teller) report(ctx context.Context, err error) {
+	switch now := t.IDs.Now(); {
+	case err == nil:
+		t.warned = time.Time{}
+	case ctx.Err() == nil && now.Sub(t.warned) >= warnEvery:
+		t.Logger.Warn("could not publish operator events; retrying", "error", err)
+		t.warned = now
+	}
+}
+
+// summary is the first of some errors, with how many more there are.
+func summary(faults []error) error {
+	switch len(faults) {
+	case 0:
+		return nil
+	case 1:
+		return faults[0]
+	default:
+		return fmt.Errorf("%w (and %d more)", faults[0], len(faults)-1)
 	}
 }
 
@@ -78,8 +107,11 @@ func (t *Teller) tellAll(ctx context.Context) error {
 	p := store.ListNotices{Limit: atOnce}
 	for {
 		notices, err := t.Store.ListNotices(ctx, p)
-		if err != nil || len(notices) == 0 {
-			return errors.Join(append(faults, err)...)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		if len(notices) == 0 {
+			return summary(faults)
 		}
 		raced, err := t.tell(ctx, notices, held)
 		switch {
@@ -106,6 +138,13 @@ func (t *Teller) tell(ctx context.Context, notices []carteiro.Notice, held map[c
 		if err != nil {
 			held[n.WebhookID] = true
 			faults = append(faults, err)
+			if givesUp(n, err, p.Now) {
+				if err := t.drop(ctx, n, p.Now, err); err != nil {
+					faults = append(faults, err)
+				} else {
+					delete(held, n.WebhookID)
+				}
+			}
 			continue
 		}
 		p.Tidings = append(p.Tidings, store.Tiding{Notice: n.Seq, Item: item})
@@ -121,7 +160,29 @@ func (t *Teller) tell(ctx context.Context, notices []carteiro.Notice, held map[c
 			faults = append(faults, err)
 		}
 	}
-	return raced, errors.Join(faults...)
+	return raced, summary(faults)
+}
+
+// givesUp reports whether a notice that cannot be published is to be dropped: it has been kept for long, and the fault is
+// not the database's.
+func givesUp(n *carteiro.Notice, err error, now time.Time) bool {
+	return now.Sub(n.At) >= giveUpAfter && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.Canceled)
+}
+
+// drop removes a notice. The log keeps what it would have told.
+func (t *Teller) drop(ctx context.Context, n *carteiro.Notice, now time.Time, cause error) error {
+	told, err := t.Store.TellNotices(ctx, store.TellNotices{Now: now, Tidings: []store.Tiding{{Notice: n.Seq}}})
+	if err != nil {
+		return err
+	}
+	if told[0] { // otherwise another node has dropped it
+		t.Logger.Error("operator event dropped: it could not be published for a day", "event", n.Type, "at", n.At, "environment_id", n.EnvironmentID,
+			"webhook_id", n.WebhookID, "error", cause)
+		if t.Dropped != nil {
+			t.Dropped(n.Type)
+		}
+	}
+	return nil
 }
 
 // follow tells the lanes of what waits for them by now.

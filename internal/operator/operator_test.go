@@ -32,6 +32,8 @@ type world struct {
 
 	mu      sync.Mutex
 	noticed []carteiro.ID // webhooks of which the lanes were told
+	log     strings.Builder
+	dropped []string // event types
 }
 
 // moody is a store that does not always give what it is asked for.
@@ -78,6 +80,21 @@ func (w *world) Notice(_ time.Time, webhooks ...carteiro.ID) {
 	w.noticed = append(w.noticed, webhooks...)
 }
 
+// Write takes what is logged.
+func (w *world) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.Write(line)
+}
+
+// logged gives how many lines of the log hold a text.
+func (w *world) logged(text string) int {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Count(w.log.String(), text)
+}
+
 func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {
@@ -105,7 +122,8 @@ func tell(t *testing.T, story func(*world)) {
 		w.session, err = s.Join(t.Context(), store.Join{Now: now, Until: now.Add(1000 * time.Hour)})
 		w.must(err)
 		w.teller = operator.New(operator.Config{
-			Store: w.store, Directory: w.directory, Lanes: w, IDs: w.ids, Logger: slog.New(slog.DiscardHandler),
+			Store: w.store, Directory: w.directory, Lanes: w, IDs: w.ids, Logger: slog.New(slog.NewTextHandler(w, nil)),
+			Dropped: func(eventType string) { w.dropped = append(w.dropped, eventType) },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -285,6 +303,50 @@ func TestALaterNoticeDoesNotOvertakeOneThatFailedMomentsBefore(t *testing.T) {
 		<-time.After(5 * time.Second)
 		if told := w.told(d); len(told) != 0 {
 			t.Errorf("a later notice overtook an earlier one: %q", told)
+		}
+	})
+}
+
+// A notice that cannot be published does not fill the log, and after a day it gives way to the later ones of its webhook.
+func TestANoticeThatCannotBePublishedIsGivenUpAfterADay(t *testing.T) {
+	tell(t, func(w *world) {
+		w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.DeliveryExhaustedEvent)
+		w.store.set(func(m *moody) { m.unreadable = w.hook.ID })
+		w.fails(503, true)
+		<-time.After(23 * time.Hour)
+		d := w.fails(503, true)
+		if n := w.logged("could not publish operator events"); n == 0 || n > 24 {
+			t.Errorf("%d lines in the log after a day", n)
+		}
+		if len(w.dropped) > 0 || w.logged("dropped") > 0 {
+			t.Errorf("dropped early: %q", w.dropped)
+		}
+		<-time.After(time.Hour + time.Minute)
+		if w.logged("operator event dropped") != 1 || len(w.dropped) != 1 || w.dropped[0] != carteiro.DeliveryExhaustedEvent {
+			t.Errorf("dropped %q; the log says so %d times", w.dropped, w.logged("operator event dropped"))
+		}
+		w.store.set(func(m *moody) { m.unreadable = carteiro.ID{} })
+		<-time.After(10 * time.Second)
+		if told := w.told(d); len(told) != 1 || !strings.Contains(told[0], `"log_id":"LOG"`) {
+			t.Errorf("told in the end: %q", told)
+		}
+	})
+}
+
+// However long the database is away, nothing is given up.
+func TestNothingIsGivenUpWhileTheDatabaseIsAway(t *testing.T) {
+	tell(t, func(w *world) {
+		w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.DeliveryExhaustedEvent)
+		w.store.set(func(m *moody) { m.down = true })
+		d := w.fails(503, true)
+		<-time.After(48 * time.Hour)
+		if n := w.logged("could not publish operator events"); n == 0 || n > 49 || len(w.dropped) > 0 {
+			t.Errorf("%d lines in the log after two days, dropped %q", n, w.dropped)
+		}
+		w.store.set(func(m *moody) { m.down = false })
+		<-time.After(10 * time.Second)
+		if told := w.told(d); len(told) != 1 {
+			t.Errorf("told in the end: %q", told)
 		}
 	})
 }
