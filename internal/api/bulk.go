@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -13,9 +15,9 @@ import (
 // Bulk begins and changes jobs that retry many entries; see the methods of bulk.Runner.
 type Bulk interface {
 	Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error)
-	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error)
+	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error)
 	MatchReplay(ctx context.Context, owner store.OwnerRef, f carteiro.ReplayFilter, sample int) (store.EventPage, error)
-	Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error)
+	Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error)
 	Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error)
 }
 
@@ -100,7 +102,7 @@ func (s *server) retryLogs(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	filter, dryRun, err := r.bulkFilter()
+	filter, dryRun, key, err := r.bulkFilter()
 	if err != nil {
 		return err
 	}
@@ -116,9 +118,9 @@ func (s *server) retryLogs(r *request, k *kind) error {
 	}
 	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.BulkRetryBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
-	)))
+	)), key)
 	if errors.Is(err, store.ErrConflict) {
-		return errBulkOpen
+		return s.bulkOpen(r, at.webhook.ID)
 	}
 	if err != nil {
 		return missing(err, errWebhookNotFound)
@@ -129,11 +131,11 @@ func (s *server) retryLogs(r *request, k *kind) error {
 var bulkFields = []string{fieldStatus, fieldEvent, fieldEventID, fieldFrom, fieldTo, fieldHTTPStatus, fieldDryRun}
 
 // bulkFilter reads what is to be retried.
-func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, err error) {
+func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, key *store.Key, err error) {
 	var faults faults
-	in, err := r.strictInput(bulkFields, false, &faults)
+	in, key, err := r.jobInput(bulkFields, &faults)
 	if err != nil {
-		return f, false, err
+		return f, false, nil, err
 	}
 	status := carteiro.StatusFailed
 	choice(&in, &status, fieldStatus, carteiro.StatusFailed)
@@ -150,7 +152,34 @@ func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, err error) {
 	}
 	f.HTTP = parseStatusRange(httpStatus, &faults)
 	in.boolean(&dryRun, fieldDryRun)
-	return f, dryRun, faults.err()
+	return f, dryRun, key, faults.err()
+}
+
+// jobInput is strictInput for a call that starts a job, with its idempotency key.
+func (r *request) jobInput(known []string, f *faults) (input, *store.Key, error) {
+	body, err := r.readBody(nil, maxBody)
+	if err != nil {
+		return input{}, nil, err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	in, err := r.strictInput(known, false, f)
+	key := r.idempotencyKey(body, f)
+	if err != nil || key == nil {
+		return in, nil, err
+	}
+	return in, &store.Key{EnvironmentID: r.environment, Key: key.Key, Fingerprint: key.Fingerprint}, nil
+}
+
+// bulkOpen is the answer while another job of the webhook is open, which it names.
+func (s *server) bulkOpen(r *request, webhook carteiro.ID) error {
+	jobs, _, err := s.Store.ListBulkRetries(r.Context(), store.ListBulkRetries{WebhookID: webhook, Limit: 1}) // the newest, if any, is open
+	if err != nil {
+		return err
+	}
+	if len(jobs) == 0 || jobs[0].Status.Ended() {
+		return errBulkOpen // it has ended since
+	}
+	return newFailure(http.StatusConflict, msgBulkOpen, member{"code", codeBulkOpen}, member{"retry_id", jobs[0].ID.String()})
 }
 
 // bulkRef names the job of the path.

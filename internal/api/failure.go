@@ -151,7 +151,7 @@ func failureOf(err error, requestID string) (f *failure, internal bool) {
 		return f, false
 	case errors.As(err, &invalid):
 		return invalid.failure(), false
-	case errors.Is(err, publish.ErrKeyReused):
+	case errors.Is(err, publish.ErrKeyReused), errors.Is(err, store.ErrKeyReused):
 		return errKeyReused, false
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrLeaseLost):
 		return errUnavailable, true

@@ -24,7 +24,7 @@ func (s *server) replayEvents(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	filter, dryRun, err := s.replayFilter(r, k, &at)
+	filter, dryRun, key, err := s.replayFilter(r, k, &at)
 	if err != nil {
 		return err
 	}
@@ -40,9 +40,9 @@ func (s *server) replayEvents(r *request, k *kind) error {
 	}
 	job, err := s.Bulk.Replay(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.ReplayBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
-	)))
+	)), key)
 	if errors.Is(err, store.ErrConflict) {
-		return errBulkOpen
+		return s.bulkOpen(r, at.webhook.ID)
 	}
 	if err != nil {
 		return missing(err, errWebhookNotFound)
@@ -54,11 +54,11 @@ var replayFields = []string{fieldEvents, fieldEventIDs, fieldFrom, fieldTo, fiel
 
 // replayFilter reads which events are to be sent. Unless the caller says otherwise they are those that the webhook subscribes
 // to by now and that went to no webhook; of events that are named neither is asked.
-func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.ReplayFilter, dryRun bool, err error) {
+func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.ReplayFilter, dryRun bool, key *store.Key, err error) {
 	var faults faults
-	in, err := r.strictInput(replayFields, false, &faults)
+	in, key, err := r.jobInput(replayFields, &faults)
 	if err != nil {
-		return f, false, err
+		return f, false, nil, err
 	}
 	f.CallEvents = at.webhook.IncludeCallEvents
 	readEventIDs(&in, &f)
@@ -70,10 +70,10 @@ func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.Replay
 	in.boolean(&f.Undelivered, fieldUndelivered)
 	in.boolean(&dryRun, fieldDryRun)
 	if err := faults.err(); err != nil {
-		return f, false, err
+		return f, false, nil, err
 	}
 	err = s.checkEventIDs(r, at, &f)
-	return f, dryRun, err
+	return f, dryRun, key, err
 }
 
 // readEventTypes reads the event types that are to be sent, or takes those that the webhook wants.

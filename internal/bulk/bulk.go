@@ -62,6 +62,9 @@ func New(c Config) *Runner {
 	return &Runner{Config: c, wake: make(chan struct{}, 1)}
 }
 
+// keyLife is how long an idempotency key gives the job that it has made.
+const keyLife = 24 * time.Hour
+
 // Match lists the newest entries that a job with this filter would come to, at most sample, and says how many there are.
 func (r *Runner) Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error) {
 	return r.match(ctx, webhook, f, time.Time{}, sample)
@@ -78,9 +81,12 @@ func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.Bulk
 }
 
 // Begin stores a job and lets it begin, with an entry of the audit log, whose subject is filled in. It fails as [store.BulkRetries.CreateBulkRetry] does.
-func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error) {
+func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error) {
 	now := r.IDs.Now()
 	id := r.IDs.New(now)
+	if key != nil {
+		key.Answer, key.ExpiresAt = id[:], now.Add(keyLife)
+	}
 	if audit != nil {
 		audit.Subject.ID = id
 	}
@@ -89,7 +95,7 @@ func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook cartei
 		return carteiro.BulkRetry{}, err
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
-		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matching.Total, Now: now, Audit: audit,
+		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matching.Total, Now: now, Audit: audit, Key: key,
 	})
 	r.signal()
 	return job, err
@@ -103,9 +109,12 @@ func (r *Runner) MatchReplay(ctx context.Context, owner store.OwnerRef, f cartei
 }
 
 // Replay stores a job that sends events, and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
-func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error) {
+func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error) {
 	now := r.IDs.Now()
 	id := r.IDs.New(now)
+	if key != nil {
+		key.Answer, key.ExpiresAt = id[:], now.Add(keyLife)
+	}
 	if audit != nil {
 		audit.Subject.ID = id
 	}
@@ -116,7 +125,7 @@ func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carte
 		return carteiro.BulkRetry{}, err
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
-		OwnerRef: owner, ID: id, WebhookID: webhook, Replay: &f, Matched: page.Total, Now: now, Audit: audit,
+		OwnerRef: owner, ID: id, WebhookID: webhook, Replay: &f, Matched: page.Total, Now: now, Audit: audit, Key: key,
 	})
 	r.signal()
 	return job, err

@@ -84,6 +84,7 @@ func (p *Publisher) Publish(ctx context.Context, environment carteiro.ID, key *K
 	}
 	if key != nil {
 		b.key = b.storeKey(environment, key, b.results)
+		b.key.Peek = len(b.items) == 0 // a call that accepts nothing leaves the key for the one that is corrected
 	}
 	return b.commit(ctx, p)
 }

@@ -10,7 +10,9 @@ import (
 // BulkRetries are the verbs on jobs that retry many log entries of a webhook, or send it many events.
 type BulkRetries interface {
 	// CreateBulkRetry stores a job: queued, due at once, at the beginning of the log. It fails with ErrConflict when the
-	// webhook has one that is open, and with ErrNotFound when there is no such webhook (deleted ones included).
+	// webhook has one that is open, and with ErrNotFound when there is no such webhook (deleted ones included). With a key
+	// that was used before it stores nothing: it gives the job of that time, or fails with ErrKeyReused when the key was used
+	// for another request. A call that fails does not use up its key.
 	CreateBulkRetry(ctx context.Context, p CreateBulkRetry) (carteiro.BulkRetry, error)
 	// GetBulkRetry gives one. It fails with ErrNotFound.
 	GetBulkRetry(ctx context.Context, ref BulkRef) (carteiro.BulkRetry, error)
@@ -41,6 +43,17 @@ type CreateBulkRetry struct {
 	Matched   int // as ListLogs counts them, or ListEvents
 	Now       time.Time
 	Audit     *carteiro.AuditEntry
+	Key       *Key // of the call, if any; its answer is the job's id
+}
+
+// JobOf gives the job that a key made before. It fails with ErrKeyReused when the key was used for another request.
+func (p *CreateBulkRetry) JobOf(before *Replay) (BulkRef, error) {
+	ref := BulkRef{WebhookID: p.WebhookID}
+	if before.Fingerprint != p.Key.Fingerprint || len(before.Answer) != len(ref.ID) {
+		return ref, ErrKeyReused
+	}
+	copy(ref.ID[:], before.Answer)
+	return ref, nil
 }
 
 // BulkRef names a job and the webhook whose it must be.

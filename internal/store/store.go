@@ -24,6 +24,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrTooMany: as many as there may be exist already.
 	ErrTooMany = errors.New("too many")
+	// ErrKeyReused: the idempotency key was used before, with another request.
+	ErrKeyReused = errors.New("idempotency key was used for another request")
 	// ErrLeaseLost: the session that presents itself is no longer known; what it held may be others' by now.
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrUnavailable wraps faults of the database that may pass: full disk, lost connection, read-only file.
@@ -250,6 +252,8 @@ type Key struct {
 	Fingerprint   [32]byte // of the whole request; another one under the same key is another request
 	Answer        []byte
 	ExpiresAt     time.Time
+	// Peek asks what the key gave before, and does not take it.
+	Peek bool
 }
 
 // Replay is what an idempotency key gave before.

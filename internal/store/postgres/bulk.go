@@ -33,10 +33,25 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 		if _, err := t.ownWebhook(&store.LogRef{OwnerRef: p.OwnerRef, WebhookID: p.WebhookID}); err != nil {
 			return err
 		}
+		keys := newKeyring()
+		keys.want(p.Key)
+		if err := t.batch(keys.queueLookUp); err != nil {
+			return err
+		}
+		if before := keys.claim(p.Key, p.Now); before != nil {
+			ref, err := p.JobOf(before)
+			if err == nil {
+				job, err = readBulk(t.row(getBulk, id(ref.WebhookID), id(ref.ID)))
+			}
+			return err
+		}
 		if _, err := t.run(insertBulk, id(p.WebhookID), id(p.ID), filter, p.Matched, moment(p.Now)); err != nil {
 			return conflict(err)
 		}
 		if err := t.audit(p.Audit); err != nil {
+			return err
+		}
+		if err := t.batch(keys.queueStore); err != nil {
 			return err
 		}
 		job, err = readBulk(t.row(getBulk, id(p.WebhookID), id(p.ID)))

@@ -121,7 +121,7 @@ func (r *keyring) before(key *store.Key, now time.Time) *store.Replay {
 // claim takes a key, or gives what it gave before. A nil key asks for nothing.
 func (r *keyring) claim(key *store.Key, now time.Time) *store.Replay {
 	replay := r.before(key, now)
-	if key != nil && replay == nil {
+	if key != nil && replay == nil && !key.Peek {
 		answer := key.Answer
 		if answer == nil {
 			answer = []byte{}

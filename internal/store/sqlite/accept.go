@@ -60,7 +60,7 @@ func (t *tx) accept(p *store.Accept) (result store.AcceptResult, err error) {
 // claimKey takes an idempotency key, or gives what it gave before. A nil key asks for nothing.
 func (t *tx) claimKey(key *store.Key, now time.Time) (*store.Replay, error) {
 	replay, err := t.keyBefore(key, now)
-	if err != nil || replay != nil || key == nil {
+	if err != nil || replay != nil || key == nil || key.Peek {
 		return replay, err
 	}
 	answer := key.Answer

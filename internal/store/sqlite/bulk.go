@@ -34,6 +34,16 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 		if _, err := t.ownWebhook(&store.LogRef{OwnerRef: p.OwnerRef, WebhookID: p.WebhookID}); err != nil {
 			return err
 		}
+		if before, err := t.keyBefore(p.Key, p.Now); err != nil || before != nil {
+			if err != nil {
+				return err
+			}
+			ref, err := p.JobOf(before)
+			if err == nil {
+				job, err = t.bulk(ref)
+			}
+			return err
+		}
 		// A failed insert would roll back what others commit in the same transaction.
 		open, err := t.query(hasOpenBulk).id(p.WebhookID).exists()
 		if err != nil {
@@ -47,6 +57,9 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 			return err
 		}
 		if err := t.audit(p.Audit); err != nil {
+			return err
+		}
+		if _, err := t.claimKey(p.Key, p.Now); err != nil {
 			return err
 		}
 		job, err = t.bulk(store.BulkRef{WebhookID: p.WebhookID, ID: p.ID})

@@ -9,6 +9,30 @@ import (
 )
 
 var bulks = []story{
+	{"a key makes one job, and another request none", func(w *world) {
+		hook := w.webhook()
+		create := func(fingerprint byte) (carteiro.BulkRetry, error) {
+			id := w.newID()
+			return w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{
+				OwnerRef: w.owner, ID: id, WebhookID: hook.ID, Now: w.now, Key: &store.Key{
+					EnvironmentID: w.owner.EnvironmentID, Key: "once", Fingerprint: [32]byte{fingerprint}, Answer: id[:], ExpiresAt: w.now.Add(time.Hour),
+				},
+			})
+		}
+		first, err := create(1)
+		w.ok(err)
+		again, err := create(1)
+		w.ok(err)
+		equal(w.t, "the job", again, first)
+		_, err = create(2)
+		w.wantErr(err, store.ErrKeyReused)
+		w.pass(2 * time.Hour)
+		_, err = create(2)
+		w.wantErr(err, store.ErrConflict) // the key is free again, and the job is open
+		_, total, err := w.ListBulkRetries(w.t.Context(), store.ListBulkRetries{WebhookID: hook.ID, Limit: 10})
+		w.ok(err)
+		equal(w.t, "jobs", total, 1)
+	}},
 	{"every failed entry is come to once, oldest first, some at a time; younger ones never", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		var failed []carteiro.ID

@@ -139,7 +139,7 @@ func (m *model) before(key *store.Key, now time.Time) *store.Replay {
 }
 
 func (m *model) keep(key *store.Key) {
-	if key != nil {
+	if key != nil && !key.Peek {
 		m.keys[modelKey{key.EnvironmentID, key.Key}] = *key
 	}
 }

@@ -169,6 +169,16 @@ func (m *model) CreateBulkRetry(_ context.Context, p store.CreateBulkRetry) (job
 	if !found || w.Deleted() || ownerOf(&w) != p.OwnerRef {
 		return job, store.ErrNotFound
 	}
+	if before := m.before(p.Key, p.Now); before != nil {
+		ref, err := p.JobOf(before)
+		if err != nil {
+			return job, err
+		}
+		if made := m.job(ref); made != nil {
+			return *made, nil
+		}
+		return job, store.ErrNotFound
+	}
 	for _, other := range m.jobs {
 		if other.WebhookID == p.WebhookID && (!other.Status.Ended() || other.ID == p.ID) {
 			return job, store.ErrConflict
@@ -178,6 +188,7 @@ func (m *model) CreateBulkRetry(_ context.Context, p store.CreateBulkRetry) (job
 		ID: p.ID, WebhookID: p.WebhookID, Filter: p.Filter, Replay: p.Replay, Status: carteiro.BulkQueued, Matched: p.Matched, DueAt: p.Now, UpdatedAt: p.Now,
 	}
 	m.jobs = append(m.jobs, job)
+	m.keep(p.Key)
 	return job, nil
 }
 

@@ -9,6 +9,21 @@ import (
 )
 
 var sessions = []story{
+	{"a key that is only looked up is not taken", func(w *world) {
+		key := store.Key{EnvironmentID: w.owner.EnvironmentID, Key: "once", Fingerprint: [32]byte{1}, Answer: []byte("first"), ExpiresAt: w.now.Add(time.Hour), Peek: true}
+		ask := func() *store.Replay {
+			stored, err := w.Accept(w.t.Context(), store.Accept{Now: w.now, Key: &key})
+			w.ok(err)
+			return stored.Replay
+		}
+		for range 2 {
+			equal(w.t, "a look", ask(), (*store.Replay)(nil))
+		}
+		key.Peek = false
+		equal(w.t, "the first call", ask(), (*store.Replay)(nil))
+		key.Peek = true
+		equal(w.t, "a look later", ask(), &store.Replay{Fingerprint: key.Fingerprint, Answer: key.Answer})
+	}},
 	{"a session that ended presents itself in vain", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		d := w.publish(session, hook.ID)
