@@ -207,6 +207,7 @@ test('a form sends what was changed and nothing else', () => {
     custom_headers: [{ key: 'K', value: '********' }],
     payload_templates: { a: { x: 1 } },
     has_secret: true,
+    version: 1,
     signature_scheme: 'hmac' as const,
     header_style: 'standard' as const,
     created_at: '',
@@ -217,7 +218,7 @@ test('a form sends what was changed and nothing else', () => {
   expect(changes(draft, { ...draft, name: 'B', timeout: 'soon', dropSecret: true }, false)).toEqual({
     name: 'B',
     timeout: 'soon',
-    webhook_secret: '',
+    webhook_secret: null,
   })
   expect(changes(blank(), { ...blank(), secret: 's', retries: '2' }, true)).toMatchObject({
     webhook_secret: 's',

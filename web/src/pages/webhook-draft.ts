@@ -130,7 +130,7 @@ export function changes(initial: Draft, draft: Draft, isNew: boolean): WebhookIn
   // Only campaigns know the field: of an agent's webhook it is always as it was.
   if (isNew && !draft.calls) delete changed.include_call_events
   if (draft.makeSecret) changed.generate_secret = true
-  else if (draft.secret !== '' || draft.dropSecret) changed.webhook_secret = draft.dropSecret ? '' : draft.secret
+  else if (draft.secret !== '' || draft.dropSecret) changed.webhook_secret = draft.dropSecret ? null : draft.secret
   if (draft.credential !== '') changed.authorization_value = draft.credential
   return changed
 }
