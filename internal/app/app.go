@@ -120,6 +120,8 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		Lease:    c.Takeover,
 		Shared:   shared,
 		Noticed:  func() { a.teller.Wake() },
+
+		MaxInFlight: maxInFlight(),
 	})
 	a.teller = operator.New(operator.Config{Store: s, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Logger: logger, Dropped: counts.OperatorEventDropped})
 	a.directory.Changed = a.dispatcher.LookAgain

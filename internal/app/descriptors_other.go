@@ -2,5 +2,5 @@
 
 package app
 
-// maxConnections is 0: there is no bound that could be asked for.
-func maxConnections() int { return 0 }
+// descriptors is 0: there is no bound that could be asked for.
+func descriptors() int { return 0 }

@@ -14,7 +14,11 @@ import (
 
 // pump begins as many of a lane's deliveries as its limit and the slots allow. The mutex is held.
 func (d *Dispatcher) pump(l *lane) {
-	for f := d.begin(l); f != nil; f = d.begin(l) {
+	for d.mayBegin(l) {
+		f := new(flight)
+		if !d.begin(l, f) {
+			break
+		}
 		d.attempts.Go(func() { d.work(f) })
 	}
 	d.settle(l)
@@ -23,14 +27,14 @@ func (d *Dispatcher) pump(l *lane) {
 // work sends a delivery and then, on the same goroutine, the lane's next ones as long as no other lane waits for the slot:
 // the goroutine's stack has already grown.
 func (d *Dispatcher) work(f *flight) {
-	for f != nil {
-		l := f.lane
+	for again := true; again; {
 		outcome := d.attempt(f)
 
 		d.mu.Lock()
+		l := f.lane
 		d.finish(f, outcome)
 		d.pumpWaiting()
-		f = d.begin(l)
+		again = d.mayBegin(l) && d.begin(l, f)
 		d.pump(l)
 		d.mu.Unlock()
 	}

@@ -49,18 +49,25 @@ func (s *flights) remove(f *flight) {
 	f.prev, f.next = nil, nil
 }
 
-// begin takes the lane's next delivery and a slot for it, and returns nil if the lane may not begin one. The mutex is held.
-func (d *Dispatcher) begin(l *lane) *flight {
+// mayBegin reports whether the lane has a delivery that it may begin when it gets a slot. If not, the lane leaves the line.
+// The mutex is held.
+func (d *Dispatcher) mayBegin(l *lane) bool {
 	if d.stopping.Err() != nil || l.queue.len() == 0 || l.inFlight >= l.allows() {
 		d.slots.leave(l)
-		return nil
+		return false
 	}
+	return true
+}
+
+// begin takes the lane's next delivery and a slot for it, which f is from now on. It returns false if there is no slot.
+// The mutex is held.
+func (d *Dispatcher) begin(l *lane, f *flight) bool {
 	c, ok := d.slots.take(l)
-	if !ok {
-		return nil
+	if ok {
+		l.inFlight++
+		*f = flight{lane: l, delivery: l.queue.pop(), class: c}
 	}
-	l.inFlight++
-	return &flight{lane: l, delivery: l.queue.pop(), class: c}
+	return ok
 }
 
 // launch notes that the sender has an attempt from now on. Time before that, when an attempt waits for the lease, the
@@ -110,12 +117,13 @@ func (d *Dispatcher) runAging() {
 	for {
 		select {
 		case <-alarm.C:
+			if wait := d.ageFlights(time.Now()); wait > 0 {
+				alarm.Reset(wait)
+			}
 		case <-d.launched:
+			alarm.Reset(slowAfter)
 		case <-d.stopping.Done():
 			return
-		}
-		if wait := d.ageFlights(time.Now()); wait > 0 {
-			alarm.Reset(wait)
 		}
 	}
 }
