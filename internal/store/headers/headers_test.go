@@ -1,8 +1,10 @@
 package headers
 
 import (
+	"encoding/binary"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,4 +36,37 @@ func TestDamagedHeadersAreToldNotBelieved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		_, _ = Decode(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) // whatever it says, it says something
 	})
+}
+
+func TestEqualHeadersGiveEqualBytes(t *testing.T) {
+	names := []string{"A", "B", "C", "D", "E", "F", "G", "H"}
+	one, other := make(http.Header), make(http.Header)
+	for i := range names {
+		one[names[i]] = []string{"x"}
+		other[names[len(names)-1-i]] = []string{"x"}
+	}
+	first := Encode(one)
+	for range 20 { // maps are gone through in another order each time
+		if got := Encode(other); string(got) != string(first) {
+			t.Fatalf("got %q and %q", got, first)
+		}
+	}
+}
+
+func TestWhatIsNoHeaderIsDamage(t *testing.T) {
+	whole := Encode(http.Header{"A": {"one"}})
+	for name, b := range map[string][]byte{
+		"nothing at all":              {},
+		"more behind it":              append(slices.Clone(whole), 0),
+		"a count beyond all bounds":   binary.AppendUvarint(nil, 1<<31+1),
+		"a name longer than the rest": {1, 9, 'A'},
+		"a number cut off":            {0x80},
+	} {
+		if h, err := Decode(b); err == nil {
+			t.Errorf("%s: read as %v", name, h)
+		}
+	}
+	if h, err := Decode(nil); h != nil || err != nil {
+		t.Errorf("no headers were read as %v, %v", h, err)
+	}
 }
