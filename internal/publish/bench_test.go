@@ -16,9 +16,13 @@ import (
 type registry struct {
 	directory.Store
 	webhooks []*carteiro.Webhook
+	missing  map[carteiro.ID]bool // agents and campaigns that are not registered
 }
 
 func (r *registry) GetOwner(_ context.Context, ref store.OwnerRef) (carteiro.Owner, error) {
+	if r.missing[ref.ID] {
+		return carteiro.Owner{}, store.ErrNotFound
+	}
 	return carteiro.Owner{Kind: ref.Kind, ID: ref.ID, EnvironmentID: ref.EnvironmentID, Name: "Ana"}, nil
 }
 

@@ -102,6 +102,18 @@ var tokens = []story{
 		}
 		w.wantNoToken(p.Token)
 	}},
+	{"a forgotten session is gone, and no other session or token", func(w *world) {
+		_, token := w.environment("one")
+		_, stranger := w.environment("two")
+		mine, other, strange := w.derive(token, "mine"), w.derive(token, "other"), w.derive(stranger, "strange")
+		for _, hash := range []carteiro.TokenHash{mine.Hash, mine.Hash, token.Hash, carteiro.HashToken("unknown")} {
+			w.ok(w.ForgetToken(w.t.Context(), hash))
+			w.wantNoToken(mine)
+			for _, left := range []carteiro.Token{token, other, stranger, strange} {
+				w.wantToken(left)
+			}
+		}
+	}},
 	{"the last use is the latest that was noted", func(w *world) {
 		_, token := w.environment("one")
 		_, other := w.environment("two")
