@@ -140,6 +140,11 @@ type Outcome struct {
 	RetryAfter time.Duration
 }
 
+// WebhookDeletedOutcome is the outcome of an attempt that was not sent because its webhook is deleted.
+func WebhookDeletedOutcome(now time.Time) *Outcome {
+	return &Outcome{Reason: ReasonWebhookDeleted, Error: "Not sent: the webhook was deleted", FinishedAt: now}
+}
+
 // Status gives the status that the outcome gives its attempt.
 func (o *Outcome) Status() Status {
 	if o.Success {

@@ -5,6 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/store"
 )
 
 func TestTheRegistryOfAgentsAndCampaigns(t *testing.T) {
@@ -45,6 +49,35 @@ func TestDeletingAnOwnerDeletesItsWebhooks(t *testing.T) {
 		w.call("PUT", o.path, map[string]any{"name": "again"}).has(201)
 		w.call("GET", o.hooks, nil).has(200, `"webhooks":[]`)
 		w.call("GET", o.hook, nil).is(404, noWebhook)
+	}
+}
+
+func TestDeletingAWebhookOrItsOwnerFinishesWhatIsQueued(t *testing.T) {
+	for _, plural := range plurals {
+		w, kepts := newWorld(t), 0
+		for _, deleted := range []string{"hook", "path"} {
+			o := w.newOwner(w.home, plural)
+			log := w.publish(o)
+			kept := w.newOwner(w.home, plural)
+			w.publish(kept)
+			w.finish(o, carteiro.Outcome{Reason: carteiro.ReasonTimeout, Error: "Connection timeout"}, w.ids.Now().Add(time.Hour))
+			w.publish(o)
+			hook, err := carteiro.ParseID(o.webhook)
+			must(t, err)
+			w.call("DELETE", map[string]string{"hook": o.hook, "path": o.path}[deleted], nil).has(200)
+			page, err := w.store.ListLogs(t.Context(), store.ListLogs{WebhookID: hook, Limit: 10})
+			must(t, err)
+			for _, a := range page.Attempts {
+				if a.Status != carteiro.StatusFailed {
+					t.Errorf("attempt %d of event %s reads %q once its webhook is deleted", a.Number, log, a.Status)
+				}
+			}
+			if len(page.Attempts) != 3 {
+				t.Errorf("the log has %d entries, want 3", len(page.Attempts))
+			}
+			kepts++
+			w.call("GET", "/overview", nil).has(200, fmt.Sprintf(`"queue":{"open":%d,`, kepts))
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	purger     *maintenance.Purger
 	disabler   *maintenance.Disabler
+	cleaner    *maintenance.Cleaner
 	bulk       *bulk.Runner
 	teller     *operator.Teller
 	ingest     *ingest.Ingest
@@ -128,6 +129,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	counts.WatchState(depth(a.dispatcher), s)
 	counts.WatchSecrets(given.keys.First(), s)
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, AuditRetention: c.AuditRetention, Logger: logger}
+	a.cleaner = &maintenance.Cleaner{Store: s, Logger: logger}
 	a.disabler = &maintenance.Disabler{Webhooks: a.directory, IDs: ids, After: c.DisableAfter, Logger: logger}
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
@@ -373,6 +375,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	a.running.Go(func() { a.reseal(a.background) })
 	a.running.Go(func() { a.directory.Run(a.background) })
 	a.running.Go(func() { a.disabler.Run(a.background) })
+	a.running.Go(func() { a.cleaner.Run(a.background) })
 	a.running.Go(func() { a.bulk.Run(a.background) })
 	a.running.Go(func() { a.teller.Run(a.background) })
 	a.reading.Go(func() { a.ingest.Run(a.intake) })

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
@@ -22,7 +23,8 @@ func (d *Directory) RenameEnvironment(ctx context.Context, p store.RenameEnviron
 	return environment, err
 }
 
-// DeleteOwner is [store.Registry.DeleteOwner]. Nothing is sent to the owner's webhooks any more once it returns.
+// DeleteOwner is [store.Registry.DeleteOwner]. Nothing is sent to the owner's webhooks any more once it returns, and pending
+// attempts are finished, unless there are very many.
 func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error {
 	webhooks, err := d.store.DeleteOwner(ctx, p)
 	if err != nil {
@@ -30,7 +32,36 @@ func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error 
 	}
 	d.forget([]store.OwnerRef{p.OwnerRef}, webhooks)
 	d.tell(webhooks...)
+	if err == nil {
+		d.cleanDeleted(ctx, p.Now, webhooks)
+	}
 	return err
+}
+
+const (
+	// maxCleans bounds how many transactions a deletion waits for. What is left is maintenance's.
+	maxCleans = 60
+	// cleanLimit is how many attempts each of them finishes.
+	cleanLimit = 100
+)
+
+// cleanDeleted finishes the pending attempts of webhooks that were just deleted. It is not canceled with the request, and
+// an error does not matter: whatever is left, maintenance finishes.
+func (d *Directory) cleanDeleted(ctx context.Context, now time.Time, webhooks []carteiro.ID) {
+	ctx = context.WithoutCancel(ctx)
+	cleans := 0
+	for _, webhook := range webhooks {
+		for more := true; more; cleans++ {
+			if cleans == maxCleans {
+				return
+			}
+			cleaned, err := d.store.CleanDeleted(ctx, store.CleanDeleted{Now: now, WebhookID: webhook, Limit: cleanLimit})
+			if err != nil {
+				return
+			}
+			more = cleaned.More
+		}
+	}
 }
 
 // cachedOf returns the cached webhooks of an owner.
@@ -84,6 +115,9 @@ func (d *Directory) ChangeWebhook(
 		d.Forget(&changed)
 		if err == nil || errors.Is(err, store.ErrUnavailable) { // it may have been carried out all the same
 			d.tell(id)
+		}
+		if err == nil && changed.Deleted() {
+			d.cleanDeleted(ctx, changed.DeletedAt, []carteiro.ID{id})
 		}
 		if err == nil || !errors.Is(err, store.ErrConflict) {
 			return &changed, err

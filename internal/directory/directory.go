@@ -30,6 +30,7 @@ type Store interface {
 	store.Tokens
 	store.Registry
 	store.Circuits
+	store.Deletions
 }
 
 // Directory is the registry with a cache before it. It is safe for concurrent use. What it hands out is shared:

@@ -111,7 +111,7 @@ func (d *Dispatcher) clearToSend(delivery *carteiro.Delivery) (w *carteiro.Webho
 func unsendable(w *carteiro.Webhook) *carteiro.Outcome {
 	switch {
 	case w == nil || w.Deleted():
-		return &carteiro.Outcome{Reason: carteiro.ReasonWebhookDeleted, Error: "Not sent: the webhook was deleted"}
+		return carteiro.WebhookDeletedOutcome(time.Time{})
 	case !w.Enabled:
 		return &carteiro.Outcome{Reason: carteiro.ReasonWebhookDisabled, Error: "Not sent: the webhook was disabled"}
 	default:

@@ -42,6 +42,7 @@ type Store interface {
 	Queue
 	Circuits
 	Notices
+	Deletions
 	Logs
 	Events
 	BulkRetries
@@ -198,6 +199,7 @@ type Queue interface {
 	Held(ctx context.Context, p Held) ([]AttemptRef, error)
 	// Record finishes attempts: each is taken out of the open ones, appended to the history and followed by its
 	// successor if there is one. Those that p.Session does not hold (any more) are left alone and told in the answer.
+	// Of a deleted webhook the result is recorded, and nothing follows from it: no successor, no notice, no change of the webhook.
 	// A success sets the webhook's FailuresInARow, FailingSince and LastError to zero. A failure adds one, sets LastError and
 	// LastFailedAt, and FailingSince if it is the first, unless nothing was sent because the webhook was disabled or
 	// deleted, or the event is a test's.

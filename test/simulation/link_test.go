@@ -357,6 +357,11 @@ func (l *link) TellNotices(ctx context.Context, p store.TellNotices) ([]bool, er
 	return call(ctx, l, "tell notices", true, func() ([]bool, error) { return l.Store.TellNotices(context.Background(), p) })
 }
 
+func (l *link) CleanDeleted(ctx context.Context, p store.CleanDeleted) (store.CleanedDeleted, error) {
+	p.Now = l.clock(p.Now, p.Now)
+	return call(ctx, l, "clean deleted", true, func() (store.CleanedDeleted, error) { return l.Store.CleanDeleted(context.Background(), p) })
+}
+
 func (l *link) GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error) {
 	return call(ctx, l, "get owner", false, func() (carteiro.Owner, error) { return l.Store.GetOwner(context.Background(), ref) })
 }

@@ -26,6 +26,7 @@ type sightings struct {
 	urls     map[carteiro.ID]string
 	goneURLs map[string]bool            // that have answered 410, with their webhook's id
 	lanes    map[carteiro.ID]*sightLane // by webhook
+	untold   map[carteiro.ID]bool       // webhooks that were deleted while attempts were in flight
 }
 
 // acceptance is an event that was answered 202.
@@ -54,6 +55,7 @@ func newSightings() sightings {
 		outcomes: make(map[carteiro.ID]*carteiro.Outcome), statuses: make(map[carteiro.ID]carteiro.Status),
 		happened: make(map[happening]int), gones: make(map[carteiro.ID]int),
 		urls: make(map[carteiro.ID]string), goneURLs: make(map[string]bool), lanes: make(map[carteiro.ID]*sightLane),
+		untold: make(map[carteiro.ID]bool),
 	}
 }
 

@@ -52,7 +52,7 @@ func TestEntriesOfAnEarlierLayoutHaveNoOwner(t *testing.T) {
 	s := openURL(t, url)
 	write(s, 1)
 	for _, sql := range []string{
-		`ALTER TABLE audit DROP COLUMN owner_kind, DROP COLUMN owner_id`, withoutNotices, withoutSuccessors, fmt.Sprintf(`UPDATE layout SET version = %d`, withoutOwners),
+		`ALTER TABLE audit DROP COLUMN owner_kind, DROP COLUMN owner_id`, withoutNotices, withoutSuccessors, withoutDeletions, fmt.Sprintf(`UPDATE layout SET version = %d`, withoutOwners),
 	} {
 		if _, err := s.pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)

@@ -105,14 +105,14 @@ func (t *tx) claimGranted(p *store.Claim, grant carteiro.Grant, claimed *store.C
 // receivers do, are not locked. What was learnt of another version than the stored one counts for nothing; u.off is set where the
 // group has raised the version by switching the webhook off. Environments are told of changes as carteiro.Webhook.CircuitNotice says. It gives the webhooks whose circuits have changed, and how.
 var noteHealth = fmt.Sprintf(`WITH seen AS (
-		SELECT w.id, u.version, w.environment_id, w.owner_kind, u.now, w.enabled, w.opened_at,
+		SELECT w.id, u.version, w.environment_id, w.owner_kind, w.deleted_at, u.now, w.enabled, w.opened_at,
 			u.failures + CASE WHEN u.succeeded THEN 0 ELSE w.failures_in_a_row END AS failures,
 			CASE WHEN u.succeeded OR w.failures_in_a_row = 0 THEN u.since ELSE w.failing_since END AS since,
 			coalesce(u.failed_at, w.last_failed_at) AS failed_at, u.last_error
 		FROM unnest($1::uuid[], $2::boolean[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::bytea[], $7::timestamptz[],
 			$8::bigint[], $9::timestamptz[])
 			AS u (id, succeeded, failures, since, failed_at, last_error, now, version, off) JOIN webhooks w ON w.id = u.id
-		WHERE (NOT u.succeeded OR w.failures_in_a_row <> u.failures OR u.failed_at IS NOT NULL)
+		WHERE w.deleted_at IS NULL AND (NOT u.succeeded OR w.failures_in_a_row <> u.failures OR u.failed_at IS NOT NULL)
 			AND (w.version = u.version OR w.version = u.version + 1 AND NOT w.enabled AND w.disabled_at = u.off)
 		ORDER BY w.id FOR NO KEY UPDATE OF w),
 	judged AS (

@@ -106,6 +106,8 @@ type recording struct {
 		done     []carteiro.ID // webhooks that were switched off
 	}
 	notices noticeRows
+	// deleted are the webhooks that are deleted: nothing follows from their results.
+	deleted map[carteiro.ID]bool
 	// predecessors are the failed attempts in the history whose retries are done, with their HTTP status.
 	predecessors map[carteiro.ID]int
 
@@ -168,22 +170,39 @@ func (r *recording) take(ops []*op[recordOp]) error {
 	keep(b, sessions, make(map[int64]bool))
 	b.Queue(takeHeld, webhooks, ids, leases).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			var n, trigger int64
-			var a carteiro.Attempt
-			var environment carteiro.ID
-			err := rows.Scan(&n, toID(&a.EventID), &a.EventType, &a.Number, &a.ChainStart, &trigger, toID(&a.PreviousID), toTime(&a.DueAt),
-				toID(&environment))
-			if err != nil {
+			var n int64
+			var t taken
+			if err := scanTaken(rows, &n, &t); err != nil {
 				return err
 			}
 			p := all[n-1]
-			a.WebhookID, a.ID, a.Trigger = webhooks[n-1], ids[n-1], layout.TriggerOf(trigger)
+			t.WebhookID, t.ID = webhooks[n-1], ids[n-1]
 			p.op.recorded[p.result].Lost = false
-			r.taken = append(r.taken, taken{a, environment, &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now, &p.op.recorded[p.result]})
+			t.result, t.exchange, t.now, t.recorded = &p.op.Results[p.result], &p.op.exchanges[p.result], p.op.Now, &p.op.recorded[p.result]
+			r.taken = append(r.taken, t)
+		}
+		return rows.Err()
+	})
+	r.deleted = make(map[carteiro.ID]bool)
+	b.Queue(areDeleted, webhooks).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var webhook carteiro.ID
+			if err := rows.Scan(toID(&webhook)); err != nil {
+				return err
+			}
+			r.deleted[webhook] = true
 		}
 		return rows.Err()
 	})
 	return r.begin(b)
+}
+
+// scanTaken scans a row of takeHeld: the place of the attempt among those presented, and the attempt without what was presented.
+func scanTaken(rows pgx.Rows, n *int64, t *taken) error {
+	var trigger int64
+	err := rows.Scan(n, toID(&t.EventID), &t.EventType, &t.Number, &t.ChainStart, &trigger, toID(&t.PreviousID), toTime(&t.DueAt), toID(&t.environment))
+	t.Trigger = layout.TriggerOf(trigger)
+	return err
 }
 
 // findPredecessors looks for what the automatic retries among the attempts have retried: it reads "failed" from now on,
@@ -216,6 +235,10 @@ func (r *recording) record(t *taken) error {
 	if httpStatus, failed := r.predecessors[t.PreviousID]; failed && t.IsRetry() {
 		r.tally.Retrying(t.WebhookID, t.PreviousID, t.EventType, httpStatus, -1)
 	}
+	r.tally.recorded(t.environment, t.result.Outcome, t.now)
+	if r.deleted[t.WebhookID] {
+		return nil
+	}
 	if err := r.succeed(t); err != nil {
 		return err
 	}
@@ -227,7 +250,6 @@ func (r *recording) record(t *taken) error {
 	}
 	r.noteHealth(t)
 	r.tally.Tell(layout.SentTo(t.result), t.now, t.recorded)
-	r.tally.recorded(t.environment, t.result.Outcome, t.now)
 	return nil
 }
 

@@ -44,6 +44,7 @@ func TestADatabaseOfAnEarlierLayoutIsUpgraded(t *testing.T) {
 		`DROP FUNCTION audit_is_append_only`,
 		withoutCircuits,
 		withoutNotices,
+		withoutDeletions,
 		`UPDATE layout SET version = 1`,
 	} {
 		_, err := s.pool.Exec(t.Context(), sql)
@@ -83,6 +84,9 @@ const withoutReads = `ALTER TABLE sessions DROP COLUMN reads`
 // withoutSuccessors undoes what the layout with tokens' successors adds.
 const withoutSuccessors = `ALTER TABLE tokens DROP COLUMN replaced_by`
 
+// withoutDeletions undoes what the layout with cleaned webhooks adds.
+const withoutDeletions = `DROP INDEX webhooks_to_clean; ALTER TABLE webhooks DROP COLUMN cleaned; ALTER TABLE bulk_retries DROP COLUMN paused_by`
+
 // withoutCircuits undoes what the layout with circuits adds.
 const withoutCircuits = `ALTER TABLE webhooks DROP COLUMN opened_at, DROP COLUMN probe_at, DROP COLUMN probes, DROP COLUMN probe,
 	DROP COLUMN closed_at, DROP COLUMN ramped, DROP COLUMN disabled_by, DROP COLUMN disabled_at`
@@ -91,7 +95,7 @@ func TestNoticesOfAnEarlierLayoutAreNumberedInTheirOrder(t *testing.T) {
 	url := postgrestest.Database(t, "")
 	l := newLoad(t, openURL(t, url), 1)
 	for _, sql := range []string{
-		`ALTER TABLE notices DROP COLUMN seq`, withoutSuccessors, withoutReads,
+		`ALTER TABLE notices DROP COLUMN seq`, withoutSuccessors, withoutReads, withoutDeletions,
 		`UPDATE layout SET version = 10`,
 		`INSERT INTO notices (at, id, environment_id, type, webhook_id) SELECT to_timestamp(moment), id, id, type, id
 			FROM (VALUES (3, 1, 'c'), (1, 2, 'b'), (1, 1, 'a')) v (moment, n, type),

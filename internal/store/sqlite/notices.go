@@ -10,9 +10,9 @@ import (
 
 const noticeColumns = `seq, at, environment_id, type, webhook_id, since, failures, disabled_by, error, attempt_id, event_id, event_type, number, http_status`
 
-// isHeard is true of a webhook w whose environment is told of it: one of an agent or a campaign, where the environment has a
-// webhook of its own.
-const isHeard = `w.owner_kind <> 3 AND EXISTS (SELECT 1 FROM webhooks o
+// isHeard is true of a webhook w whose environment is told of it: one of an agent or a campaign that is not deleted, where the
+// environment has a webhook of its own.
+const isHeard = `w.owner_kind <> 3 AND w.deleted_at IS NULL AND EXISTS (SELECT 1 FROM webhooks o
 	WHERE o.environment_id = w.environment_id AND o.owner_kind = 3 AND o.owner_id = w.environment_id AND o.deleted_at IS NULL)`
 
 var (

@@ -63,14 +63,11 @@ func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange, record
 		return err
 	}
 	recorded.Lost = false
-	if err := t.write(deleteOpen).id(o.attempt.WebhookID).id(o.attempt.ID).run(); err != nil {
+	if err := t.finishAttempt(o, r.Outcome, x, p.Now); err != nil {
 		return err
 	}
-	t.tally.Open(o.environment, o.attempt.WebhookID, o.attempt.EventType, -1)
-	if err := t.append(o, r.Outcome, x); err != nil {
-		return err
-	}
-	if err := t.countRetrying(&o.attempt, -1); err != nil {
+	deleted, err := t.query(isDeleted).id(o.attempt.WebhookID).exists()
+	if err != nil || deleted {
 		return err
 	}
 	if err := t.succeed(o, r); err != nil {
@@ -85,8 +82,20 @@ func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange, record
 		}
 	}
 	t.noteHealth(r)
-	t.tally.recorded(o.environment, r.Outcome, p.Now)
 	return nil
+}
+
+// finishAttempt moves an open attempt to the history.
+func (t *tx) finishAttempt(o *openRow, outcome *carteiro.Outcome, x *layout.Exchange, now time.Time) error {
+	if err := t.write(deleteOpen).id(o.attempt.WebhookID).id(o.attempt.ID).run(); err != nil {
+		return err
+	}
+	t.tally.Open(o.environment, o.attempt.WebhookID, o.attempt.EventType, -1)
+	t.tally.recorded(o.environment, outcome, now)
+	if err := t.append(o, outcome, x); err != nil {
+		return err
+	}
+	return t.countRetrying(&o.attempt, -1)
 }
 
 // disableGone switches a webhook off whose receiver has answered that it is gone.

@@ -73,7 +73,7 @@ func (h *history) tell(steps int) {
 		{3, "update", h.update}, {1, "add webhook", h.addWebhook}, {12, "list", h.list}, {2, "backlog", h.askBacklog}, {2, "held", h.askHeld},
 		{1, "purge", h.purge}, {3, "overview", h.askOverview}, {2, "begin bulk retry", h.beginBulk}, {8, "step bulk retry", h.stepBulk},
 		{3, "change bulk retry", h.changeBulk}, {2, "vitals", h.askVitals}, {6, "events", h.askEvents}, {2, "begin replay", h.beginReplay},
-		{4, "tell notices", h.tellNotices},
+		{4, "tell notices", h.tellNotices}, {4, "clean deleted", h.cleanDeleted},
 	}
 	total := 0
 	for _, c := range calls {
@@ -394,6 +394,19 @@ func (h *history) update() {
 	err = h.UpdateWebhook(h.t.Context(), store.UpdateWebhook{Webhook: webhook})
 	wantErr := h.model.UpdateWebhook(h.t.Context(), store.UpdateWebhook{Webhook: &copied})
 	h.both(webhook, &copied, err, wantErr)
+}
+
+func (h *history) cleanDeleted() {
+	p := store.CleanDeleted{Now: h.now, Limit: 1 + h.random.IntN(4), SettledBefore: h.now.Add(-h.pick(time.Second, time.Hour))}
+	switch h.random.IntN(3) {
+	case 0:
+		p.WebhookID = one(h, h.webhooks)
+	case 1:
+		p.After = one(h, h.webhooks)
+	}
+	got, err := h.CleanDeleted(h.t.Context(), p)
+	want, wantErr := h.model.CleanDeleted(h.t.Context(), p)
+	h.both(got, want, err, wantErr)
 }
 
 func (h *history) list() {

@@ -31,6 +31,7 @@ type model struct {
 	jobs         []carteiro.BulkRetry
 	notices      []carteiro.Notice
 	noticed      int64
+	cleaned      map[carteiro.ID]bool
 }
 
 // modelAttempt is an attempt, open as long as it has no outcome.
@@ -58,6 +59,7 @@ func newModel() *model {
 		events:   make(map[carteiro.ID]carteiro.Event),
 		attempts: make(map[store.AttemptRef]*modelAttempt),
 		keys:     make(map[modelKey]store.Key),
+		cleaned:  make(map[carteiro.ID]bool),
 	}
 }
 

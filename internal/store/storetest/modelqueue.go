@@ -264,6 +264,9 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 		}
 		m.recorded = append(m.recorded, modelRecord{m.events[a.EventID].EnvironmentID, r.Outcome})
 		a.lease, a.Outcome = 0, r.Outcome
+		if w, found := m.webhooks[a.WebhookID]; found && w.Deleted() {
+			continue
+		}
 		if r.Next != nil {
 			next := &modelAttempt{Attempt: *r.Next}
 			m.attempts[store.AttemptRef{WebhookID: next.WebhookID, ID: next.ID}] = next

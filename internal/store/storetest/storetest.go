@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		{"bulk retries", bulks},
 		{"events", events},
 		{"replays", replays},
+		{"deletions", deleting},
 		{"purge", purging},
 		{"histories", histories},
 	} {
