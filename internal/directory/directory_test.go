@@ -29,6 +29,8 @@ type registry struct {
 	reads    int
 	conflict int // how many more updates are to find that someone else was quicker
 	reading  func()
+	cleans   []carteiro.ID // webhooks that were cleaned, in order
+	work     int           // how many transactions it takes to clean each
 }
 
 func newRegistry(webhooks ...*carteiro.Webhook) *registry {
@@ -107,6 +109,47 @@ func (r *registry) DeleteOwner(_ context.Context, p store.DeleteOwner) (marked [
 		}
 	}
 	return marked, nil
+}
+
+// CleanDeleted has three transactions of work for each webhook.
+func (r *registry) CleanDeleted(_ context.Context, p store.CleanDeleted) (store.CleanedDeleted, error) {
+	r.cleans = append(r.cleans, p.WebhookID)
+	n := 0
+	for _, id := range r.cleans {
+		if id == p.WebhookID {
+			n++
+		}
+	}
+	return store.CleanedDeleted{WebhookID: p.WebhookID, Finished: p.Limit, More: n < r.work}, nil
+}
+
+func TestADeletionFinishesWhatIsQueuedWithinBounds(t *testing.T) {
+	for _, c := range []struct{ work, want int }{{0, 2}, {3, 6}, {1000, 60}} {
+		one, other := webhook(agent), webhook(agent)
+		r := newRegistry(one, other)
+		r.work = c.work
+		d := directory.New(r, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		remove := func(w *carteiro.Webhook) error {
+			w.DeletedAt = begin
+			cancel() // the client is gone: what it asked for is finished all the same
+			return nil
+		}
+		if _, err := d.ChangeWebhook(ctx, agent, one.ID, remove, nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.cleans) != min(60, max(1, c.work)) {
+			t.Errorf("deleting a webhook with %d transactions of work took %d", c.work, len(r.cleans))
+		}
+		one.DeletedAt, r.cleans = time.Time{}, nil
+		r.webhooks[one.ID] = one
+		if err := d.DeleteOwner(ctx, store.DeleteOwner{OwnerRef: agent, Now: begin}); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.cleans) != c.want {
+			t.Errorf("deleting an agent with %d transactions of work for each of two webhooks took %d, want %d", c.work, len(r.cleans), c.want)
+		}
+	}
 }
 
 func (r *registry) FindToken(_ context.Context, hash carteiro.TokenHash) (carteiro.Token, error) {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,8 @@ import (
 
 const (
 	toClean        = ` FROM webhooks WHERE deleted_at IS NOT NULL AND NOT cleaned AND `
-	deletedWebhook = `SELECT ` + webhookColumns + `, sealed_by IS NOT NULL` + toClean + `id = $1`
-	nextDeleted    = `SELECT ` + webhookColumns + `, sealed_by IS NOT NULL` + toClean + `id > $1 ORDER BY id LIMIT 1`
+	deletedWebhook = `SELECT ` + webhookColumns + `` + toClean + `id = $1`
+	nextDeleted    = `SELECT ` + webhookColumns + `` + toClean + `id > $1 ORDER BY id LIMIT 1`
 	areDeleted     = `SELECT id FROM webhooks WHERE id = ANY ($1) AND deleted_at IS NOT NULL`
 	eraseSecrets   = `UPDATE webhooks SET settings = $2, sealed_by = NULL WHERE id = $1 AND deleted_at IS NOT NULL`
 	setCleaned     = `UPDATE webhooks SET cleaned = true WHERE id = $1 AND deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM open WHERE webhook_id = $1)`
@@ -26,8 +27,8 @@ const (
 
 // cleaning is what is known of a webhook before it is cleaned.
 type cleaning struct {
-	*carteiro.Webhook // without secrets; nil: there is none to clean
-	secrets           bool
+	*carteiro.Webhook        // without secrets; nil: there is none to clean
+	stored            []byte // its settings
 	pending           ids
 }
 
@@ -49,11 +50,11 @@ func (s *Store) CleanDeleted(ctx context.Context, p store.CleanDeleted) (cleaned
 		if _, err := t.run(cancelBulk, id(c.ID), layout.Micros(p.Now)); err != nil {
 			return err
 		}
-		if c.secrets {
-			erased, _, err := settings.Encode(c.Webhook, nil)
-			if err != nil {
-				return err
-			}
+		erased, _, err := settings.Encode(c.Webhook, nil, true)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(erased, c.stored) {
 			if _, err := t.run(eraseSecrets, id(c.ID), erased); err != nil {
 				return err
 			}
@@ -61,7 +62,7 @@ func (s *Store) CleanDeleted(ctx context.Context, p store.CleanDeleted) (cleaned
 		if !c.DeletedAt.Before(p.SettledBefore) {
 			return nil
 		}
-		_, err := t.run(setCleaned, id(c.ID))
+		_, err = t.run(setCleaned, id(c.ID))
 		return err
 	})
 	return cleaned, err
@@ -74,7 +75,7 @@ func (s *Store) toClean(ctx context.Context, p *store.CleanDeleted) (c cleaning,
 	}
 	err = s.read(ctx, func(t *tx) error {
 		c = cleaning{}
-		w, encoded, err := readWebhookRow(t.row(query, [16]byte(from)), &c.secrets)
+		w, encoded, err := readWebhookRow(t.row(query, [16]byte(from)))
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -84,7 +85,7 @@ func (s *Store) toClean(ctx context.Context, p *store.CleanDeleted) (c cleaning,
 		if err != nil {
 			return err
 		}
-		c.Webhook = w
+		c.Webhook, c.stored = w, encoded
 		return t.each(func(scan func(...any) error) error {
 			var attempt carteiro.ID
 			err := scan(toID(&attempt))

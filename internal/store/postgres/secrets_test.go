@@ -68,3 +68,40 @@ func TestHeadersThatBecameSecretAreSealedOnceEveryNodeReadsThem(t *testing.T) {
 		t.Errorf("read %#v, %v\nstored as %s", got, err, stored())
 	}
 }
+
+// The secrets of webhooks that an earlier release deleted are encrypted with a key that may be lost by now.
+func TestSecretsOfWebhooksThatAnEarlierReleaseDeletedAreErased(t *testing.T) {
+	url := postgrestest.Database(t, emptyTemplate(t))
+	open := func(keys string) *Store {
+		t.Helper()
+		s, err := Open(t.Context(), url, Options{Connections: 8, Keys: storetest.Keys(t, keys)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	s := open("a")
+	hook := storetest.OwnWebhook(t, s, carteiro.Header{Key: "X-JWT", Value: "planted"})
+	if _, err := s.pool.Exec(t.Context(), `UPDATE webhooks SET deleted_at = to_timestamp(1)`); err != nil {
+		t.Fatal(err)
+	}
+	s = open("b")
+	if used, err := s.SecretKeys(t.Context()); err != nil || len(used) > 0 {
+		t.Errorf("a deleted webhook needs the keys %v, %v", used, err)
+	}
+	if w, err := s.GetWebhook(t.Context(), hook.ID); err != nil || w.Secret != "" {
+		t.Errorf("read %#v, %v", w, err)
+	}
+	for _, want := range []carteiro.ID{hook.ID, {}} { // it is clean then
+		cleaned, err := s.CleanDeleted(t.Context(), store.CleanDeleted{Now: start, SettledBefore: start, Limit: 1})
+		if err != nil || cleaned.WebhookID != want {
+			t.Errorf("cleaned %v, %v, want %v", cleaned.WebhookID, err, want)
+		}
+	}
+	var stored string
+	err := s.read(t.Context(), func(tx *tx) error { return tx.row(`SELECT settings::text FROM webhooks`)(&stored) })
+	if err != nil || strings.Contains(stored, "sealed") || strings.Contains(stored, "planted") {
+		t.Errorf("stored as %s, %v", stored, err)
+	}
+}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 )
 
 var (
-	deletedWebhook = newQuery(`SELECT ` + webhookColumns + `, sealed_by IS NOT NULL FROM webhooks WHERE id = ? AND deleted_at IS NOT NULL AND cleaned = 0`)
-	nextDeleted    = newQuery(`SELECT ` + webhookColumns + `, sealed_by IS NOT NULL FROM webhooks INDEXED BY webhooks_to_clean
+	deletedWebhook = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks WHERE id = ? AND deleted_at IS NOT NULL AND cleaned = 0`)
+	nextDeleted    = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_to_clean
 		WHERE deleted_at IS NOT NULL AND cleaned = 0 AND id > ? ORDER BY id LIMIT 1`)
 	isDeleted     = newQuery(`SELECT 1 FROM webhooks WHERE id = ? AND deleted_at IS NOT NULL`)
 	setCleaned    = newQuery(`UPDATE webhooks SET cleaned = 1 WHERE id = ?`)
@@ -35,16 +36,16 @@ func (s *Store) CleanDeleted(ctx context.Context, p store.CleanDeleted) (cleaned
 }
 
 func (t *tx) cleanDeleted(p *store.CleanDeleted) (cleaned store.CleanedDeleted, err error) {
-	w, secrets, err := t.deletedWebhook(p)
+	w, stored, err := t.deletedWebhook(p)
 	if err != nil || w == nil {
 		return cleaned, err
 	}
 	cleaned.WebhookID = w.ID
-	if secrets {
-		erased, _, err := settings.Encode(w, nil)
-		if err != nil {
-			return cleaned, err
-		}
+	erased, _, err := settings.Encode(w, nil, true)
+	if err != nil {
+		return cleaned, err
+	}
+	if !bytes.Equal(erased, stored) {
 		if err := t.write(putSealed).id(w.ID).blob(erased).maybeText(nil).run(); err != nil {
 			return cleaned, err
 		}
@@ -66,22 +67,22 @@ func (t *tx) cleanDeleted(p *store.CleanDeleted) (cleaned store.CleanedDeleted, 
 	return cleaned, t.write(setCleaned).id(w.ID).run()
 }
 
-// deletedWebhook finds the webhook to clean, nil for none, and says whether it still has secrets.
-func (t *tx) deletedWebhook(p *store.CleanDeleted) (w *carteiro.Webhook, secrets bool, err error) {
+// deletedWebhook finds the webhook to clean, nil for none, and its settings as they are stored.
+func (t *tx) deletedWebhook(p *store.CleanDeleted) (w *carteiro.Webhook, stored []byte, err error) {
 	row := t.query(nextDeleted).id(p.After)
 	if !p.WebhookID.IsZero() {
 		row = t.query(deletedWebhook).id(p.WebhookID)
 	}
 	found, err := row.one()
 	if !found {
-		return nil, false, err
+		return nil, nil, err
 	}
-	secrets = row.colBool(webhookWidth)
+	stored = row.colBlob(settingsColumn)
 	w, err = readWithoutSecrets(row)
 	if ended := row.end(); err == nil {
 		err = ended
 	}
-	return w, secrets, err
+	return w, stored, err
 }
 
 // finishUnclaimed finishes attempts of a deleted webhook that nobody holds.

@@ -48,3 +48,36 @@ func TestHeadersThatBecameSecretAreSealed(t *testing.T) {
 		return row.end()
 	}))
 }
+
+// The secrets of webhooks that an earlier release deleted are encrypted with a key that may be lost by now.
+func TestSecretsOfWebhooksThatAnEarlierReleaseDeletedAreErased(t *testing.T) {
+	path, keys := filepath.Join(t.TempDir(), "carteiro.db"), storetest.Keys(t, "a")
+	s := reopen(t, path, Options{Keys: keys})
+	hook := storetest.OwnWebhook(t, s, carteiro.Header{Key: "X-JWT", Value: "planted"})
+	must(t, s.writer.write(t.Context(), 1, func(tx *tx) error { return tx.exec("UPDATE webhooks SET deleted_at = 1") }))
+	closeStore(t, s)
+	s = reopen(t, path, Options{})
+	used, err := s.SecretKeys(t.Context())
+	if must(t, err); len(used) > 0 {
+		t.Errorf("a deleted webhook needs the keys %v", used)
+	}
+	if w, err := s.GetWebhook(t.Context(), hook.ID); err != nil || w.Secret != "" {
+		t.Errorf("read %#v, %v", w, err)
+	}
+	for _, want := range []carteiro.ID{hook.ID, {}} { // it is clean then
+		cleaned, err := s.CleanDeleted(t.Context(), store.CleanDeleted{Now: start, SettledBefore: start, Limit: 1})
+		if must(t, err); cleaned.WebhookID != want {
+			t.Errorf("cleaned %v, want %v", cleaned.WebhookID, want)
+		}
+	}
+	must(t, s.read(t.Context(), func(c *conn) error {
+		row := c.query(getWebhook).id(hook.ID)
+		if _, err := row.one(); err != nil {
+			return err
+		}
+		if text := row.colBlob(settingsColumn); bytes.Contains(text, []byte("sealed")) || bytes.Contains(text, []byte("planted")) {
+			t.Errorf("stored as %s", text)
+		}
+		return row.end()
+	}))
+}
