@@ -17,7 +17,7 @@ const (
 	CodeRateLimitExceeded    = "RATE_LIMIT_EXCEEDED"
 	CodeLogNotRetriable      = "LOG_NOT_RETRIABLE"
 	CodeIdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED"
-	CodeStoreUnavailable     = "STORE_UNAVAILABLE"
+	CodeStoreUnavailable     = "STORE_UNAVAILABLE" // carried out or not: retry with the same idempotency key
 	CodeBulkRetryOpen        = "BULK_RETRY_OPEN"
 	CodeBulkRetryEnded       = "BULK_RETRY_ENDED"
 	CodeWebhookDisabled      = "WEBHOOK_DISABLED"

@@ -229,7 +229,7 @@ func TestTheDocumentIsServed(t *testing.T) {
 func TestAnUnavailableStoreIsSaidToBe(t *testing.T) {
 	w := newWorld(t)
 	o := w.newOwner(w.home, "agents")
-	const unavailable = `{"success":false,"message":"The store is unavailable. Nothing was accepted; please try again.","code":"STORE_UNAVAILABLE"}`
+	const unavailable = `{"success":false,"message":"The store is unavailable. The request may have been carried out or not; retry it with the same Idempotency-Key.","code":"STORE_UNAVAILABLE"}`
 	w.store.set(fmt.Errorf("write: %w", store.ErrUnavailable))
 	for _, r := range []*reply{
 		w.call("GET", o.path, nil),

@@ -132,7 +132,7 @@ const (
 	msgMethodNotAllowed    = "Method not allowed."
 	msgRateLimited         = "Rate limit exceeded. Please wait before making more requests."
 	msgInternal            = "Internal server error"
-	msgUnavailable         = "The store is unavailable. Nothing was accepted; please try again."
+	msgUnavailable         = "The store is unavailable. The request may have been carried out or not; retry it with the same Idempotency-Key."
 	msgKeyReused           = "The idempotency key was already used with another request body."
 	msgNotRetriable        = "Log cannot be retried"
 	msgTestFailed          = "Webhook test failed: "

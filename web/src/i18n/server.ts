@@ -105,8 +105,8 @@ const sentences: Record<string, string> = {
   'Log cannot be retried': 'Este registro não pode ser reenviado.',
   'Internal server error': 'Erro interno do servidor.',
   'Rate limit exceeded. Please wait before making more requests.': 'Limite de requisições excedido. Aguarde um pouco.',
-  'The store is unavailable. Nothing was accepted; please try again.':
-    'O armazenamento está indisponível. Nada foi aceito; tente de novo.',
+  'The store is unavailable. The request may have been carried out or not; retry it with the same Idempotency-Key.':
+    'O armazenamento está indisponível. Não se sabe se a requisição foi executada; tente de novo com a mesma Idempotency-Key.',
   'Webhook is disabled': 'O webhook está desativado',
   'Connection timeout': 'Tempo de conexão esgotado',
   'Connection refused': 'Conexão recusada',
