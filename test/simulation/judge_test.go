@@ -106,18 +106,20 @@ func (w *world) judgeStop(n *node) {
 	}
 }
 
-// judgeIdle sees that nodes with nothing to do know that they have nothing to do.
-func (w *world) judgeIdle() {
-	pass(turmoil) // what was paused goes on, and what it began comes to its end
+// judgeIdle sees that nodes with nothing to do know that they have nothing to do. It reports false if there is something to do
+// yet: a node that was paused went on with a request of a user.
+func (w *world) judgeIdle() bool {
+	pass(turmoil)
 	for slot := range w.slots() {
 		n := w.living(slot)
-		if n == nil {
-			continue
+		if n == nil || slices.ContainsFunc(w.hooks, w.hasOpen) || !w.allTold() {
+			return false
 		}
 		if d := n.dispatcher.Depth(); d.Waiting != 0 || d.Reserved != 0 || d.InFlight != 0 || d.HeldBytes != 0 {
 			w.fault("%s has nothing to do, and believes in %+v", n, d)
 		}
 	}
+	return true
 }
 
 // examine has the doctor look at a database that is one.

@@ -31,6 +31,7 @@ type sightLane struct {
 	activeAt time.Time           // a request began or ended
 	sentDue  map[*link]time.Time // the latest due time of what a node has sent in its turn
 	holders  map[carteiro.ID]holding
+	seen     map[carteiro.ID]time.Time // pending attempts, when they were seen first: an event may be stored long after its id was made
 	// Since the circuit closed, which was at closedAt, ramped deliveries were claimed.
 	closedAt time.Time
 	ramped   int
@@ -46,7 +47,7 @@ type holding struct {
 func (w *world) lane(hook carteiro.ID) *sightLane {
 	l := w.saw.lanes[hook]
 	if l == nil {
-		l = &sightLane{inFlight: make(map[carteiro.ID]int), sentDue: make(map[*link]time.Time), holders: make(map[carteiro.ID]holding)}
+		l = &sightLane{inFlight: make(map[carteiro.ID]int), sentDue: make(map[*link]time.Time), holders: make(map[carteiro.ID]holding), seen: make(map[carteiro.ID]time.Time)}
 		w.saw.lanes[hook] = l
 	}
 	return l
@@ -115,7 +116,7 @@ func (w *world) judgePending(hook *carteiro.Webhook, logs []*carteiro.Attempt) {
 		if !isPending(a) {
 			continue
 		}
-		if since := later(a.DueAt, progress); now.Sub(since) > patience {
+		if since := later(later(a.DueAt, progress), w.firstSeen(a)); now.Sub(since) > patience {
 			w.fault("attempt %s (number %d, %s, webhook %s) waits since %s for no reason; it is held by %v", a.ID, a.Number, a.Trigger, is.Status(), since.Sub(w.began), w.holder(a))
 			return
 		}
@@ -149,6 +150,17 @@ func (w *world) judgeOrder(a *carteiro.Attempt, sentDue map[*link]time.Time) {
 			return
 		}
 	}
+}
+
+// firstSeen returns when a pending attempt was seen first.
+func (w *world) firstSeen(a *carteiro.Attempt) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.lane(a.WebhookID)
+	if l.seen[a.ID].IsZero() {
+		l.seen[a.ID] = time.Now()
+	}
+	return l.seen[a.ID]
 }
 
 func isPending(a *carteiro.Attempt) bool { return a.Status == carteiro.StatusPending }

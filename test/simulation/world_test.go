@@ -477,8 +477,7 @@ func (w *world) settle() {
 		pass(10 * time.Second)
 		w.look()
 		w.disableFailing()
-		if time.Since(w.began) > w.plan.end() && w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) && w.allTold() {
-			w.judgeIdle()
+		if time.Since(w.began) > w.plan.end() && w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) && w.allTold() && w.judgeIdle() {
 			return
 		}
 	}
