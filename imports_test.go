@@ -81,6 +81,7 @@ var house = map[string]room{
 	},
 	"internal/api": {
 		imports: edges{
+			"internal/budget":    "charges what requests hold",
 			"/":                  vocabulary,
 			"api":                "serves the OpenAPI document",
 			"internal/directory": "looks webhooks up and changes them where every node hears of it",
@@ -102,6 +103,7 @@ var house = map[string]room{
 	},
 	"internal/app": {
 		imports: edges{
+			"internal/budget":         "wires it",
 			"/":                       vocabulary,
 			"api":                     "the document that the site of docs hands on",
 			"docs":                    "the pages that are served at /docs",
@@ -143,6 +145,9 @@ var house = map[string]room{
 			"internal/config": "names that store",
 			"internal/store":  "fills it through the verbs, which is quicker than through the API",
 		},
+	},
+	"internal/budget": {
+		imports: edges{"/": vocabulary},
 	},
 	"internal/bulk": {
 		imports: edges{

@@ -53,6 +53,9 @@ func (r *request) encode(status int, v any) error {
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(v)
 	if err == nil {
+		err = r.charge(buffer.Len()) // while the client reads it
+	}
+	if err == nil {
 		r.write(status, bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'}))
 	}
 	putBuffer(p, buffer.Bytes())

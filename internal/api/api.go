@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/budget"
 	"carteiro/internal/directory"
 	"carteiro/internal/egress"
 	"carteiro/internal/publish"
@@ -106,6 +107,8 @@ type Config struct {
 	// RateLimit is how many requests a minute each environment may make, and each address without a token; 0: any
 	// number. Calls that publish do not count.
 	RateLimit int
+	// Memory limits what requests hold; nil: nothing does.
+	Memory *budget.Budget
 	// TrustedProxies are the networks of reverse proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// MaxPayload is how large an event's payload may be, in bytes; 0: [carteiro.DefaultMaxPayload].

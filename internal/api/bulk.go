@@ -111,7 +111,11 @@ func (s *server) retryLogs(r *request, k *kind) error {
 		if err != nil {
 			return err
 		}
-		return r.answer(http.StatusOK, answer{Data: matchedShown{page.Total, r.showLogs(page.Attempts)}})
+		sample, err := r.showPage(&page, cutLogs(&page))
+		if err != nil {
+			return err
+		}
+		return r.answer(http.StatusOK, answer{Data: matchedShown{page.Total, sample}})
 	}
 	if !at.webhook.Enabled {
 		return errWebhookDisabled

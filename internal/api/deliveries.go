@@ -132,7 +132,7 @@ func (st *deliveries) tell() (told bool, err error) {
 // a look would have to go through too many, all is false and none are given.
 func (st *deliveries) news(webhook carteiro.ID, now time.Time) (fresh []carteiro.ID, all bool, err error) {
 	wholly := now.Sub(st.back) >= lookBackEvery
-	p := store.ListLogs{WebhookID: webhook, From: st.at, Limit: streamDepth}
+	p := store.ListLogs{WebhookID: webhook, From: st.at, Limit: streamDepth, Brief: true}
 	seen := 0
 	for more := true; more; {
 		page, err := st.s.Store.ListLogs(st.Context(), p)

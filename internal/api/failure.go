@@ -99,6 +99,7 @@ var (
 	errNoCloudEvent        = newFailure(http.StatusUnsupportedMediaType, msgNoCloudEvent)
 	errKeyReused           = newFailure(http.StatusConflict, msgKeyReused, member{"code", codeKeyReused})
 	errUnavailable         = newFailure(http.StatusServiceUnavailable, msgUnavailable, member{"code", codeUnavailable}).with("Retry-After", "5")
+	errBusy                = newFailure(http.StatusServiceUnavailable, msgBusy, member{"code", codeBusy}).with("Retry-After", "1")
 	errEnvironmentNotFound = newFailure(http.StatusNotFound, msgEnvironmentNotFound)
 	errTokenNotFound       = newFailure(http.StatusNotFound, msgTokenNotFound)
 	errTokenReplaced       = newFailure(http.StatusConflict, msgTokenReplaced, member{"code", codeTokenReplaced})

@@ -85,14 +85,6 @@ func logError(o *carteiro.Outcome) string {
 	return strings.TrimPrefix(o.Error, fmt.Sprintf("HTTP %d ", o.HTTPStatus))
 }
 
-func (r *request) showLogs(attempts []*carteiro.Attempt) []logShown {
-	shown := make([]logShown, len(attempts))
-	for i, a := range attempts {
-		shown[i] = r.showLog(a)
-	}
-	return shown
-}
-
 // showHeader gives headers as an object of strings.
 func showHeader(h http.Header) map[string]string {
 	shown := make(map[string]string, len(h))
@@ -120,7 +112,7 @@ func (s *server) listLogs(r *request, k *kind) error {
 	list := q.logFilter(at.webhook.ID)
 	list.From, list.To = q.time(fieldFrom), includeTo(q.time(fieldTo))
 	list.IDs, list.Before = q.idRange(), q.cursor()
-	list.Limit, list.Offset = p.PerPage, p.offset()
+	list.Limit, list.Offset, list.Brief = p.PerPage, p.offset(), true
 	if err := q.faults.err(); err != nil {
 		return err
 	}
@@ -136,7 +128,7 @@ func (s *server) listLogs(r *request, k *kind) error {
 	if logs.More && len(logs.Attempts) > 0 {
 		p.NextCursor = encodeCursor(logs.Attempts[len(logs.Attempts)-1].ID)
 	}
-	return r.answer(http.StatusOK, answer{Data: r.showLogs(logs.Attempts), Pagination: p})
+	return r.answerLogs(&logs, p)
 }
 
 func (s *server) getLog(r *request, k *kind) error {

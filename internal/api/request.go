@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/budget"
 	"carteiro/internal/publish"
 	"carteiro/internal/store"
 )
@@ -24,9 +25,10 @@ type request struct {
 	begun       time.Time
 	status      int // of the answer, once written
 	token       carteiro.Token
-	environment carteiro.ID // that the token opens
-	admin       bool        // it bears the admin token
-	denied      error       // why it opens none, where that is no reason not to let the request in
+	environment carteiro.ID    // that the token opens
+	admin       bool           // it bears the admin token
+	account     budget.Account // the memory that it holds
+	denied      error          // why it opens none, where that is no reason not to let the request in
 }
 
 // route is one method of one path.
@@ -44,8 +46,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r.id = r.name()
 	w.Header()["X-Request-Id"] = []string{r.id}
 	defer rt.told(r)
+	defer func() { r.account.Close() }()
 	defer r.rescue()
 	err := r.enter(rt)
+	r.account = r.s.Memory.Open(r.environment)
 	if err == nil {
 		err = rt.do(r)
 	}
@@ -196,11 +200,18 @@ func (r *request) readBody(buffer []byte, limit int) ([]byte, error) {
 		return buffer, bodyTooLarge(limit)
 	}
 	b := buffer[:0]
-	if expected := int(r.ContentLength); expected >= cap(b) {
+	expected := int(r.ContentLength)
+	if err := r.charge(expected); err != nil {
+		return buffer, err
+	}
+	if expected >= cap(b) {
 		b = make([]byte, 0, expected+1) // one more, to see the end of the body in the same read
 	}
 	for {
 		if len(b) == cap(b) {
+			if err := r.charge(cap(b)); err != nil {
+				return b, err
+			}
 			b = append(b, 0)[:len(b)]
 		}
 		n, err := r.Body.Read(b[len(b):min(cap(b), limit+1)])
@@ -213,6 +224,30 @@ func (r *request) readBody(buffer []byte, limit int) ([]byte, error) {
 		case err != nil:
 			return b, errInvalidJSON // it broke off
 		}
+	}
+}
+
+// freeBytes is how large a body may be that is not charged to the memory budget: connections are limited, too, and most
+// requests are small.
+const freeBytes = 16 << 10
+
+// charge reserves memory for n bytes of a body.
+func (r *request) charge(n int) error {
+	if n <= freeBytes {
+		return nil
+	}
+	return refusedMemory(r.account.Grow(int64(n)))
+}
+
+// refusedMemory turns a refusal of the memory budget into a response; nil stays nil.
+func refusedMemory(err error) error {
+	switch {
+	case errors.Is(err, budget.ErrShare):
+		return rateLimited(time.Second)
+	case errors.Is(err, budget.ErrFull):
+		return errBusy
+	default:
+		return err
 	}
 }
 

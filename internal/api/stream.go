@@ -45,7 +45,7 @@ func (s *server) streamLogs(r *request, k *kind) error {
 	if err := q.faults.err(); err != nil {
 		return err
 	}
-	st.filter.Limit = streamDepth
+	st.filter.Limit, st.filter.Brief = streamDepth, true
 	if r.Method == http.MethodHead {
 		st.begin()
 		return nil
@@ -60,7 +60,10 @@ func (s *server) streamLogs(r *request, k *kind) error {
 		return err
 	}
 	st.begin()
-	if err := st.open(st.at, first); err == nil {
+	if err := st.open(st.at, nil); err != nil {
+		return nil //nolint:nilerr // the reader has gone
+	}
+	if err := st.send(first); err == nil {
 		st.follow(changed, st.tell)
 	}
 	return nil
@@ -68,46 +71,77 @@ func (s *server) streamLogs(r *request, k *kind) error {
 
 // tell sends what a look finds.
 func (st *stream) tell() (told bool, err error) {
-	events, err := st.look(time.Time{})
-	if err != nil || len(events) == 0 {
+	found, err := st.look(time.Time{})
+	if err != nil || !found.reset && len(found.Attempts) == 0 {
 		return false, err
 	}
-	return true, st.write(events)
+	return true, st.send(found)
 }
 
-// look gives the events for what has changed since the last look or, at the first one, since then; zero: nothing.
-func (st *stream) look(since time.Time) (events []byte, err error) {
+// changes are the entries that a look has found to be new or changed, without their bodies.
+type changes struct {
+	store.LogPage
+	reset bool // more has happened than a look finds
+}
+
+// send writes events for changes. It reads bodies in chunks, as a page does.
+func (st *stream) send(found changes) error {
+	defer st.account.Close()
+	var events []byte
+	if found.reset {
+		events = st.append(events, eventReset, json.RawMessage("{}"))
+	}
+	err := st.readLogs(&found.LogPage, cutLogs(&found.LogPage), func(a *carteiro.Attempt) error {
+		if events = st.append(events, eventLog, st.showLog(a)); len(events) < chunkBytes {
+			return nil
+		}
+		err := st.write(events)
+		events = events[:0]
+		return err
+	})
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	return st.write(events)
+}
+
+// look finds what has changed since the last look or, at the first one, since then; zero: nothing.
+func (st *stream) look(since time.Time) (found changes, err error) {
 	first := st.at.IsZero()
 	st.at = time.Now()
 	page, err := st.s.Store.ListLogs(st.Context(), st.filter)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	if first {
 		if err := st.watchOpen(since); err != nil {
-			return nil, err
+			return found, err
 		}
 	}
 	seen := make(map[carteiro.ID]bool, len(page.Attempts))
-	var news []*carteiro.Attempt
-	for _, a := range slices.Backward(page.Attempts) {
+	var news store.LogPage
+	for i, a := range slices.Backward(page.Attempts) {
 		seen[a.ID] = true
 		if st.isNews(a, first, since) {
-			news = append(news, a)
+			news.Attempts, news.Sizes = append(news.Attempts, a), append(news.Sizes, page.Sizes[i])
 		}
 		st.known[a.ID] = a.Status
 	}
-	if len(news) == streamDepth {
-		events = st.append(events, eventReset, json.RawMessage("{}"))
-	}
+	found.reset = len(news.Attempts) == streamDepth
 	older, err := st.lookAtOlder(seen)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	for _, a := range append(older, news...) {
-		events = st.append(events, eventLog, st.showLog(a))
+	found.Attempts, found.Sizes = append(older.Attempts, news.Attempts...), append(older.Sizes, news.Sizes...)
+	return found, nil
+}
+
+// bodyBytes returns the size of an entry's bodies, as [store.LogPage] has it.
+func bodyBytes(a *carteiro.Attempt) int {
+	if a.Outcome == nil {
+		return 0
 	}
-	return events, nil
+	return len(a.Outcome.RequestBody) + len(a.Outcome.ResponseBody)
 }
 
 func (st *stream) isNews(a *carteiro.Attempt, first bool, since time.Time) bool {
@@ -135,7 +169,7 @@ func (st *stream) watchOpen(since time.Time) error {
 
 // lookAtOlder looks at the entries that are watched and that the list of the newest does not hold, and gives those that have
 // changed. What cannot change any more is forgotten.
-func (st *stream) lookAtOlder(seen map[carteiro.ID]bool) (news []*carteiro.Attempt, err error) {
+func (st *stream) lookAtOlder(seen map[carteiro.ID]bool) (news store.LogPage, err error) {
 	var older []carteiro.ID
 	for id, status := range st.known {
 		switch {
@@ -151,15 +185,17 @@ func (st *stream) lookAtOlder(seen map[carteiro.ID]bool) (news []*carteiro.Attem
 		a, err := st.s.Store.GetLog(st.Context(), store.AttemptRef{WebhookID: st.filter.WebhookID, ID: id})
 		switch {
 		case err != nil && missing(err, errLogNotFound) != errLogNotFound: //nolint:errorlint // the very one
-			return nil, err
+			return news, err
 		case err != nil || i >= 2*streamDepth: // purged, or one too many
 			delete(st.known, id)
 		case a.Status != st.known[id]:
 			st.known[id] = a.Status
-			news = append(news, a)
+			news.Attempts = append(news.Attempts, &carteiro.Attempt{ID: id, WebhookID: a.WebhookID})
+			news.Sizes = append(news.Sizes, bodyBytes(a))
 		}
 	}
-	slices.Reverse(news)
+	slices.Reverse(news.Attempts)
+	slices.Reverse(news.Sizes)
 	return news, nil
 }
 

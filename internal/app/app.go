@@ -15,6 +15,7 @@ import (
 	contract "carteiro/api"
 	pages "carteiro/docs"
 	"carteiro/internal/api"
+	"carteiro/internal/budget"
 	"carteiro/internal/bulk"
 	"carteiro/internal/config"
 	"carteiro/internal/dashboard"
@@ -191,6 +192,10 @@ func newSender(c *config.Server, version string, logger *slog.Logger) (*send.Sen
 
 // settings are what the API is made of.
 func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hub *tail.Hub, version string) api.Config {
+	memory := newBudget(a.config)
+	if memory != nil {
+		a.metrics.WatchMemory(memory.Limit(), memory.Used)
+	}
 	return api.Config{
 		Store:     a.store,
 		Directory: a.directory,
@@ -208,6 +213,7 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 		RateLimit: a.config.RateLimit,
 
 		TrustedProxies: a.config.TrustedProxies,
+		Memory:         memory,
 
 		MaxPayload: a.config.MaxPayload,
 
@@ -217,6 +223,14 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 		Sessions: a.config.Dashboard,
 		Version:  version,
 	}
+}
+
+// newBudget returns the memory budget of clients; nil if the configuration has none, as in tests.
+func newBudget(c *config.Server) *budget.Budget {
+	if c.MemoryBudget == 0 {
+		return nil
+	}
+	return budget.New(int64(c.MemoryBudget) << 20)
 }
 
 // newHTTP makes what answers HTTP: the API, behind the dashboard if there is to be one, and the documentation.

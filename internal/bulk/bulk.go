@@ -65,7 +65,8 @@ func New(c Config) *Runner {
 // keyLife is how long an idempotency key gives the job that it has made.
 const keyLife = 24 * time.Hour
 
-// Match lists the newest entries that a job with this filter would come to, at most sample, and says how many there are.
+// Match lists the newest entries that a job with this filter would retry, at most sample, without their bodies, and says how
+// many there are.
 func (r *Runner) Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error) {
 	return r.match(ctx, webhook, f, time.Time{}, sample)
 }
@@ -76,7 +77,7 @@ func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.Bulk
 	}
 	return r.Store.ListLogs(ctx, store.ListLogs{
 		WebhookID: webhook, Status: carteiro.StatusFailed, EventType: f.EventType, EventID: f.EventID,
-		From: f.From, To: f.To, HTTP: f.HTTP, Limit: limit,
+		From: f.From, To: f.To, HTTP: f.HTTP, Limit: limit, Brief: true,
 	})
 }
 

@@ -105,6 +105,7 @@ type Server struct {
 	RateLimit      int           `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
 	TrustedProxies Networks      `group:"API" help:"Reverse proxies whose X-Forwarded-For header names the client: addresses or CIDR networks, separated by commas." placeholder:"CIDR,…"`
 	MaxPayload     int           `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
+	MemoryBudget   int           `group:"API" help:"Memory for request bodies and responses that are being transferred, in MiB, of all clients together; one environment can use half." default:"256"`
 	MaxWebhooks    int           `group:"API" help:"Most webhooks of one agent or campaign; 0 for any number." default:"50"`
 	AdminToken     string        `group:"API" help:"Token that opens /admin/v1, for environments and their tokens; at least 32 characters. Others see the flag in the list of processes: set the variable, or the file. Off unless set." placeholder:"TOKEN"`
 	AdminTokenFile string        `group:"API" help:"File with the admin token instead." type:"path" placeholder:"FILE"`
@@ -170,6 +171,7 @@ func (s *Server) Validate() error {
 	check(s.AuditRetention == 0 || s.AuditRetention >= time.Hour, "--audit-retention must be at least 1h")
 	check(s.RateLimit >= 0, "--rate-limit must not be negative")
 	check(s.MaxPayload >= 1<<10 && s.MaxPayload <= 16<<20, "--max-payload must be between 1024 and 16777216")
+	check(s.MemoryBudget == 0 || s.MemoryBudget >= 128 && s.MemoryBudget <= 1<<20, "--memory-budget must be at least 128")
 	check(s.MaxWebhooks >= 0, "--max-webhooks must not be negative")
 	check(s.Takeover == 0 || s.Takeover >= 2*time.Second && s.Takeover <= time.Hour, "--takeover must be between 2s and 1h")
 	_, err := s.Proxy()

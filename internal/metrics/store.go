@@ -26,6 +26,7 @@ const (
 	stepBulk
 	listLogs
 	getLog
+	getLogs
 	overview
 	getWebhook
 	listWebhooks
@@ -43,7 +44,7 @@ const (
 
 var verbNames = [verbs]string{
 	accept: "accept", record: "record", claim: "claim", retry: "retry", renew: "renew", endSessions: "end_sessions",
-	backlog: "backlog", purge: "purge", stepBulk: "step_bulk_retry", listLogs: "list_logs", getLog: "get_log",
+	backlog: "backlog", purge: "purge", stepBulk: "step_bulk_retry", listLogs: "list_logs", getLog: "get_log", getLogs: "get_logs",
 	overview: "overview", getWebhook: "get_webhook", listWebhooks: "list_webhooks", findWebhooks: "find_webhooks",
 	createWebhook: "create_webhook", updateWebhook: "update_webhook", putOwner: "put_owner", ping: "ping", vitals: "vitals", disableFailing: "disable_failing",
 	listNotices: "list_notices", tellNotices: "tell_notices",

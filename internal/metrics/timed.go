@@ -30,6 +30,11 @@ func (w watched) GetLog(ctx context.Context, ref store.AttemptRef) (*carteiro.At
 	return timed(w.m, getLog, func() (*carteiro.Attempt, error) { return w.Store.GetLog(ctx, ref) })
 }
 
+// GetLogs implements store.Logs.
+func (w watched) GetLogs(ctx context.Context, webhook carteiro.ID, ids []carteiro.ID) ([]*carteiro.Attempt, error) {
+	return timed(w.m, getLogs, func() ([]*carteiro.Attempt, error) { return w.Store.GetLogs(ctx, webhook, ids) })
+}
+
 // Overview implements store.Logs.
 func (w watched) Overview(ctx context.Context, p store.Overview) (store.OverviewResult, error) {
 	return timed(w.m, overview, func() (store.OverviewResult, error) { return w.Store.Overview(ctx, p) })

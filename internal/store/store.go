@@ -429,6 +429,8 @@ type Purge struct {
 type Logs interface {
 	// GetLog gives one entry with everything that was sent and came back. It fails with ErrNotFound.
 	GetLog(ctx context.Context, ref AttemptRef) (*carteiro.Attempt, error)
+	// GetLogs returns entries of a webhook, complete, in the order of ids. It leaves out those that do not exist.
+	GetLogs(ctx context.Context, webhook carteiro.ID, ids []carteiro.ID) ([]*carteiro.Attempt, error)
 	// ListLogs gives a page of a webhook's entries, newest first, and how many match in all.
 	ListLogs(ctx context.Context, p ListLogs) (LogPage, error)
 	// Overview says how an environment's deliveries are doing. It reads counts and bounded ranges: its cost does not
@@ -454,6 +456,8 @@ type ListLogs struct {
 	Before carteiro.ID // the cursor: only entries older than this one; does not change the total
 	Limit  int
 	Offset int
+	// Brief leaves out headers and bodies. The page says how large they are.
+	Brief bool
 }
 
 // IDRange is a range of ids, both ends included.
@@ -465,6 +469,7 @@ const MaxFound = 1000
 // LogPage is a page of the delivery log.
 type LogPage struct {
 	Attempts          []*carteiro.Attempt
+	Sizes             []int // of a brief page: bytes of request and response body, for each attempt
 	Total             int
 	TotalIsLowerBound bool
 	More              bool // older entries match

@@ -58,6 +58,10 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	if len(found) == 0 {
 		return page, nil
 	}
+	if p.Brief {
+		err = l.brief(&page, found)
+		return page, err
+	}
 	entries, err := l.logs(l.Webhook, found)
 	if err != nil {
 		return page, err
@@ -67,6 +71,19 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 		page.Attempts[i] = entries[id]
 	}
 	return page, nil
+}
+
+// brief fills a page with entries without headers and bodies.
+func (l *listing) brief(page *store.LogPage, found []carteiro.ID) error {
+	entries, sizes, err := l.briefs(l.Webhook, found)
+	if err != nil {
+		return err
+	}
+	page.Attempts, page.Sizes = make([]*carteiro.Attempt, len(found)), make([]int, len(found))
+	for i, id := range found {
+		page.Attempts[i], page.Sizes[i] = entries[id], sizes[id]
+	}
+	return nil
 }
 
 // find gives the ids of a page, and one more if there are more, and how many match in all.

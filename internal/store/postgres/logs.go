@@ -17,8 +17,14 @@ const (
 		CROSS JOIN LATERAL (SELECT * FROM open WHERE webhook_id = $1 AND id = wanted LIMIT 1) AS o`
 	getAttempts = `SELECT ` + openColumns + `, status, status = 2 AND EXISTS ` + retryOf + `, ` + outcomeColumns + `
 		FROM attempts a WHERE webhook_id = $1 AND id = ANY ($2)`
+	// getBrief is getAttempts without headers and bodies, and with the size of the bodies.
+	getBrief = `SELECT ` + openColumns + `, status, status = 2 AND EXISTS ` + retryOf + `, ` + briefColumns + `
+		FROM attempts a WHERE webhook_id = $1 AND id = ANY ($2)`
 	outcomeColumns = `reason, error, detail, finished_at, duration, http_status, retry_after, response_truncated, request_method,
 		request_url, request_headers, response_headers, response_body, shared_tail, request_head`
+	briefColumns = `reason, error, detail, finished_at, duration, http_status, retry_after, response_truncated, request_method,
+		request_url, NULL::bytea, NULL::bytea, NULL::bytea, 0, NULL::bytea,
+		shared_tail + coalesce(octet_length(request_head), 0) + coalesce(octet_length(response_body), 0)`
 	getPayloads = `SELECT id, payload FROM events WHERE id = ANY ($1)`
 
 	// retryOf is the open automatic retry of an attempt a. With the offset it is looked for by each attempt, and not joined with
@@ -41,8 +47,37 @@ func (s *Store) GetLog(ctx context.Context, ref store.AttemptRef) (attempt *cart
 	return attempt, err
 }
 
-// logs gives log entries of a webhook by their ids, those that are there.
-func (t *tx) logs(webhook carteiro.ID, wanted []carteiro.ID) (map[carteiro.ID]*carteiro.Attempt, error) {
+// GetLogs implements [store.Logs].
+func (s *Store) GetLogs(ctx context.Context, webhook carteiro.ID, ids []carteiro.ID) (attempts []*carteiro.Attempt, err error) {
+	err = s.inSnapshot(ctx, func(t *tx) error {
+		found, err := t.logs(webhook, ids)
+		for _, id := range ids {
+			if a := found[id]; a != nil {
+				attempts = append(attempts, a)
+			}
+		}
+		return err
+	})
+	return attempts, err
+}
+
+// briefs returns the entries as logs does, without headers and bodies, and the sizes of the bodies.
+func (t *tx) briefs(webhook carteiro.ID, wanted []carteiro.ID) (found map[carteiro.ID]*carteiro.Attempt, sizes map[carteiro.ID]int, err error) {
+	sizes = make(map[carteiro.ID]int, len(wanted))
+	if found, err = t.open(webhook, wanted); err != nil || len(found) == len(wanted) {
+		return found, sizes, err
+	}
+	err = t.each(func(scan func(...any) error) error {
+		a, size := &carteiro.Attempt{WebhookID: webhook, Outcome: new(carteiro.Outcome)}, 0
+		err := readFinished(scan, a, &size)
+		found[a.ID], sizes[a.ID] = a, size
+		return err
+	}, getBrief, id(webhook), ids(wanted))
+	return found, sizes, err
+}
+
+// open returns those entries that are not finished.
+func (t *tx) open(webhook carteiro.ID, wanted []carteiro.ID) (map[carteiro.ID]*carteiro.Attempt, error) {
 	found := make(map[carteiro.ID]*carteiro.Attempt, len(wanted))
 	err := t.each(func(scan func(...any) error) error {
 		a := &carteiro.Attempt{WebhookID: webhook, Status: carteiro.StatusPending}
@@ -50,6 +85,12 @@ func (t *tx) logs(webhook carteiro.ID, wanted []carteiro.ID) (map[carteiro.ID]*c
 		found[a.ID] = a
 		return err
 	}, getOpen, id(webhook), ids(wanted))
+	return found, err
+}
+
+// logs gives log entries of a webhook by their ids, those that are there.
+func (t *tx) logs(webhook carteiro.ID, wanted []carteiro.ID) (map[carteiro.ID]*carteiro.Attempt, error) {
+	found, err := t.open(webhook, wanted)
 	if err != nil || len(found) == len(wanted) {
 		return found, err
 	}

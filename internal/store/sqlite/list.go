@@ -51,6 +51,15 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 		ids = ids[:p.Limit]
 	}
 	page.Attempts = make([]*carteiro.Attempt, len(ids))
+	if p.Brief {
+		page.Sizes = make([]int, len(ids))
+		for i, id := range ids {
+			if page.Attempts[i], page.Sizes[i], err = l.brief(l.Webhook, id); err != nil {
+				return page, err
+			}
+		}
+		return page, nil
+	}
 	for i, id := range ids {
 		if page.Attempts[i], err = l.log(l.Webhook, id); err != nil {
 			return page, err

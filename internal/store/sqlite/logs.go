@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -15,17 +16,24 @@ import (
 var (
 	getOpen    = newQuery(selectOpen + ` WHERE o.webhook_id = ? AND o.id = ?`)
 	getAttempt = newQuery(selectAttempts + ` WHERE a.webhook_id = ? AND a.id = ?`)
+	getBrief   = newQuery(selectBrief + ` WHERE a.webhook_id = ? AND a.id = ?`)
 )
 
 const (
 	selectOpen = `SELECT e.id, o.event_type, o.number, o.chain_start, o.trigger, o.previous_id, o.due_at, o.webhook_id, o.id
 		FROM open o JOIN events e ON e.number = o.event`
-	selectAttempts = `SELECT e.id, a.event_type, a.number, a.chain_start, a.trigger, a.previous_id, a.due_at, a.webhook_id, a.id,
+	selectAttempts = selectFinished + `x.request_headers, x.response_headers, x.response_body,
+			x.shared_tail, x.request_head, CASE WHEN x.shared_tail > 0 THEN substr(e.payload, -x.shared_tail) END` + fromAttempts
+	// selectBrief is selectAttempts without headers and bodies, and with the size of the bodies. SQLite does not read a column
+	// that it only measures.
+	selectBrief = selectFinished + `NULL, NULL, NULL, 0, NULL, NULL,
+			x.shared_tail + coalesce(length(x.request_head), 0) + coalesce(length(x.response_body), 0)` + fromAttempts
+	selectFinished = `SELECT e.id, a.event_type, a.number, a.chain_start, a.trigger, a.previous_id, a.due_at, a.webhook_id, a.id,
 			a.status = 2 AND EXISTS (SELECT 1 FROM open o INDEXED BY open_retries
 				WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start),
 			a.status, x.reason, x.error, x.detail, x.finished_at, x.duration, x.http_status, x.retry_after, x.response_truncated,
-			x.request_method, x.request_url, x.request_headers, x.response_headers, x.response_body,
-			x.shared_tail, x.request_head, CASE WHEN x.shared_tail > 0 THEN substr(e.payload, -x.shared_tail) END
+			x.request_method, x.request_url, `
+	fromAttempts = `
 		FROM attempts a JOIN exchanges x ON x.id = a.exchange JOIN events e ON e.number = a.event`
 )
 
@@ -36,6 +44,44 @@ func (s *Store) GetLog(ctx context.Context, ref store.AttemptRef) (attempt *cart
 		return err
 	})
 	return attempt, err
+}
+
+// GetLogs implements [store.Logs].
+func (s *Store) GetLogs(ctx context.Context, webhook carteiro.ID, ids []carteiro.ID) (attempts []*carteiro.Attempt, err error) {
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		for _, id := range ids {
+			attempt, err := c.log(webhook, id)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return err
+			default:
+				attempts = append(attempts, attempt)
+			}
+		}
+		return nil
+	})
+	return attempts, err
+}
+
+// brief is log without headers and bodies, and with the size of the bodies.
+func (c *conn) brief(webhook, id carteiro.ID) (a *carteiro.Attempt, size int, err error) {
+	row := c.query(getBrief).id(webhook).id(id)
+	finished, err := row.one()
+	if err != nil {
+		return nil, 0, err
+	}
+	if !finished {
+		a, err = c.log(webhook, id)
+		return a, 0, err
+	}
+	a = readAttempt(row)
+	if err := finish(a, row); err != nil {
+		_ = row.end() // what was read is at fault, not the reading
+		return nil, 0, fmt.Errorf("log %s: %w", id, err)
+	}
+	size = int(row.colInt(27))
+	return a, size, row.end()
 }
 
 // log fails with store.ErrNotFound.

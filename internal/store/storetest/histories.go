@@ -432,6 +432,7 @@ func (h *history) list() {
 	if h.random.IntN(4) == 0 {
 		p.HTTP = one(h, []*carteiro.StatusRange{{Min: 204, Max: 204}, {Min: 200, Max: 299}, {Min: 500, Max: 599}, {}, {Max: 599}})
 	}
+	p.Brief = h.random.IntN(4) == 0
 	if h.random.IntN(6) == 0 {
 		p.IDs = &store.IDRange{First: one(h, h.events), Last: one(h, h.logs).ID}
 	}
@@ -443,7 +444,7 @@ func (h *history) askList(p store.ListLogs) {
 	got, err := h.ListLogs(h.t.Context(), p)
 	want, wantErr := h.model.ListLogs(h.t.Context(), p)
 	if len(got.Attempts)+len(want.Attempts) == 0 {
-		got.Attempts, want.Attempts = nil, nil
+		got.Attempts, want.Attempts, got.Sizes, want.Sizes = nil, nil, nil, nil
 	}
 	h.what = "list " + show(p)
 	h.both(got, want, err, wantErr)

@@ -125,6 +125,29 @@ func (m *model) GetLog(_ context.Context, ref store.AttemptRef) (*carteiro.Attem
 	return m.read(a), nil
 }
 
+func (m *model) GetLogs(_ context.Context, webhook carteiro.ID, ids []carteiro.ID) (attempts []*carteiro.Attempt, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if a := m.attempts[store.AttemptRef{WebhookID: webhook, ID: id}]; a != nil {
+			attempts = append(attempts, m.read(a))
+		}
+	}
+	return attempts, nil
+}
+
+// briefly returns an attempt without headers and bodies, and the size of the bodies.
+func briefly(a *carteiro.Attempt) (*carteiro.Attempt, int) {
+	if a.Outcome == nil {
+		return a, 0
+	}
+	brief, outcome := *a, *a.Outcome
+	size := len(outcome.RequestBody) + len(outcome.ResponseBody)
+	outcome.RequestHeaders, outcome.ResponseHeaders, outcome.RequestBody, outcome.ResponseBody, outcome.SharedTail = nil, nil, nil, nil, 0
+	brief.Outcome = &outcome
+	return &brief, size
+}
+
 // read returns an attempt as a reader sees it.
 func (m *model) read(a *modelAttempt) *carteiro.Attempt { return a.read(m.openRetries(a.WebhookID)) }
 
@@ -170,6 +193,12 @@ func (m *model) ListLogs(_ context.Context, p store.ListLogs) (page store.LogPag
 	slices.SortFunc(found, func(a, b *carteiro.Attempt) int { return compareIDs(b.ID, a.ID) })
 	page.Attempts = window(found, p.Offset, p.Limit)
 	page.More = len(found) > p.Offset+p.Limit
+	if p.Brief && len(page.Attempts) > 0 {
+		page.Sizes = make([]int, len(page.Attempts))
+		for i, a := range page.Attempts {
+			page.Attempts[i], page.Sizes[i] = briefly(a)
+		}
+	}
 	page.TotalIsLowerBound = p.IDs != nil && m.tooMany(p.WebhookID, *p.IDs)
 	return page, nil
 }
