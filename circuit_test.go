@@ -17,7 +17,7 @@ func TestAClaimGetsWhatTheCircuitLetsThrough(t *testing.T) {
 	closedAt := func(ago time.Duration, ramped int) carteiro.Circuit {
 		return carteiro.Circuit{ClosedAt: noon.Add(-ago), Ramped: ramped}
 	}
-	after := func(d time.Duration) time.Time { return noon.Add(d) }
+	after := noon.Add
 	for name, test := range map[string]struct {
 		circuit carteiro.Circuit
 		limit   int

@@ -40,7 +40,8 @@ func newFailure(status int, message string, members ...member) *failure {
 			f.code = m.value
 		}
 	}
-	f.body = append(b, '}')
+	b = append(b, '}')
+	f.body = b
 	return f
 }
 

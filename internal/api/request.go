@@ -120,7 +120,7 @@ func (r *request) enter(rt *route) error {
 		return rateLimited(wait)
 	}
 	r.token, r.environment = token, token.EnvironmentID
-	if rt.access == signing && err != error(errEnvironmentMismatch) {
+	if rt.access == signing && !errors.Is(err, errEnvironmentMismatch) {
 		r.denied = err
 		return nil
 	}

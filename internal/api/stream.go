@@ -132,7 +132,7 @@ func (st *stream) look(since time.Time) (found changes, err error) {
 	if err != nil {
 		return found, err
 	}
-	found.Attempts, found.Sizes = append(older.Attempts, news.Attempts...), append(older.Sizes, news.Sizes...)
+	found.Attempts, found.Sizes = slices.Concat(older.Attempts, news.Attempts), slices.Concat(older.Sizes, news.Sizes)
 	return found, nil
 }
 

@@ -148,7 +148,7 @@ const (
 	msgEnvironmentNotFound = "Environment not found."
 	msgTokenNotFound       = "Token not found."
 	msgVersionConflict     = "The webhook has been changed."
-	msgEnvironmentMismatch = "The X-Environment-Id header names another environment than the token." //nolint:gosec // a message, no credential
+	msgEnvironmentMismatch = "The X-Environment-Id header names another environment than the token."
 	msgTokenReplaced       = "The token has already been rotated."
 )
 

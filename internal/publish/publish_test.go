@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -160,7 +159,7 @@ func TestAStoredEventGoesToItsLanesAsItWasStored(t *testing.T) {
 			ID: attempts[0].ID, WebhookID: s.webhooks[0], EventID: e.ID, EventType: "event_action", Number: 1, ChainStart: 1,
 			Trigger: carteiro.TriggerAutomatic, DueAt: e.AcceptedAt(), Status: carteiro.StatusPending,
 		}
-		if got := s.taken[0]; got.Event != e || !reflect.DeepEqual(got.Attempt, want) {
+		if got := s.taken[0]; got.Event != e || got.Attempt != want {
 			t.Errorf("took %+v, want %+v", got.Attempt, want)
 		}
 	})

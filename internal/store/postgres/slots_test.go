@@ -93,7 +93,7 @@ func TestWritersShareTheConnectionsThatAreLeft(t *testing.T) {
 	for taken := 0; taken+int(s.pool.Stat().TotalConns()) < 4; {
 		if more, err := pgx.Connect(t.Context(), limited); err == nil {
 			taken++
-			defer func() { _ = more.Close(context.Background()) }()
+			t.Cleanup(func() { _ = more.Close(context.Background()) })
 		}
 	}
 	if err := s.Ping(t.Context()); err != nil {

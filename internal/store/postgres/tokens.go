@@ -33,7 +33,7 @@ const (
 	endOne = `UPDATE tokens SET expires_at = $3 WHERE environment_id = $1 AND (expires_at IS NULL OR expires_at > $3)
 		AND (id = $2 OR parent_id = $2 OR session AND parent_id IS NULL)`
 	// Sessions have no successor.
-	replaceToken  = `UPDATE tokens SET replaced_by = $3 WHERE environment_id = $1 AND id = $2`
+	replaceToken  = `UPDATE tokens SET replaced_by = $3 WHERE environment_id = $1 AND id = $2`                                          //nolint:gosec // a statement, no credential
 	replaceTokens = `UPDATE tokens SET replaced_by = $2 WHERE environment_id = $1 AND id <> $2 AND NOT session AND replaced_by IS NULL` //nolint:gosec // a statement, no credential
 	deleteToken   = `DELETE FROM tokens WHERE environment_id = $1 AND (id = $2 OR parent_id = $2 OR session AND parent_id IS NULL)`
 	forgetToken   = `DELETE FROM tokens WHERE hash = $1 AND session`
