@@ -77,10 +77,10 @@ func (c *tokenCreate) Run(ctx context.Context) error {
 // scopes are written as "read,retry".
 type scopes carteiro.Scopes
 
-// UnmarshalText implements encoding.TextUnmarshaler. It fails with carteiro.ErrScope.
+// UnmarshalText implements encoding.TextUnmarshaler. A repeated flag adds to the set. It fails with carteiro.ErrScope.
 func (s *scopes) UnmarshalText(text []byte) error {
 	set, err := carteiro.ParseScopes(strings.Split(string(text), ",")...)
-	*s = scopes(set)
+	*s |= scopes(set)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"carteiro"
@@ -152,6 +153,18 @@ func (b *batch) storeKey(environment carteiro.ID, key *Key, results []Result) *s
 	}
 }
 
+// answer encodes the results of the whole call when some events were published before under their own keys. Otherwise the
+// call's key would stand for events that were not stored.
+func (b *batch) answer(replays []*store.Replay) []byte {
+	results := slices.Clone(b.results)
+	for n, again := range replays {
+		if again != nil {
+			results[b.index[n]] = replayOne(b.items[n].Key, again)
+		}
+	}
+	return encodeResults(results)
+}
+
 // commit stores the batch and hands on what this node holds of it.
 func (b *batch) commit(ctx context.Context, p *Publisher) ([]Result, error) {
 	if len(b.items) == 0 && b.key == nil {
@@ -196,7 +209,7 @@ func (b *batch) accept(ctx context.Context, p *Publisher) (store.Session, store.
 		}
 		// Once begun it is not called off: whoever hung up must not leave attempts that are stored as held by this node
 		// and that this node does not know of.
-		stored, err := p.Store.Accept(context.WithoutCancel(ctx), store.Accept{Now: b.now, Session: session, Key: b.key, Items: b.items})
+		stored, err := p.Store.Accept(context.WithoutCancel(ctx), store.Accept{Now: b.now, Session: session, Key: b.key, Items: b.items, Answer: b.answer})
 		if err == nil {
 			return session, stored, nil
 		}

@@ -347,6 +347,17 @@ func TestAKeyThatCameBeforeGivesItsAnswerAndItsPlacesBack(t *testing.T) {
 			t.Errorf("an item's key with another event: %+v, %v", results, err)
 		}
 
+		last := s.accepted[0]
+		again := []*store.Replay{{Fingerprint: one.Fingerprint, Answer: one.Answer}, nil}
+		for _, fingerprint := range [][32]byte{one.Fingerprint, {2}} {
+			again[0].Fingerprint = fingerprint
+			s.answer = store.AcceptResult{Replay: &store.Replay{Fingerprint: whole.Fingerprint, Answer: last.Answer(again)}}
+			results, err = s.Publish(t.Context(), s.owner.EnvironmentID, key, []publish.Event{item, s.event()})
+			if reused := fingerprint != one.Fingerprint; err != nil || errors.Is(results[0].Err, publish.ErrKeyReused) != reused || !reused && results[0].EventID != first {
+				t.Errorf("the call's key after an item's key: %+v, %v", results, err)
+			}
+		}
+
 		s.calls = nil
 		s.answer = store.AcceptResult{Replay: &store.Replay{Fingerprint: whole.Fingerprint, Answer: whole.Answer}}
 		results, err = s.Publish(t.Context(), s.owner.EnvironmentID, key, []publish.Event{item, s.event()})

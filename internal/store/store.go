@@ -11,6 +11,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"carteiro"
@@ -270,6 +271,18 @@ type Accept struct {
 	Session Session // holds the attempts marked Held
 	Key     *Key    // of the whole call, if any
 	Items   []AcceptItem
+	// Answer replaces Key.Answer when the keys of some items were used before. replays is AcceptResult.Items. Nil keeps
+	// Key.Answer. The store may call it more than once, so it must not change anything.
+	Answer func(replays []*Replay) []byte
+}
+
+// AnswerAfter returns the answer that Key stands for, given the items whose keys were used before. changed tells whether
+// it differs from Key.Answer.
+func (p *Accept) AnswerAfter(replays []*Replay) (answer []byte, changed bool) {
+	if p.Key == nil || p.Key.Peek || p.Answer == nil || !slices.ContainsFunc(replays, func(r *Replay) bool { return r != nil }) {
+		return nil, false
+	}
+	return p.Answer(replays), true
 }
 
 // AcceptItem is one event with its first attempts.

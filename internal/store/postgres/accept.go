@@ -127,6 +127,9 @@ func (a *acceptance) accept(c *acceptOp) error {
 		a.keys.undo(before)
 		return store.ErrLeaseLost
 	}
+	if answer, changed := c.AnswerAfter(c.result.Items); changed {
+		a.keys.answer(c.Key, answer)
+	}
 	for i := range c.Items {
 		if c.result.Items[i] != nil {
 			continue

@@ -137,6 +137,14 @@ func (r *keyring) claim(key *store.Key, now time.Time) *store.Replay {
 	return replay
 }
 
+// answer changes what a key that was just claimed stands for.
+func (r *keyring) answer(key *store.Key, answer []byte) {
+	name := keyName{key.EnvironmentID, key.Key}
+	value := r.claimed[name]
+	value.answer = answer
+	r.claimed[name] = value
+}
+
 // undo gives back the keys that were claimed since the journal had this length.
 func (r *keyring) undo(length int) {
 	for i := len(r.journal) - 1; i >= length; i-- {

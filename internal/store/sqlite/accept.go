@@ -54,7 +54,10 @@ func (t *tx) accept(p *store.Accept) (result store.AcceptResult, err error) {
 			return result, err
 		}
 	}
-	return result, nil
+	if answer, changed := p.AnswerAfter(result.Items); changed {
+		err = t.putKey(p.Key, answer)
+	}
+	return result, err
 }
 
 // claimKey takes an idempotency key, or gives what it gave before. A nil key asks for nothing.
@@ -63,11 +66,14 @@ func (t *tx) claimKey(key *store.Key, now time.Time) (*store.Replay, error) {
 	if err != nil || replay != nil || key == nil || key.Peek {
 		return replay, err
 	}
-	answer := key.Answer
+	return nil, t.putKey(key, key.Answer)
+}
+
+func (t *tx) putKey(key *store.Key, answer []byte) error {
 	if answer == nil {
 		answer = []byte{}
 	}
-	return nil, t.write(putKey).id(key.EnvironmentID).text(key.Key).blob(key.Fingerprint[:]).blob(answer).time(key.ExpiresAt).run()
+	return t.write(putKey).id(key.EnvironmentID).text(key.Key).blob(key.Fingerprint[:]).blob(answer).time(key.ExpiresAt).run()
 }
 
 // keyBefore gives what a key gave before, nil when it is free.

@@ -87,6 +87,11 @@ func (m *model) acceptAll(p *store.Accept) (result store.AcceptResult, err error
 			return store.AcceptResult{}, err
 		}
 	}
+	if answer, changed := p.AnswerAfter(result.Items); changed {
+		key := *p.Key
+		key.Answer = answer
+		m.keep(&key)
+	}
 	return result, nil
 }
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -185,6 +186,33 @@ var accepting = []story{
 			equal(w.t, "later answer", result.Replay, &store.Replay{Fingerprint: [32]byte{1}, Answer: []byte{'a', 1}})
 		}
 		equal(w.t, "attempts", w.list(store.ListLogs{WebhookID: hook.ID}).Total, 1)
+	}},
+	{"a key of the call stands for what the items' own keys gave", func(w *world) {
+		hook := w.webhook()
+		item := func() store.AcceptItem { return w.item(w.newEvent("event_action"), store.Session{}, hook.ID) }
+		keyed := item()
+		keyed.Key = w.key("item", 1)
+		w.accept(store.Session{}, keyed)
+		var seen []*store.Replay
+		call := store.Accept{Now: w.now, Key: w.key("call", 2), Items: []store.AcceptItem{item(), keyed}, Answer: func(replays []*store.Replay) []byte {
+			seen = replays
+			return []byte("changed")
+		}}
+		result, err := w.Accept(w.t.Context(), call)
+		w.ok(err)
+		want := []*store.Replay{nil, {Fingerprint: keyed.Key.Fingerprint, Answer: keyed.Key.Answer}}
+		equal(w.t, "items", result.Items, want)
+		equal(w.t, "items that the answer was made of", seen, want)
+		result, err = w.Accept(w.t.Context(), call)
+		w.ok(err)
+		equal(w.t, "later answer", result.Replay, &store.Replay{Fingerprint: call.Key.Fingerprint, Answer: []byte("changed")})
+
+		call.Key, call.Items = w.key("other call", 3), []store.AcceptItem{item()}
+		for i, want := range []*store.Replay{nil, {Fingerprint: call.Key.Fingerprint, Answer: call.Key.Answer}} {
+			result, err = w.Accept(w.t.Context(), call)
+			w.ok(err)
+			equal(w.t, fmt.Sprintf("call %d without such items", i), result.Replay, want)
+		}
 	}},
 	{"a key may come without any item, and is one environment's", func(w *world) {
 		key, abroad := w.key("k", 1), w.key("k", 2)
