@@ -1,10 +1,12 @@
 package dispatch
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"carteiro"
+	"carteiro/internal/store"
 )
 
 // A claim's answer that comes after its session has ended brings attempts that others may hold by now. Queued, they could be sent twice.
@@ -55,5 +57,24 @@ func TestALaneThatHoldsNothingMayClaimThoughTheMemoryIsFull(t *testing.T) {
 	l.inFlight, l.reserved = 0, 1
 	if room, _ := d.roomToClaim(l); room != 0 {
 		t.Errorf("with one reserved it may claim %d", room)
+	}
+}
+
+// The same with a test call: whoever waits for it is told, nothing of it is held, and this node is to claim it.
+func TestATestCallThatWasStoredUnderAnEndedSessionIsClaimed(t *testing.T) {
+	d, _, l, delivery := looking(t)
+	places := []carteiro.Place{{ID: delivery.ID, WebhookID: delivery.WebhookID, Urgent: true}}
+	old := d.Reserve(places)
+	if err := d.join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	delivery.DueAt = time.Now()
+	delivery.Event.Payload = []byte(`{"n":1}`)
+	if _, err := d.TakeNow(t.Context(), old, delivery); !errors.Is(err, store.ErrLeaseLost) {
+		t.Errorf("the caller is told %v", err)
+	}
+	_, known := d.inHand[delivery.ID]
+	if known || l.direct != 0 || l.heldBytes != 0 || d.heldBytes != 0 || l.reserved != 0 || len(d.waiters) != 0 || l.wakeAt.IsZero() {
+		t.Errorf("tracked: %v, %d in flight, %d bytes held, %d reserved, to be claimed at %v", known, l.direct, d.heldBytes, l.reserved, l.wakeAt)
 	}
 }

@@ -244,7 +244,7 @@ func (d *Dispatcher) releaseQueued() {
 	var queued []*carteiro.Delivery
 	d.mu.Lock()
 	for _, l := range d.lanes {
-		for l.queue.len() > 0 {
+		for range l.queue.len() {
 			queued = append(queued, l.queue.pop())
 		}
 	}

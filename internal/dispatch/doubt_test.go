@@ -15,12 +15,16 @@ import (
 type heldStore struct {
 	sessionStore
 	held     store.AttemptRef
+	fault    error // of a listing
 	during   func()
 	released []store.AttemptRef
 }
 
 // Held implements store.Queue.
 func (s *heldStore) Held(_ context.Context, p store.Held) ([]store.AttemptRef, error) {
+	if s.fault != nil {
+		return nil, s.fault
+	}
 	if p.After != (store.AttemptRef{}) || slices.Contains(s.released, s.held) {
 		return nil, nil
 	}
@@ -69,6 +73,22 @@ func TestASuspectIsReleasedWhenTheClaimThatItMayComeFromHasEnded(t *testing.T) {
 	d.settleDoubt()
 	if len(s.released) != 1 {
 		t.Error("not released although only a later claim is under way")
+	}
+}
+
+// A look that fails has seen nothing: it does not end the doubt.
+func TestALookThatFailsDoesNotEndTheDoubt(t *testing.T) {
+	d, s, _, _ := looking(t)
+	d.doubtUntil = time.Now().Add(-time.Second) // one look suffices from now on
+	s.fault = store.ErrUnavailable
+	d.settleDoubt()
+	if d.doubtUntil.IsZero() {
+		t.Error("the doubt is over after a look that failed")
+	}
+	s.fault = nil
+	d.settleDoubt()
+	if len(s.released) != 1 || !d.doubtUntil.IsZero() {
+		t.Errorf("%d released by the next look, doubt until %v", len(s.released), d.doubtUntil)
 	}
 }
 

@@ -97,7 +97,7 @@ func (l *lane) excess() (back []*carteiro.Delivery) {
 	if !l.aging() {
 		return nil
 	}
-	for l.queue.len() > l.window() {
+	for range l.queue.len() - l.window() {
 		back = append(back, l.queue.popLast())
 	}
 	return back

@@ -162,7 +162,7 @@ func (d *Dispatcher) emptyLanes() {
 		if l.queue.len() > 0 {
 			l.notice(now)
 		}
-		for l.queue.len() > 0 {
+		for range l.queue.len() {
 			d.forget(l.queue.pop())
 		}
 	}

@@ -21,7 +21,7 @@ func TestAnAttemptThatIsCalledOffSendsNothing(t *testing.T) {
 	second := delivery(w, `{"n":2}`)
 	second.MayBegin = func() bool { return true }
 	if o := s.Send(t.Context(), send.Compile(w), second); !o.Success || o.Unsent != nil {
-		t.Errorf("outcome %+v", o)
+		t.Fatalf("outcome %+v", o)
 	}
 	if id := got().Header.Get("Webhook-Id"); id != second.EventID.String() {
 		t.Errorf("the receiver got %s first, want %s", id, second.EventID)

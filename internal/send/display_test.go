@@ -72,6 +72,9 @@ func TestAResponseIsShownAsText(t *testing.T) {
 		"a charset of nobody's":    {"", "text/html; charset=x-nothing", "a\xe7\xe3o do cliente", "[not valid x-nothing; shown as windows-1252]\nação do cliente"},
 		"a charset that is untrue": {"", "text/html; charset=utf-8", "a\xe7\xe3o do cliente", "[not valid utf-8; shown as windows-1252]\nação do cliente"},
 		"UTF-8 by an unknown name": {"", "text/html; charset=x-nothing", text, text},
+		"blanks of every kind":     {"", "", "a\xe7\xe3o\tdo\r\ncliente\f", "[not valid UTF-8; shown as windows-1252]\nação\tdo\r\ncliente\f"},
+		"a control character":      {"", "", "a\xe7\xe3o do cliente\x07", "[binary data, no content type, 16 bytes]\n00000000  61 e7 e3 6f"},
+		"a delete character":       {"", "", "a\xe7\xe3o do cliente\x7f", "[binary data, no content type, 16 bytes]\n00000000  61 e7 e3 6f"},
 		"an image":                 {"", "image/png", png, "[binary data, image/png, 16 bytes]\n00000000  89 50 4e 47 0d 0a 1a 0a  00 00 00 0d 49 48 44 52  |.PNG........IHDR|\n"},
 		"an image in gzip":         {"gzip", "image/png", compressed(t, png, "gzip"), "[binary data, image/png, 16 bytes]\n00000000  89 50 4e 47"},
 		"a NUL":                    {"", "", "a\x00b", "[binary data, no content type, 3 bytes]\n00000000  61 00 62"},
@@ -98,6 +101,28 @@ func TestABombIsNotInflatedFurtherThanItIsShown(t *testing.T) {
 		readable(o)
 		if !o.ResponseTruncated || len(o.ResponseBody) > maxResponseBody || !strings.HasPrefix(string(o.ResponseBody), "0000") {
 			t.Errorf("%s: %d bytes, truncated %v: %.50s", coding, len(o.ResponseBody), o.ResponseTruncated, o.ResponseBody)
+		}
+	}
+}
+
+// A body that is as long as is shown, to the byte, was not cut off.
+func TestABodyOfTheMaximumLengthIsWhole(t *testing.T) {
+	for length, cut := range map[int]bool{maxResponseBody: false, maxResponseBody + 1: true} {
+		o := response("gzip", "text/plain", compressed(t, strings.Repeat("0", length), "gzip"))
+		readable(o)
+		if o.ResponseTruncated != cut || len(o.ResponseBody) != maxResponseBody {
+			t.Errorf("of %d bytes %d are shown, truncated %v", length, len(o.ResponseBody), o.ResponseTruncated)
+		}
+	}
+}
+
+func TestAPartOfACharacterIsCutOff(t *testing.T) {
+	for body, want := range map[string]string{
+		"": "", "a": "a", "é": "é", "日": "日", "😀": "😀", "a😀": "a😀",
+		"\xc3": "", "\xe6": "", "\xe6\x97": "", "\xf0\x9f\x98": "", "a\xf0\x9f\x98": "a", "日\xe6\x97": "日",
+	} {
+		if got := string(wholeRunes([]byte(body))); got != want {
+			t.Errorf("%q becomes %q, want %q", body, got, want)
 		}
 	}
 }

@@ -104,6 +104,28 @@ func TestEveryResponseBelongsToItsRequest(t *testing.T) {
 	}
 }
 
+// A body that is longer than is read costs its connection, and no other: the receiver has broken no rule.
+func TestABodyThatIsCutOffCostsItsConnectionOnly(t *testing.T) {
+	for _, way := range ways {
+		s, server := way.reach(t, rawserver.Case{Parts: []string{rawserver.Response("200 OK", strings.Repeat("x", 24<<10))}})
+		w := webhook(server.URL + "/bad")
+		if o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`)); !o.Success || !o.ResponseTruncated {
+			t.Errorf("%s: success %v, truncated %v", way.name, o.Success, o.ResponseTruncated)
+		}
+		w.URL = server.URL + "/sound"
+		for range 2 {
+			if o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`)); !o.Success {
+				t.Errorf("%s: %s %s", way.name, o.Error, o.Detail)
+			}
+		}
+		for i, want := range []int{1, 2, 2} {
+			if r := server.Requests()[i]; r.Connection != want {
+				t.Errorf("%s: request %d came over connection %d, want %d", way.name, i+1, r.Connection, want)
+			}
+		}
+	}
+}
+
 // Environments share no connection, whatever it was used for.
 func TestEnvironmentsShareNoConnection(t *testing.T) {
 	s, server := ways[1].reach(t, rawserver.Case{})
@@ -138,8 +160,12 @@ func TestAStaleConnectionCostsNoAttempt(t *testing.T) {
 				for range 3 {
 					for _, payload := range []string{`{}`, `{"data":"` + strings.Repeat("x", 256<<10) + `"}`} {
 						d := delivery(w, payload)
-						if o := s.Send(t.Context(), send.Compile(w), d); !o.Success || string(o.ResponseBody) != d.ID.String() {
+						o := s.Send(t.Context(), send.Compile(w), d)
+						if !o.Success || string(o.ResponseBody) != d.ID.String() {
 							t.Errorf("%d %s %s", o.HTTPStatus, o.Error, o.Detail)
+						}
+						if o.Tunneled.IsZero() == way.proxy { // each goes out over a new connection in the end
+							t.Errorf("the proxy was last seen to work at %v", o.Tunneled)
 						}
 					}
 				}

@@ -350,11 +350,27 @@ func TestACampaignsWebhookGetsTheNamesOfAgentAndCampaign(t *testing.T) {
 	}
 }
 
+// The agent's own webhook is told nothing of campaigns that the agent is in.
+func TestAnAgentsWebhookGetsTheNameOfTheAgentOnly(t *testing.T) {
+	url, got := receiver(t, ok)
+	w := webhook(url)
+	d := delivery(w, `{}`)
+	d.Event.CampaignID, d.Event.CampaignName = ids.New(noon), "Spring"
+	open(t).Send(t.Context(), send.Compile(w), d)
+	if body := string(got().body); !strings.Contains(body, "Ana") || strings.Contains(body, "campaign") {
+		t.Errorf("body %s", body)
+	}
+}
+
 func TestWhatCannotBeBuiltFailsAndSaysWhy(t *testing.T) {
 	for name, spoil := range map[string]func(*carteiro.Webhook){
 		"url":     func(w *carteiro.Webhook) { w.URL = "http://[" },
 		"no host": func(w *carteiro.Webhook) { w.URL = "http:80" },
-		"secret":  func(w *carteiro.Webhook) { w.Secret = "whsec_%%%" },
+		"header": func(w *carteiro.Webhook) {
+			w.CustomHeaders = []carteiro.Header{{Key: "X-Tenant", Value: "acme\r\nX-Role: admin"}}
+		},
+		"\"X Tenant\" cannot be sent": func(w *carteiro.Webhook) { w.CustomHeaders = []carteiro.Header{{Key: "X Tenant", Value: "acme"}} },
+		"secret":                      func(w *carteiro.Webhook) { w.Secret = "whsec_%%%" },
 		"template": func(w *carteiro.Webhook) {
 			w.PayloadTemplates = map[string]json.RawMessage{"event_phone_call_ended": json.RawMessage(`{"a":"{{"}`)}
 		},
