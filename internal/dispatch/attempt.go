@@ -15,11 +15,13 @@ import (
 // pump begins as many of a lane's deliveries as its limit and the slots allow. The mutex is held.
 func (d *Dispatcher) pump(l *lane) {
 	for d.mayBegin(l) {
-		f := new(flight)
+		f := d.newFlight()
 		if !d.begin(l, f) {
+			d.recycle(f)
 			break
 		}
-		d.attempts.Go(func() { d.work(f) })
+		d.attempts.Add(1) // WaitGroup.Go would allocate
+		go f.work()
 	}
 	d.settle(l)
 }
@@ -36,6 +38,9 @@ func (d *Dispatcher) work(f *flight) {
 		d.pumpWaiting()
 		again = d.mayBegin(l) && d.begin(l, f)
 		d.pump(l)
+		if !again {
+			d.recycle(f)
+		}
 		d.mu.Unlock()
 	}
 }

@@ -122,7 +122,8 @@ type Dispatcher struct {
 	schedule     schedule
 	slots        slots
 	air          flights // attempts with the sender that have not aged
-	aging        bool    // the timer of the loop that ages them runs, or will
+	spare        []*flight
+	aging        bool // the timer of the loop that ages them runs, or will
 	heldBytes    int
 	claimBytes   int // that claims under way may add
 	session      store.Session

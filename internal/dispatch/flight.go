@@ -16,6 +16,34 @@ type flight struct {
 	launched   time.Time // when the request was last handed to the sender
 	aged       bool      // it has been with the sender for slowAfter
 	prev, next *flight   // in flights; nil at its ends, and when not in it
+
+	work func() // sends the delivery and counts down attempts; made once, because flights are reused
+}
+
+// maxSpareFlights is how many flights without an attempt are kept for reuse.
+const maxSpareFlights = 1024
+
+// newFlight returns a flight to begin an attempt with. The mutex is held.
+func (d *Dispatcher) newFlight() *flight {
+	if last := len(d.spare) - 1; last >= 0 {
+		f := d.spare[last]
+		d.spare = d.spare[:last]
+		return f
+	}
+	f := new(flight)
+	f.work = func() {
+		defer d.attempts.Done()
+		d.work(f)
+	}
+	return f
+}
+
+// recycle keeps a flight that nobody uses any more. The mutex is held.
+func (d *Dispatcher) recycle(f *flight) {
+	if f.work != nil && len(d.spare) < maxSpareFlights {
+		*f = flight{work: f.work}
+		d.spare = append(d.spare, f)
+	}
 }
 
 // flights are the attempts that are with the sender and have not aged, oldest first.
@@ -65,7 +93,7 @@ func (d *Dispatcher) begin(l *lane, f *flight) bool {
 	c, ok := d.slots.take(l)
 	if ok {
 		l.inFlight++
-		*f = flight{lane: l, delivery: l.queue.pop(), class: c}
+		*f = flight{lane: l, delivery: l.queue.pop(), class: c, work: f.work}
 	}
 	return ok
 }

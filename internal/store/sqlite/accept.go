@@ -156,6 +156,7 @@ type openRow struct {
 	// environment is the event's; zero when it was not asked for.
 	environment carteiro.ID
 	lease       int64 // 0: nobody holds it
+	deleted     bool  // its webhook is; not always asked for
 }
 
 func (t *tx) insertOpen(o *openRow) error {

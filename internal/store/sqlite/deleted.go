@@ -15,7 +15,6 @@ var (
 	deletedWebhook = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks WHERE id = ? AND deleted_at IS NOT NULL AND cleaned = 0`)
 	nextDeleted    = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_to_clean
 		WHERE deleted_at IS NOT NULL AND cleaned = 0 AND id > ? ORDER BY id LIMIT 1`)
-	isDeleted     = newQuery(`SELECT 1 FROM webhooks WHERE id = ? AND deleted_at IS NOT NULL`)
 	setCleaned    = newQuery(`UPDATE webhooks SET cleaned = 1 WHERE id = ?`)
 	hasOpen       = newQuery(`SELECT 1 FROM open WHERE webhook_id = ?`)
 	openBulk      = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries INDEXED BY bulk_retries_open WHERE webhook_id = ? AND status <= 3`)

@@ -48,7 +48,7 @@ func readableByOthers(path string) (files []string) {
 //
 // The zero value checks nothing.
 type files struct {
-	path string
+	path, logPath, indexPath string
 	// The files as they were when the database was opened; nil: not checked.
 	database, log, index os.FileInfo
 	lost                 error // of the last check
@@ -62,7 +62,7 @@ func watchFiles(path string, report func(string, ...any)) (f files, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return files{}, err
 	}
-	f = files{path: path, report: report}
+	f = files{path: path, logPath: path + logSuffix, indexPath: path + indexSuffix, report: report}
 	for suffix, info := range map[string]*os.FileInfo{"": &f.database, logSuffix: &f.log, indexSuffix: &f.index} {
 		if *info, err = os.Stat(path + suffix); err != nil {
 			return files{}, err
@@ -93,9 +93,9 @@ func (f *files) look() (logSize int64, err error) {
 		return 0, fmt.Errorf("%w: the database file %w (to resume, move the same file back; otherwise see "+
 			"\"The database file was deleted or replaced\" in docs/troubleshooting.md before you stop the server)", store.ErrUnavailable, err)
 	}
-	log, err := same(f.path+logSuffix, f.log)
+	log, err := same(f.logPath, f.log)
 	if err == nil {
-		_, err = same(f.path+indexSuffix, f.index)
+		_, err = same(f.indexPath, f.index)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w (restart the server: when it stops it writes everything that it accepted into %s)",

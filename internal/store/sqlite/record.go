@@ -11,7 +11,8 @@ import (
 )
 
 var (
-	heldOpen = newQuery(`SELECT event, event_type, number, chain_start, trigger, previous_id, due_at, environment_id FROM open
+	heldOpen = newQuery(`SELECT event, event_type, number, chain_start, trigger, previous_id, due_at, environment_id,
+		(SELECT deleted_at IS NOT NULL FROM webhooks WHERE id = webhook_id) FROM open
 		WHERE webhook_id = ? AND id = ? AND lease = ?`)
 	deleteOpen     = newQuery(`DELETE FROM open WHERE webhook_id = ? AND id = ?`)
 	insertExchange = newQuery(`INSERT INTO exchanges (finished_at, duration, reason, error, detail, http_status, retry_after, response_truncated,
@@ -66,9 +67,8 @@ func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange, record
 	if err := t.finishAttempt(o, r.Outcome, x, p.Now); err != nil {
 		return err
 	}
-	deleted, err := t.query(isDeleted).id(o.attempt.WebhookID).exists()
-	if err != nil || deleted {
-		return err
+	if o.deleted {
+		return nil
 	}
 	if err := t.succeed(o, r); err != nil {
 		return err
@@ -120,7 +120,7 @@ func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, f
 	if found, err = row.one(); !found {
 		return nil, false, err
 	}
-	o = &openRow{event: row.colInt(0), environment: row.colID(7), attempt: carteiro.Attempt{
+	o = &openRow{event: row.colInt(0), environment: row.colID(7), deleted: row.colBool(8), attempt: carteiro.Attempt{
 		ID: id, WebhookID: webhook, EventType: row.colText(1), Number: int(row.colInt(2)), ChainStart: int(row.colInt(3)),
 		Trigger: layout.TriggerOf(row.colInt(4)), PreviousID: row.colID(5), DueAt: row.colTime(6),
 	}}

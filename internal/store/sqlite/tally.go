@@ -47,7 +47,9 @@ func (t *tally) flush(c *conn) error {
 	if err := t.flushHours(c); err != nil {
 		return err
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(t.Health), layout.HealthKey.Compare) {
+	keys := slices.AppendSeq(make([]layout.HealthKey, 0, len(t.Health)), maps.Keys(t.Health))
+	slices.SortFunc(keys, layout.HealthKey.Compare)
+	for _, key := range keys {
 		h := t.Health[key]
 		if err := c.flushHealth(key, &h); err != nil {
 			return err
