@@ -24,9 +24,9 @@ func TestAllocationsAnEvent(t *testing.T) {
 		publish  func(h *hotPath, events int)
 		written  float64 // allocations an event, of everything but the network
 	}{
-		{"published singly", 1, func(h *hotPath, n int) { bursts(n, 1000, func(n int) { h.single(t, n, 1) }) }, 61},
-		{"published in batches of 100", 1, func(h *hotPath, n int) { bursts(n, 100, func(n int) { h.batches(t, n) }) }, 15.5},
-		{"sent to 10 webhooks", 10, func(h *hotPath, n int) { bursts(n, 500, func(n int) { h.single(t, n, 10) }) }, 159},
+		{"published singly", 1, func(h *hotPath, n int) { bursts(n, 1000, func(n int) { h.single(t, n, 1) }) }, 58},
+		{"published in batches of 100", 1, func(h *hotPath, n int) { bursts(n, 100, func(n int) { h.batches(t, n) }) }, 14.5},
+		{"sent to 10 webhooks", 10, func(h *hotPath, n int) { bursts(n, 500, func(n int) { h.single(t, n, 10) }) }, 147},
 	} {
 		h := newHotPath(t, c.webhooks)
 		c.publish(h, events/10) // fills caches and pools
