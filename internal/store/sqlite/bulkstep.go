@@ -106,9 +106,6 @@ func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, 
 	if !f.EventID.IsZero() {
 		return l.failedOfEvent(f.EventID, n)
 	}
-	if l.All.Empty() {
-		return nil, nil
-	}
 	hours, err := l.hoursOldest()
 	if err != nil {
 		return nil, err

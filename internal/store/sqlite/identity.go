@@ -43,8 +43,8 @@ func inspect(path string, shared bool) error {
 	defer func() { _ = file.Close() }() // nothing was written
 	header := make([]byte, headerSize)
 	n, err := io.ReadFull(file, header)
-	if n == 0 && errors.Is(err, io.EOF) {
-		return nil // to be made
+	if errors.Is(err, io.EOF) {
+		return nil // empty: SQLite creates the database
 	}
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return unreachable(path, err)

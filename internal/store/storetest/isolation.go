@@ -85,6 +85,61 @@ var isolated = []story{
 		w.ok(err)
 		equal(w.t, "webhooks elsewhere", []any{len(webhooks), webhooks[0].ID}, []any{2, hook.ID})
 	}},
+	{"webhooks are listed and counted by their own owner", func(w *world) {
+		sameID := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.owner.ID}
+		sameKind := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, ID: w.newID()}
+		elsewhere := w.twin().owner
+		owners := []store.OwnerRef{w.owner, sameID, sameKind, elsewhere}
+		w.putOwner(sameID, "Autumn")
+		w.putOwner(sameKind, "Sales")
+		create := func(owner store.OwnerRef) (*carteiro.Webhook, error) {
+			hook := w.newWebhook()
+			hook.EnvironmentID, hook.OwnerKind, hook.OwnerID = owner.EnvironmentID, owner.Kind, owner.ID
+			return hook, w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: hook, Most: 1})
+		}
+		for _, owner := range owners {
+			webhooks, err := w.ListWebhooks(w.t.Context(), owner)
+			w.ok(err)
+			equal(w.t, "before its first", len(webhooks), 0)
+			hook, err := create(owner)
+			w.ok(err)
+			webhooks, err = w.ListWebhooks(w.t.Context(), owner)
+			w.ok(err)
+			equal(w.t, "webhooks", webhooks, []*carteiro.Webhook{hook})
+		}
+		for _, owner := range owners {
+			_, err := create(owner)
+			w.wantErr(err, store.ErrTooMany)
+		}
+		_, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: w.owner, Now: w.now})
+		w.ok(err)
+		for _, owner := range owners[1:] {
+			webhooks, err := w.ListWebhooks(w.t.Context(), owner)
+			w.ok(err)
+			equal(w.t, "webhooks after another owner was deleted", len(webhooks), 1)
+		}
+	}},
+	{"a log entry is retried and previewed by its own owner", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		d := w.publish(session, hook.ID)
+		w.fail(session, d, false)
+		own := w.retryOf(d)
+		for _, owner := range []store.OwnerRef{
+			{EnvironmentID: w.newID(), Kind: w.owner.Kind, ID: w.owner.ID},
+			{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.owner.ID},
+			{EnvironmentID: w.owner.EnvironmentID, Kind: w.owner.Kind, ID: w.newID()},
+		} {
+			p := own
+			p.OwnerRef = owner
+			_, err := w.Retry(w.t.Context(), p)
+			w.wantErr(err, store.ErrNotFound)
+			_, err = w.PreviewRetry(w.t.Context(), store.PreviewRetry{LogRef: p.LogRef, Now: p.Now, NotBefore: p.NotBefore, NewID: p.NewID})
+			w.wantErr(err, store.ErrNotFound)
+			_, err = w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{OwnerRef: owner, ID: w.newID(), WebhookID: hook.ID, Now: w.now})
+			w.wantErr(err, store.ErrNotFound)
+		}
+		w.retry(own)
+	}},
 	{"a log entry is retried, previewed and bulk retried by its own environment", func(w *world) {
 		t, session := w.twin(), w.join()
 		hook := t.webhook()

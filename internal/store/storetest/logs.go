@@ -61,6 +61,7 @@ var logs = []story{
 		equal(w.t, "it says so", page.TotalIsLowerBound, true)
 		equal(w.t, "enough are found", page.Total >= store.MaxFound && page.Total <= more+1, true)
 	}},
+	{"a time range includes its beginning and excludes its end, to the id", tellBounds},
 	{"the cursor goes through everything once", func(w *world) {
 		hook := w.busyWebhook()
 		all := w.list(store.ListLogs{WebhookID: hook})
@@ -77,6 +78,43 @@ var logs = []story{
 			equal(w.t, "entries", got, all.Attempts)
 		}
 	}},
+}
+
+// tellBounds lists entries whose ids are the least of an instant, which is exactly where a range begins or ends.
+func tellBounds(w *world) {
+	hook, session := w.webhook(), w.join()
+	begin := w.now.Truncate(time.Hour).Add(time.Hour)
+	var bounds []time.Time
+	for i, finish := range []func(*carteiro.Delivery){
+		func(*carteiro.Delivery) {},
+		func(d *carteiro.Delivery) { w.succeed(session, d) },
+		func(d *carteiro.Delivery) { w.fail(session, d, false) },
+		func(d *carteiro.Delivery) { w.fail(session, d, true) },
+	} {
+		for _, minute := range []int{0, 30} {
+			w.now = begin.Add(time.Duration(i)*time.Hour + time.Duration(minute)*time.Minute)
+			event := w.newEvent("event_action")
+			item := w.item(event, session, hook.ID)
+			item.Attempts[0].ID = carteiro.MinID(w.now)
+			w.accept(session, item)
+			finish(delivery(event, item.Attempts[0]))
+			bounds = append(bounds, w.now)
+		}
+	}
+	all := w.list(store.ListLogs{WebhookID: hook.ID}).Attempts
+	for _, at := range bounds {
+		for _, span := range [][2]time.Time{{at, {}}, {{}, at}, {at, at.Add(time.Millisecond)}, {at.Add(-time.Hour), at}, {at, at.Add(time.Hour)}} {
+			for _, p := range []store.ListLogs{
+				{}, {Status: carteiro.StatusPending}, {Status: carteiro.StatusSuccess}, {Status: carteiro.StatusFailed}, {Status: carteiro.StatusRetrying},
+				{HTTP: &carteiro.StatusRange{Min: 200, Max: 599}}, {HTTP: &carteiro.StatusRange{Min: 503, Max: 503}},
+			} {
+				for _, p.EventType = range []string{"", "event_action"} {
+					p.WebhookID, p.From, p.To = hook.ID, span[0], span[1]
+					w.wantPages(all, p, [][2]int{{25, 0}, {1, 1}})
+				}
+			}
+		}
+	}
 }
 
 // busyWebhook gives a webhook with some hundred entries of all kinds, over days.
