@@ -20,7 +20,7 @@ func TestALockOnARemovedFileIsNotTheServersLock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "carteiro.db-lock")
-			file, err := os.Create(path) //nolint:gosec // a file of the test
+			file, err := os.Create(path)
 			must(t, err)
 			must(t, os.Remove(path))
 			then(t, path)
