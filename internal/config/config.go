@@ -105,7 +105,7 @@ type Server struct {
 	RateLimit      int           `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
 	TrustedProxies Networks      `group:"API" help:"Reverse proxies whose X-Forwarded-For header names the client: addresses or CIDR networks, separated by commas." placeholder:"CIDR,…"`
 	MaxPayload     int           `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
-	MemoryBudget   int           `group:"API" help:"Memory for request bodies and responses that are being transferred, in MiB, of all clients together; one environment can use half." default:"256"`
+	MemoryBudget   int           `group:"API" help:"Memory for request bodies and responses that are being transferred, in MiB, of all clients together (minimum 128); one environment can use half." default:"256"`
 	MaxWebhooks    int           `group:"API" help:"Most webhooks of one agent or campaign; 0 for any number." default:"50"`
 	AdminToken     string        `group:"API" help:"Token that opens /admin/v1, for environments and their tokens; at least 32 characters. Others see the flag in the list of processes: set the variable, or the file. Off unless set." placeholder:"TOKEN"`
 	AdminTokenFile string        `group:"API" help:"File with the admin token instead." type:"path" placeholder:"FILE"`
