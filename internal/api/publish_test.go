@@ -315,3 +315,29 @@ func TestABatchWithKeys(t *testing.T) {
 	w.call("POST", "/events/batch", "["+plain+"]", "Idempotency-Key", "é").has(422, "idempotency_key")
 	w.call("GET", o.hook+"/logs", nil).has(200, `"total":5`)
 }
+
+// The repeated answer is the one that was given, also for events that used a key of an earlier call.
+func TestARepeatedBatchRepeatsTheAnswersOfItsKeyedEvents(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents")
+	item := func(key, payload string) string {
+		return `{"agent_id":"` + o.id + `","event":"` + o.event + `","payload":` + payload + `,"idempotency_key":"` + key + `"}`
+	}
+	publish := func(key string, items ...string) *reply {
+		return w.call("POST", "/events/batch", "["+strings.Join(items, ",")+"]", "Idempotency-Key", key)
+	}
+	first := publish("first", item("a", "{}")).has(202, `"accepted":1`)
+	same, other := item("a", "{}"), item("a", `{"b":1}`)
+	mixed := []string{item("new", "{}"), same, other, item("new", "{}"), item("new", `{"b":1}`), item("mixed", "{}")}
+	answer := publish("mixed", mixed...).has(202, `"accepted":3,"rejected":3`)
+	if answer.text("data.results.1.event_id") != first.text("data.results.0.event_id") {
+		t.Errorf("first %s\nthen %s", first.body, answer.body)
+	}
+	publish("mixed", mixed...).is(202, answer.body)
+	answer = publish("repeated", same).has(202, `"accepted":1,"rejected":0`)
+	publish("repeated", same).is(202, answer.body)
+	publish("repeated", other).is(409, keyReused)
+	answer = publish("rejected", other).has(202, `"accepted":0,"rejected":1`)
+	publish("rejected", other).is(202, answer.body)
+	w.call("GET", o.hook+"/logs", nil).has(200, `"total":2`)
+}
