@@ -76,7 +76,7 @@ func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.Bulk
 		f.To = until
 	}
 	return r.Store.ListLogs(ctx, store.ListLogs{
-		WebhookID: webhook, Status: carteiro.StatusFailed, EventType: f.EventType, EventID: f.EventID,
+		WebhookID: webhook, Status: carteiro.StatusFailed, NoTests: true, EventType: f.EventType, EventID: f.EventID,
 		From: f.From, To: f.To, HTTP: f.HTTP, Limit: limit, Brief: true,
 	})
 }

@@ -463,6 +463,8 @@ type ListLogs struct {
 	From, To  time.Time // created at or after From, and before To, as carteiro.MinID tells them apart
 	// HTTP is for the receiver's status; attempts that are open have none and do not match.
 	HTTP *carteiro.StatusRange
+	// NoTests excludes entries of test events. It applies only to StatusFailed, without IDs and Offset: bulk retries use it.
+	NoTests bool
 	// IDs is for entries whose own id or whose event's id is in the range. At most [MaxFound] entries and events of it
 	// are looked at, from its beginning; TotalIsLowerBound says when there are more.
 	IDs    *IDRange

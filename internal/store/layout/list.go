@@ -27,6 +27,9 @@ func NewList(p *store.ListLogs) List {
 		Finished: p.Status != carteiro.StatusPending,
 		Kind:     Kind{Status: statusIndex(p.Status)},
 	}
+	if p.NoTests && p.Status == carteiro.StatusFailed {
+		l.Kind.Status = WantFailedEvents
+	}
 	if p.EventType != "" {
 		l.Kind.Typed = 1
 	}
@@ -47,6 +50,9 @@ func (l *List) Matches(want, status carteiro.Status, id carteiro.ID, eventType s
 
 // onlyFailures says whether no success can have a status of the range.
 func onlyFailures(r carteiro.StatusRange) bool { return r.Max < 200 || r.Min > 299 }
+
+// NoTests reports whether entries of test events are excluded.
+func (l *List) NoTests() bool { return l.Kind.Status == WantFailedEvents }
 
 // PageOf gives the ids of a page, the newest first, and one more if there are more, and how many match in all. It uses the
 // room of all, which are the ids that match, in any order and possibly more than once.
@@ -74,7 +80,8 @@ const (
 	WantSuccess
 	WantFailed
 	WantRetrying
-	WantFailures // failed or retrying: what a range of HTTP statuses comes to that holds no success
+	WantFailures     // failed or retrying: what a range of HTTP statuses comes to that holds no success
+	WantFailedEvents // failed, without entries of test events
 	WantKinds
 )
 

@@ -179,7 +179,7 @@ func (b *bulkStep) failedBehind() ([]carteiro.ID, error) {
 		return nil, nil // no event has such a type
 	}
 	p := store.ListLogs{
-		WebhookID: b.job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
+		WebhookID: b.job.WebhookID, Status: carteiro.StatusFailed, NoTests: true, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
 	}
 	l := newListing(b.tx, &p)
 	if end := b.job.ID.MinSibling(); layout.Less(end, l.All.To) {
@@ -198,38 +198,53 @@ func (b *bulkStep) failedBehind() ([]carteiro.ID, error) {
 }
 
 func (l *listing) oldestOfEvent(p *store.ListLogs, event carteiro.ID, n int) ([]carteiro.ID, error) {
+	if excluded, err := l.excludesEvent(event); err != nil || excluded {
+		return nil, err
+	}
 	few := few{listing: l, p: p}
 	err := few.look(listEvent, attemptsOf(event)...)
 	slices.SortFunc(few.found, layout.CompareIDs)
 	return few.found[:min(n, len(few.found))], err
 }
 
-// oldest gives the oldest entries that match, at most n, looking into no hours but those that they can be in.
+// oldest returns up to n matching entries, oldest first. It reads only hours in which entries failed. Those hours count
+// test entries too, so it continues with later hours until it has n.
 func (l *listing) oldest(n int) (found []carteiro.ID, err error) {
-	hours, err := l.hours(&hoursOldest, l.All, n)
-	if err != nil || len(hours) == 0 {
-		return nil, err
+	for in := l.All; len(found) < n && !in.Empty(); {
+		hours, err := l.hours(&hoursOldest, in, n)
+		if err != nil || len(hours) == 0 {
+			return found, err
+		}
+		span := reaching(hours, in, n)
+		err = l.each(func(scan func(...any) error) error {
+			var log carteiro.ID
+			err := scan(toID(&log))
+			found = append(found, log)
+			return err
+		}, oldestFirst.Of(l.Kind), append(l.args(span), n-len(found))...)
+		if err != nil {
+			return nil, err
+		}
+		in.From = span.To
 	}
-	first, _ := l.All.Cut(hours[0].hour)
-	last, _ := l.All.Cut(hours[len(hours)-1].hour)
-	reached := 0
+	return found, nil
+}
+
+// reaching returns the span of the first of some hours that together count n entries.
+func reaching(hours []matching, in layout.Span, n int) layout.Span {
+	first, _ := in.Cut(hours[0].hour)
+	last, reached := first, 0
 	for _, h := range hours {
-		part, whole := l.All.Cut(h.hour)
+		part, whole := in.Cut(h.hour)
+		last = part
 		if whole {
 			reached += h.count
 		}
 		if reached >= n {
-			last = part
 			break
 		}
 	}
-	err = l.each(func(scan func(...any) error) error {
-		var log carteiro.ID
-		err := scan(toID(&log))
-		found = append(found, log)
-		return err
-	}, oldestFirst.Of(l.Kind), append(l.args(layout.Span{From: first.From, To: last.To}), n)...)
-	return found, err
+	return layout.Span{From: first.From, To: last.To}
 }
 
 // readEvents locks the events of entries that are not known yet, and finds out how they stand: what is open first, as in

@@ -15,6 +15,9 @@ var (
 	listFinished  = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + k.page() })
 	oldestFirst   = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + k.oldest("id") })
 	countFinished = kindQueries(func(k listKind) string { return "SELECT count(*) FROM" + k.source() })
+	countTests    = kindQueries(func(k listKind) string {
+		return "SELECT count(*) FROM" + listKind{layout.WantFailed, k.Typed, k.HTTP}.source() + " AND " + ofTest
+	})
 	// Hours are read from the newest or the oldest, those with a match only; no more of them than are needed.
 	hoursWith   = kindQueries(func(k listKind) string { return k.hours() + k.newest("hour") })
 	hoursOldest = kindQueries(func(k listKind) string { return k.hours() + k.oldest("hour") })
@@ -40,6 +43,9 @@ var (
 	})
 )
 
+// ofTest selects attempts of test events. A scalar subquery, so that the planner reads an event by its key.
+const ofTest = `coalesce((SELECT e.test FROM events e WHERE e.id = a.event_id), false)`
+
 func kindQueries(sql func(listKind) string) layout.Queries[string] {
 	return layout.NewQueries(func(k layout.Kind) string { return sql(listKind(k)) })
 }
@@ -55,6 +61,8 @@ func (k listKind) source() string {
 		return " attempts a" + k.in("a.") + " AND a.status = 1"
 	case layout.WantFailed:
 		return " attempts a" + k.in("a.") + " AND a.status = 2 AND NOT EXISTS " + retryOf
+	case layout.WantFailedEvents:
+		return listKind{layout.WantFailed, k.Typed, k.HTTP}.source() + " AND NOT (" + ofTest + ")"
 	case layout.WantFailures:
 		return " attempts a" + k.in("a.") + " AND a.status = 2"
 	case layout.WantRetrying:
@@ -94,7 +102,7 @@ func (k listKind) hours() string {
 
 // sum is the columns of counts and totals that count what matches.
 func (k listKind) sum() string {
-	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.Status]
+	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed", "failed - retrying"}[k.Status]
 }
 
 // filter is the conditions on event type and HTTP status, whose parameters are numbered from n on.
@@ -137,6 +145,9 @@ func (l *listing) totalFinished() (int, error) {
 	if l.All.Empty() {
 		return 0, nil
 	}
+	if l.NoTests() {
+		return l.totalWithoutTests()
+	}
 	if l.All.Unbounded() {
 		return l.number(sumTotals.Of(l.Kind), l.filtered([]any{[16]byte(l.Webhook)}))
 	}
@@ -158,6 +169,18 @@ func (l *listing) totalFinished() (int, error) {
 	}
 	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.All.To})
 	return n + before + after, err
+}
+
+// totalWithoutTests subtracts the test entries, which the hourly counts include.
+func (l *listing) totalWithoutTests() (int, error) {
+	all := *l
+	all.Kind.Status = layout.WantFailed
+	total, err := all.totalFinished()
+	if err != nil || total == 0 {
+		return 0, err
+	}
+	tests, err := l.number(countTests.Of(l.Kind), l.args(l.All))
+	return total - tests, err
 }
 
 // number runs a query that answers with one.

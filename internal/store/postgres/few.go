@@ -18,6 +18,7 @@ const (
 	listRange = `SELECT ` + openEntry + ` FROM open WHERE webhook_id = $1 AND id BETWEEN $2 AND $3
 		UNION ALL SELECT ` + finishedEntry + ` FROM attempts a WHERE webhook_id = $1 AND id BETWEEN $2 AND $3
 		ORDER BY 1 LIMIT $4`
+	isTest        = `SELECT test FROM events WHERE id = $1`
 	eventsInRange = `SELECT id FROM events WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3`
 )
 
@@ -70,12 +71,23 @@ func (f *few) look(sql string, args ...any) error {
 
 // findOfEvent is find for the attempts of one event.
 func (l *listing) findOfEvent(p *store.ListLogs) (found []carteiro.ID, total int, err error) {
+	if excluded, err := l.excludesEvent(p.EventID); err != nil || excluded {
+		return nil, 0, err
+	}
 	f := few{listing: l, p: p}
 	if err := f.look(listEvent, attemptsOf(p.EventID)...); err != nil {
 		return nil, 0, err
 	}
 	found, total = layout.PageOf(f.found, p)
 	return found, total, nil
+}
+
+// excludesEvent reports whether the event is a test and the listing excludes tests.
+func (l *listing) excludesEvent(event carteiro.ID) (excluded bool, err error) {
+	if l.NoTests() {
+		_, err = l.found(isTest, id(event))(&excluded)
+	}
+	return excluded, err
 }
 
 // findInRange is find for entries whose ids, or whose events' ids, are in a range.

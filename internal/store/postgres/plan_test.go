@@ -107,10 +107,14 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 					return append(args, more...)
 				}
 				name := fmt.Sprintf(", status %d, type %d, HTTP status %d", status, typed, http)
+				days, only := 1, true
+				if status == layout.WantFailedEvents { // the executor prunes the days of the events, which the plan still lists
+					days, only = 14, false
+				}
 				questions = append(questions,
-					question{"page" + name, listFinished.Of(k), with(span, 26, 0), 1, true},
-					question{"oldest" + name, oldestFirst.Of(k), with(span, 500), 1, true},
-					question{"count" + name, countFinished.Of(k), with(span), 1, true},
+					question{"page" + name, listFinished.Of(k), with(span, 26, 0), days, only},
+					question{"oldest" + name, oldestFirst.Of(k), with(span, 500), days, only},
+					question{"count" + name, countFinished.Of(k), with(span), days, only},
 					question{"hours" + name, hoursWith.Of(k), with(hours, 28), 0, false},
 					question{"oldest hours" + name, hoursOldest.Of(k), with(hours, 502), 0, false},
 					question{"sum of hours" + name, sumHours.Of(k), with(hours), 0, false},

@@ -95,7 +95,7 @@ func (c *conn) nextBulk() (due time.Time, err error) {
 func (c *conn) failedBehind(job *carteiro.BulkRetry, n int) (ids []carteiro.ID, err error) {
 	f := &job.Filter
 	l := newListing(c, &store.ListLogs{
-		WebhookID: job.WebhookID, Status: carteiro.StatusFailed, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
+		WebhookID: job.WebhookID, Status: carteiro.StatusFailed, NoTests: true, EventType: f.EventType, From: f.From, To: f.To, HTTP: f.HTTP,
 	})
 	if end := job.ID.MinSibling(); layout.Less(end, l.All.To) {
 		l.All.To = end
@@ -133,7 +133,7 @@ func (l *listing) hoursOldest() (hours []int64, err error) {
 
 func (l *listing) failedOfEvent(event carteiro.ID, n int) ([]carteiro.ID, error) {
 	f := few{listing: l, p: &store.ListLogs{Status: carteiro.StatusFailed}}
-	number, err := l.query(eventNumber).id(event).number()
+	number, err := l.eventNumber(event)
 	if err != nil || number == 0 {
 		return nil, err
 	}

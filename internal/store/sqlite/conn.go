@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -20,6 +21,10 @@ type query struct {
 var queries []*query
 
 func newQuery(sql string) *query {
+	// The same text yields the same prepared statement, so it must be one query.
+	if i := slices.IndexFunc(queries, func(q *query) bool { return q.sql == sql }); i >= 0 {
+		return queries[i]
+	}
 	q := &query{sql: sql, index: len(queries)}
 	queries = append(queries, q)
 	return q

@@ -11,6 +11,9 @@ type listKind layout.Kind
 var (
 	listFinished  = kindQueries(func(k listKind) string { return "SELECT id FROM" + k.source() + " ORDER BY id DESC LIMIT ? OFFSET ?" })
 	countFinished = kindQueries(func(k listKind) string { return "SELECT count(*) FROM" + k.source() })
+	countTests    = kindQueries(func(k listKind) string {
+		return "SELECT count(*) FROM" + listKind{layout.WantFailed, k.Typed, k.HTTP}.source() + " AND " + ofTest
+	})
 	// Hours are read from the newest, those with a match only.
 	matchingHours = kindQueries(func(k listKind) string {
 		return "SELECT hour, sum(" + k.sum() + ") AS n FROM counts WHERE webhook_id = ? AND hour >= ? AND hour <= ?" + k.filter() +
@@ -45,6 +48,8 @@ var (
 const (
 	retryOf = `(SELECT 1 FROM open o INDEXED BY open_retries
 		WHERE o.webhook_id = a.webhook_id AND o.previous_id = a.id AND o.number > o.chain_start)`
+	// ofTest selects attempts of test events. A scalar subquery, so that the planner reads an event by its key.
+	ofTest = `coalesce((SELECT e.test FROM events e WHERE e.number = a.event), 0)`
 )
 
 func kindQueries(sql func(listKind) string) layout.Queries[*query] {
@@ -59,6 +64,8 @@ func (k listKind) source() string {
 		return " attempts a" + in + k.filter() + " AND a.status = 1"
 	case layout.WantFailed:
 		return " attempts a INDEXED BY attempts_failed" + in + k.filter() + " AND a.status = 2 AND NOT EXISTS " + retryOf
+	case layout.WantFailedEvents:
+		return listKind{layout.WantFailed, k.Typed, k.HTTP}.source() + " AND NOT (" + ofTest + ")"
 	case layout.WantFailures:
 		return " attempts a INDEXED BY attempts_failed" + in + k.filter() + " AND a.status = 2"
 	case layout.WantRetrying:
@@ -73,7 +80,7 @@ func (k listKind) source() string {
 
 // sum is the columns of counts and totals that count what matches.
 func (k listKind) sum() string {
-	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed"}[k.Status]
+	return [...]string{"success + failed", "success", "failed - retrying", "retrying", "failed", "failed - retrying"}[k.Status]
 }
 
 func (k listKind) filter() string { return k.filterIn("") }
@@ -113,6 +120,9 @@ func (l *listing) totalFinished() (int, error) {
 	if l.All.Empty() {
 		return 0, nil
 	}
+	if l.NoTests() {
+		return l.totalWithoutTests()
+	}
 	if l.All.Unbounded() {
 		n, err := l.filter(l.query(sumTotals.Of(l.Kind)).id(l.Webhook)).number()
 		return int(n), err
@@ -135,6 +145,18 @@ func (l *listing) totalFinished() (int, error) {
 	}
 	after, err := l.count(layout.Span{From: layout.StartOfHour(last), To: l.All.To})
 	return int(n) + before + after, err
+}
+
+// totalWithoutTests subtracts the test entries, which the hourly counts include.
+func (l *listing) totalWithoutTests() (int, error) {
+	all := *l
+	all.Kind.Status = layout.WantFailed
+	total, err := all.totalFinished()
+	if err != nil || total == 0 {
+		return 0, err
+	}
+	tests, err := l.filter(l.in(l.query(countTests.Of(l.Kind)), l.All)).number()
+	return total - int(tests), err
 }
 
 func (l *listing) ofType(rows *stmt) *stmt {

@@ -13,7 +13,7 @@ import (
 const readStatus = `CASE WHEN status = 1 THEN 'success' WHEN EXISTS ` + retryOf + ` THEN 'retrying' ELSE 'failed' END`
 
 var (
-	eventNumber = newQuery(`SELECT number FROM events WHERE id = ?`)
+	eventNumber = newQuery(`SELECT number FROM events WHERE id = ?1 AND NOT (?2 AND test)`)
 	// The attempts of an event at a webhook: the open one, the first, and the later ones.
 	listEvent = newQuery(`SELECT id, 'pending', event_type, -1 FROM open INDEXED BY open_once WHERE webhook_id = ?1 AND event = ?2
 		UNION ALL SELECT id, ` + readStatus + `, event_type, http_status FROM attempts a
@@ -54,7 +54,7 @@ func (f *few) readEvent(number int64, id carteiro.ID) error {
 // findOfEvent is find for the attempts of one event.
 func (l *listing) findOfEvent(p *store.ListLogs) (ids []carteiro.ID, total int, err error) {
 	f := few{listing: l, p: p}
-	number, err := l.query(eventNumber).id(p.EventID).number()
+	number, err := l.eventNumber(p.EventID)
 	if err != nil || number == 0 {
 		return nil, 0, err
 	}
@@ -63,6 +63,11 @@ func (l *listing) findOfEvent(p *store.ListLogs) (ids []carteiro.ID, total int, 
 	}
 	ids, total = layout.PageOf(f.ids, p)
 	return ids, total, nil
+}
+
+// eventNumber returns 0 if the event does not exist, or if it is a test and the listing excludes tests.
+func (l *listing) eventNumber(event carteiro.ID) (int64, error) {
+	return l.query(eventNumber).id(event).bool(l.NoTests()).number()
 }
 
 // findInRange is find for entries whose ids, or whose events' ids, are in a range.

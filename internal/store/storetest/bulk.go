@@ -141,6 +141,65 @@ var bulks = []story{
 			equal(w.t, "retried by "+show(f), got, want)
 		}
 	}},
+	{"failed tests are neither counted nor retried", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		var tests, failed []carteiro.ID
+		for i := range 40 {
+			event := w.newEvent("event_action")
+			event.Test = i%8 != 7
+			item := w.item(event, session, hook.ID)
+			if event.Test {
+				item.Attempts[0].Trigger = carteiro.TriggerTest
+			}
+			w.accept(session, item)
+			d := delivery(event, item.Attempts[0])
+			w.fail(session, d, false)
+			w.pass(10 * time.Minute)
+			if !event.Test {
+				failed = append(failed, d.ID)
+				continue
+			}
+			tests = append(tests, event.ID)
+			if i == 0 { // a test that someone has retried individually is still a test
+				p := w.retryOf(d)
+				p.Session, p.Held = session, true
+				w.fail(session, w.retry(p).Delivery, false)
+			}
+		}
+		cancel := func(job carteiro.BulkRetry) {
+			_, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{
+				BulkRef: store.BulkRef{WebhookID: hook.ID, ID: job.ID}, Status: carteiro.BulkCancelled, Now: w.now,
+			})
+			w.ok(err)
+		}
+		for _, f := range []carteiro.BulkFilter{{EventID: tests[0]}, {EventID: tests[7]}, {To: tests[5].Time().Add(time.Second)}} {
+			job := w.begin(hook, f)
+			equal(w.t, "matched by "+show(f), job.Matched, 0)
+			step := w.step(100, 100)
+			equal(w.t, "retried by "+show(f), []any{step.Retried, step.Job.Skipped.Total(), step.Job.Status}, []any{0, 0, carteiro.BulkDone})
+		}
+		page := w.list(store.ListLogs{WebhookID: hook.ID, Status: carteiro.StatusFailed, NoTests: true, Limit: 3})
+		equal(w.t, "listed", []any{page.Total, page.More, page.Attempts[0].ID, page.Attempts[2].ID}, []any{5, true, failed[4], failed[2]})
+		spans := []carteiro.BulkFilter{{From: failed[1].Time().Add(time.Minute), To: w.now}, {EventType: "event_action"}, {}}
+		for i, want := range []int{3, 5, 5} {
+			job := w.begin(hook, spans[i])
+			equal(w.t, "matched by "+show(spans[i]), job.Matched, want)
+			if i < 2 {
+				cancel(job)
+			}
+		}
+		w.begunAnew(hook.ID)
+		var retried []carteiro.ID
+		for done := false; !done; w.pass(time.Second) {
+			step := w.step(2, 4) // fewer than the tests in a row
+			done = step.Job.Status == carteiro.BulkDone
+			equal(w.t, "skipped", step.Job.Skipped.Total(), 0)
+			for _, d := range w.claim(session, hook.ID) {
+				retried = append(retried, d.PreviousID)
+			}
+		}
+		equal(w.t, "retried", retried, failed)
+	}},
 	{"of many nodes at once one takes each step", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		for range 40 {
@@ -280,7 +339,7 @@ func (w *world) failures() (hook *carteiro.Webhook, all []*carteiro.Attempt) {
 func (w *world) begin(hook *carteiro.Webhook, f carteiro.BulkFilter) carteiro.BulkRetry {
 	w.t.Helper()
 	matched := w.list(store.ListLogs{
-		WebhookID: hook.ID, Status: carteiro.StatusFailed, EventType: f.EventType, EventID: f.EventID, From: f.From, To: f.To, HTTP: f.HTTP,
+		WebhookID: hook.ID, Status: carteiro.StatusFailed, NoTests: true, EventType: f.EventType, EventID: f.EventID, From: f.From, To: f.To, HTTP: f.HTTP,
 	}).Total
 	job, err := w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{
 		OwnerRef: w.owner, ID: w.newID(), WebhookID: hook.ID, Filter: f, Matched: matched, Now: w.now,

@@ -302,7 +302,7 @@ func (m *model) ahead(job *carteiro.BulkRetry) (ahead []*modelAttempt) {
 	f := &job.Filter
 	p := store.ListLogs{Status: carteiro.StatusFailed, EventType: f.EventType, EventID: f.EventID, From: f.From, To: f.To, HTTP: f.HTTP}
 	for _, a := range m.attempts {
-		if a.WebhookID == job.WebhookID && matches(m.read(a), &p) &&
+		if a.WebhookID == job.WebhookID && !m.events[a.EventID].Test && matches(m.read(a), &p) &&
 			compareIDs(a.ID, job.Cursor) > 0 && compareIDs(a.ID, job.ID.MinSibling()) < 0 {
 			ahead = append(ahead, a)
 		}
