@@ -103,8 +103,9 @@ func TestTwoQuickWebhooksDoNotStarveAThird(t *testing.T) {
 		if len(got) == 0 || got[0].at.Sub(published) > atOnce {
 			t.Fatalf("the first attempt of the third is not begun at once: %v", got)
 		}
-		// Five slots for three: it gets a third of them.
-		if took := n.lag(w, events, published); took > events*100*time.Millisecond*3/5*13/10 {
+		// Five slots for three lanes. A lane whose first attempt ends before a further one keeps the slot for further attempts with its
+		// only attempt, so that at times only four are used: the third lane gets at least a third of those.
+		if took := n.lag(w, events, published); took > events*100*time.Millisecond*3/4*13/10 {
 			t.Errorf("%d events took %v", events, took)
 		}
 	})
