@@ -25,7 +25,7 @@ const (
 		`"webhook_url":"https://crm.example.com/hooks","events":["event_action"],"events_count":1,"timeout":30,` +
 		`"max_retries":3,"enabled":true,"status":"active","http_method":"POST","authorization_scheme":"none",` +
 		`"custom_headers":[{"key":"X-Team","value":"sales"}],"payload_templates":{"event_action":{"a":"{{event}}"}},` +
-		`"has_secret":false,"signature_scheme":"hmac","header_style":"standard","created_at":"2025-09-03T19:02:11.340128Z","updated_at":"2025-09-03T19:02:11.340128Z"}}`
+		`"has_secret":false,"version":1,"signature_scheme":"hmac","header_style":"standard","created_at":"2025-09-03T19:02:11.340128Z","updated_at":"2025-09-03T19:02:11.340128Z"}}`
 	missingToken = `{"message":"Missing Bearer Token"}`
 	rateLimited  = `{"success":false,"message":"Rate limit exceeded. Please wait before making more requests.",` +
 		`"code":"RATE_LIMIT_EXCEEDED"}`
@@ -49,6 +49,7 @@ func (a answer) check(v *Validator, t testing.TB) {
 		"X-Ratelimit-Limit":     {"600"},
 		"X-Ratelimit-Remaining": {"599"},
 		"X-Ratelimit-Reset":     {"1756941600"},
+		"Etag":                  {`"1"`}, // of a webhook
 	}}
 	for name, values := range a.with {
 		resp.Header[name] = values
@@ -93,7 +94,7 @@ func TestCheckLetsPass(t *testing.T) {
 		"a wrong method of health": {method: "POST", url: "/api/v1/health", status: 405, body: failure, with: http.Header{"Allow": {"GET, HEAD"}}, without: limits},
 		"a batch of both kinds": {method: "POST", url: "/api/v1/events/batch", status: 202, body: `{"success":true,"message":"Batch accepted",` +
 			`"data":{"accepted":1,"rejected":1,"results":[{"index":0,"event_id":"` + log + `","deliveries":0},` +
-			`{"index":1,"error":{"status_code":404,"message":"Agent not found in this environment."}}]}}`},
+			`{"index":1,"error":{"status_code":404,"code":"NOT_FOUND","message":"Agent not found in this environment."}}]}}`},
 	} {
 		t.Run(name, func(t *testing.T) { a.check(v, t) })
 	}

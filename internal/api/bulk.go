@@ -241,7 +241,8 @@ func (s *server) pauseBulk(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Store.GetBulkRetry(r.Context(), ref); err != nil {
+	job, err := s.Store.GetBulkRetry(r.Context(), ref)
+	if err != nil {
 		return missing(err, errBulkNotFound)
 	}
 	var f faults
@@ -255,6 +256,9 @@ func (s *server) pauseBulk(r *request, k *kind) error {
 	}
 	if err := f.err(); err != nil {
 		return err
+	}
+	if !paused && job.Status == carteiro.BulkPaused && !at.webhook.Deleted() && !at.webhook.Enabled {
+		return errWebhookDisabled // it would be paused again at once
 	}
 	to := carteiro.BulkRunning
 	if paused {

@@ -34,7 +34,7 @@ func TestManyEntriesAreRetriedByAJob(t *testing.T) {
 				`"filter":{"status":"failed","from":"2025-09-03T08:00:00.000000Z","http_status":"5xx"}`)
 			o.job = o.hook + "/retries/" + r.text("data.id")
 			w.call("POST", o.hook+"/logs/retry", map[string]any{}).is(409,
-				`{"success":false,"message":"This webhook has an open bulk retry already.","code":"BULK_RETRY_OPEN"}`)
+				`{"success":false,"message":"This webhook has an open bulk retry already.","code":"BULK_RETRY_OPEN","retry_id":"`+r.text("data.id")+`"}`)
 			w.call("PATCH", o.job, map[string]any{"paused": true}).has(200, `"status":"paused"`)
 			w.call("PATCH", o.job, map[string]any{"paused": false}).has(200, `"status":"running"`)
 
@@ -85,6 +85,8 @@ func TestAJobNeedsAnEnabledWebhook(t *testing.T) {
 		`{"success":false,"message":"The webhook is disabled. Enable it first.","code":"WEBHOOK_DISABLED"}`)
 	w.call("POST", o.hook+"/logs/retry", map[string]any{"dry_run": true}).has(200, `"matching":1`)
 	w.runBulk(o, "paused")
+	w.call("PATCH", o.job, map[string]any{"paused": false}).has(422, `"code":"WEBHOOK_DISABLED"`)
+	w.call("GET", o.job, nil).has(200, `"status":"paused"`)
 	w.call("PATCH", o.hook+"/toggle", nil).has(200)
 	w.call("PATCH", o.job, map[string]any{"paused": false}).has(200)
 	w.runBulk(o, "done")
