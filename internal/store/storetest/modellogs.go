@@ -183,7 +183,7 @@ func (m *model) ListLogs(_ context.Context, p store.ListLogs) (page store.LogPag
 		if ref.WebhookID != p.WebhookID {
 			continue
 		}
-		if seen := a.read(retries); matches(seen, &p) && !(p.NoTests && m.events[a.EventID].Test) {
+		if seen := a.read(retries); matches(seen, &p) && (!p.NoTests || !m.events[a.EventID].Test) {
 			page.Total++
 			if p.Before.IsZero() || compareIDs(seen.ID, p.Before) < 0 {
 				found = append(found, seen)
