@@ -10,7 +10,8 @@ async function answer(page: Page, path: string, status: number, body: unknown, h
 test('a store that is away is said, and gone over once it is back', async ({ page }) => {
   const back = await answer(page, '**/api/v1/overview*', 503, {
     success: false,
-    message: 'The store is unavailable. The request may have been carried out or not; retry it with the same Idempotency-Key.',
+    message:
+      'The store is unavailable. The request may have been carried out or not; retry it with the same Idempotency-Key.',
     code: 'STORE_UNAVAILABLE',
   })
   await page.goto('/')

@@ -66,7 +66,8 @@ export const en = {
   'fault.limit': 'Too many requests',
   'fault.limit.next': 'This environment’s limit is used up for the moment. Wait a little, then try again.',
   'fault.store': 'The store is unavailable',
-  'fault.store.next': 'It is unknown whether your last action was carried out. The server keeps trying; check before you repeat it.',
+  'fault.store.next':
+    'It is unknown whether your last action was carried out. The server keeps trying; check before you repeat it.',
   'fault.server': 'The server met an error',
   'fault.server.next': 'Try again. If it stays so, the server’s log has the cause under this request’s id.',
   'fault.request': 'Request {id}',

@@ -67,7 +67,8 @@ export const ptBR = {
   'fault.limit': 'Requisições demais',
   'fault.limit.next': 'O limite deste ambiente acabou por enquanto. Aguarde um pouco e tente de novo.',
   'fault.store': 'O armazenamento está indisponível',
-  'fault.store.next': 'Não se sabe se a última ação foi executada. O servidor continua tentando; confira antes de repetir.',
+  'fault.store.next':
+    'Não se sabe se a última ação foi executada. O servidor continua tentando; confira antes de repetir.',
   'fault.server': 'O servidor encontrou um erro',
   'fault.server.next': 'Tente de novo. Se persistir, o log do servidor tem a causa sob o id desta requisição.',
   'fault.request': 'Requisição {id}',
