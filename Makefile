@@ -6,7 +6,7 @@ SHELL       := /bin/bash
 # What a caller may set: make test PKG=./internal/dispatch/... RUN=TestLane
 PKG         ?= ./...
 RUN         ?=
-TESTTIMEOUT ?= 10m
+TESTTIMEOUT ?= 30m
 FUZZTIME    ?= 30s
 SOAKTIMEOUT ?= 3h
 MUTATE      ?=
