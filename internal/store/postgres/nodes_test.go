@@ -470,13 +470,23 @@ func TestNodesHearOfEachOther(t *testing.T) {
 		heard <- h
 	})
 	<-listening
+	hear := func() store.Hint {
+		t.Helper()
+		select {
+		case h := <-heard:
+			return h
+		case <-time.After(time.Minute):
+			t.Fatal("nothing is heard")
+			return store.Hint{}
+		}
+	}
 	hook := c.webhook()
-	h := <-heard
+	h := hear()
 	if len(h.Webhooks) != 1 || h.Webhooks[0] != hook.ID || len(h.Owners) != 1 || h.Owners[0] != c.owner {
 		t.Errorf("of a new webhook: %+v", h)
 	}
 	c.publish(c.a, store.Session{}, hook.ID)
-	if h = <-heard; len(h.Waiting) != 1 || h.Waiting[0] != hook.ID {
+	if h = hear(); len(h.Waiting) != 1 || h.Waiting[0] != hook.ID {
 		t.Errorf("of what waits: %+v", h)
 	}
 	// What is held, what waits at the node itself, and what was not changed is not told.
@@ -490,15 +500,15 @@ func TestNodesHearOfEachOther(t *testing.T) {
 	session := c.join(c.a)
 	gone := c.publish(c.a, session, hook.ID)
 	_, err := c.a.Record(t.Context(), store.Record{Session: session, Now: c.now, Results: []store.Result{{
-		Delivery: gone, Outcome: &carteiro.Outcome{HTTPStatus: 410, FinishedAt: c.now}, DisableWebhook: true,
+		Delivery: gone, Version: hook.Version, Outcome: &carteiro.Outcome{HTTPStatus: 410, FinishedAt: c.now}, DisableWebhook: true,
 	}}})
 	c.ok(err)
-	if h = <-heard; len(h.Webhooks) != 1 || h.Webhooks[0] != hook.ID {
+	if h = hear(); len(h.Webhooks) != 1 || h.Webhooks[0] != hook.ID {
 		t.Errorf("of a webhook whose receiver is gone: %+v", h)
 	}
 	deleted, err := c.a.DeleteOwner(t.Context(), store.DeleteOwner{OwnerRef: c.owner, Now: c.now})
 	c.ok(err)
-	if h = <-heard; len(h.Owners) != 1 || len(h.Webhooks) != len(deleted) {
+	if h = hear(); len(h.Owners) != 1 || len(h.Webhooks) != len(deleted) {
 		t.Errorf("of a deleted owner: %+v", h)
 	}
 }
