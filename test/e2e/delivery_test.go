@@ -123,7 +123,7 @@ func TestAnEventIsDeliveredRetriedAndRetriedByHand(t *testing.T) {
 	if second.eventID() != first.eventID() || second.logID() == first.logID() || second.attempt() != 2 {
 		t.Errorf("retry %+v of %+v", second.header, first.header)
 	}
-	if logs[0].Error != "HTTP 503 Service Unavailable" || logs[1].Error != "HTTP 500 Internal Server Error" {
+	if logs[0].Error != "Service Unavailable" || logs[1].Error != "Internal Server Error" {
 		t.Errorf("errors %q, %q", logs[0].Error, logs[1].Error)
 	}
 
