@@ -337,7 +337,11 @@ func TestARepeatedBatchRepeatsTheAnswersOfItsKeyedEvents(t *testing.T) {
 	answer = publish("repeated", same).has(202, `"accepted":1,"rejected":0`)
 	publish("repeated", same).is(202, answer.body)
 	publish("repeated", other).is(409, keyReused)
-	answer = publish("rejected", other).has(202, `"accepted":0,"rejected":1`)
-	publish("rejected", other).is(202, answer.body)
-	w.call("GET", o.hook+"/logs", nil).has(200, `"total":2`)
+
+	// A batch whose events are all rejected does not use its key.
+	bad := `{"agent_id":"` + unknownID + `","event":"` + o.event + `","payload":{}}`
+	answer = publish("rejected", other, bad).has(202, `"accepted":0,"rejected":2`)
+	publish("rejected", other, bad).is(202, answer.body)
+	publish("rejected", item("corrected", "{}")).has(202, `"accepted":1,"rejected":0`)
+	w.call("GET", o.hook+"/logs", nil).has(200, `"total":3`)
 }

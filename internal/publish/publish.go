@@ -154,15 +154,25 @@ func (b *batch) storeKey(environment carteiro.ID, key *Key, results []Result) *s
 }
 
 // answer encodes the results of the whole call when some events were published before under their own keys. Otherwise the
-// call's key would stand for events that were not stored.
+// call's key would stand for events that were not stored. It returns nil if every event was rejected: such a call does
+// not use its key.
 func (b *batch) answer(replays []*store.Replay) []byte {
+	results := b.resolve(replays)
+	if !slices.ContainsFunc(results, func(r Result) bool { return r.Err == nil }) {
+		return nil
+	}
+	return encodeResults(results)
+}
+
+// resolve returns the results of the call. replays is what the key of each item gave before, nil for a stored item.
+func (b *batch) resolve(replays []*store.Replay) []Result {
 	results := slices.Clone(b.results)
 	for n, again := range replays {
 		if again != nil {
 			results[b.index[n]] = replayOne(b.items[n].Key, again)
 		}
 	}
-	return encodeResults(results)
+	return results
 }
 
 // commit stores the batch and hands on what this node holds of it.
@@ -183,9 +193,8 @@ func (b *batch) commit(ctx context.Context, p *Publisher) ([]Result, error) {
 	for n, item := range b.items {
 		mine := places[:len(item.Attempts)]
 		places = places[len(item.Attempts):]
-		if again := stored.Items[n]; again != nil {
+		if stored.Items[n] != nil {
 			p.Lanes.Cancel(mine)
-			b.results[b.index[n]] = replayOne(item.Key, again)
 			continue
 		}
 		held = p.appendHeld(held, item, mine)
@@ -193,7 +202,7 @@ func (b *batch) commit(ctx context.Context, p *Publisher) ([]Result, error) {
 	if len(held) > 0 {
 		p.Lanes.Take(session, held, false)
 	}
-	return b.results, nil
+	return b.resolve(stored.Items), nil
 }
 
 // accept commits under the session that the lanes hold by now; a session that ends in between is asked for anew.

@@ -271,13 +271,14 @@ type Accept struct {
 	Session Session // holds the attempts marked Held
 	Key     *Key    // of the whole call, if any
 	Items   []AcceptItem
-	// Answer replaces Key.Answer when the keys of some items were used before. replays is AcceptResult.Items. Nil keeps
-	// Key.Answer. The store may call it more than once, so it must not change anything.
+	// Answer replaces Key.Answer when the keys of some items were used before. replays is AcceptResult.Items. If it
+	// returns nil, Key stays unused. A nil Answer keeps Key.Answer. The store may call it more than once, so it must not
+	// change anything.
 	Answer func(replays []*Replay) []byte
 }
 
-// AnswerAfter returns the answer that Key stands for, given the items whose keys were used before. changed tells whether
-// it differs from Key.Answer.
+// AnswerAfter returns the answer that Key stands for, given the items whose keys were used before, or nil to leave Key
+// unused. changed tells whether it replaces Key.Answer.
 func (p *Accept) AnswerAfter(replays []*Replay) (answer []byte, changed bool) {
 	if p.Key == nil || p.Key.Peek || p.Answer == nil || !slices.ContainsFunc(replays, func(r *Replay) bool { return r != nil }) {
 		return nil, false

@@ -128,7 +128,7 @@ func (a *acceptance) accept(c *acceptOp) error {
 		return store.ErrLeaseLost
 	}
 	if answer, changed := c.AnswerAfter(c.result.Items); changed {
-		a.keys.answer(c.Key, answer)
+		a.keys.replaceAnswer(before, c.Key, answer)
 	}
 	for i := range c.Items {
 		if c.result.Items[i] != nil {

@@ -137,8 +137,13 @@ func (r *keyring) claim(key *store.Key, now time.Time) *store.Replay {
 	return replay
 }
 
-// answer changes what a key that was just claimed stands for.
-func (r *keyring) answer(key *store.Key, answer []byte) {
+// replaceAnswer replaces the answer of a key that a call has claimed; nil releases the key. at is the length of the
+// journal before the claim.
+func (r *keyring) replaceAnswer(at int, key *store.Key, answer []byte) {
+	if answer == nil {
+		r.journal[at]()
+		return
+	}
 	name := keyName{key.EnvironmentID, key.Key}
 	value := r.claimed[name]
 	value.answer = answer

@@ -13,6 +13,7 @@ import (
 var (
 	findKey = newQuery(`SELECT fingerprint, answer FROM idempotency WHERE environment_id = ? AND key = ? AND expires_at > ?`)
 	putKey  = newQuery(`INSERT OR REPLACE INTO idempotency (environment_id, key, fingerprint, answer, expires_at) VALUES (?, ?, ?, ?, ?)`)
+	dropKey = newQuery(`DELETE FROM idempotency WHERE environment_id = ? AND key = ?`)
 
 	insertEvent = newQuery(`INSERT INTO events (id, attempts, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name,
 		type, occurred_at, test, payload, trace_parent, undelivered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -55,9 +56,17 @@ func (t *tx) accept(p *store.Accept) (result store.AcceptResult, err error) {
 		}
 	}
 	if answer, changed := p.AnswerAfter(result.Items); changed {
-		err = t.putKey(p.Key, answer)
+		err = t.replaceAnswer(p.Key, answer)
 	}
 	return result, err
+}
+
+// replaceAnswer replaces the answer of a key that this call has claimed; nil releases the key.
+func (t *tx) replaceAnswer(key *store.Key, answer []byte) error {
+	if answer == nil {
+		return t.write(dropKey).id(key.EnvironmentID).text(key.Key).run()
+	}
+	return t.putKey(key, answer)
 }
 
 // claimKey takes an idempotency key, or gives what it gave before. A nil key asks for nothing.

@@ -170,6 +170,9 @@ func (h *history) accept() {
 	if h.random.IntN(10) == 0 {
 		p.Key = h.someKey()
 	}
+	if h.random.IntN(2) == 0 {
+		p.Answer = answerOf
+	}
 	for range 1 + h.random.IntN(4) {
 		event := h.newEvent([]string{"event_action", "event_recording", "event_rare"}[h.random.IntN(3)])
 		event.Test = h.random.IntN(10) == 0

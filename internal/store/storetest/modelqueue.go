@@ -88,11 +88,19 @@ func (m *model) acceptAll(p *store.Accept) (result store.AcceptResult, err error
 		}
 	}
 	if answer, changed := p.AnswerAfter(result.Items); changed {
-		key := *p.Key
-		key.Answer = answer
-		m.keep(&key)
+		m.replaceAnswer(p.Key, answer)
 	}
 	return result, nil
+}
+
+func (m *model) replaceAnswer(key *store.Key, answer []byte) {
+	if answer == nil {
+		delete(m.keys, modelKey{key.EnvironmentID, key.Key})
+		return
+	}
+	kept := *key
+	kept.Answer = answer
+	m.keep(&kept)
 }
 
 // remove takes items back that a call has stored before it failed.

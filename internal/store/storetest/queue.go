@@ -214,6 +214,37 @@ var accepting = []story{
 			equal(w.t, fmt.Sprintf("call %d without such items", i), result.Replay, want)
 		}
 	}},
+	{"a call whose answer is nil leaves its key unused", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		item := func(held store.Session, key *store.Key) store.AcceptItem {
+			item := w.item(w.newEvent("event_action"), held, hook.ID)
+			item.Key = key
+			return item
+		}
+		call := func(session store.Session, request byte, items ...store.AcceptItem) (store.AcceptResult, error) {
+			key := w.key("call", request)
+			return w.Accept(w.t.Context(), store.Accept{Now: w.now, Session: session, Key: key, Items: items, Answer: answerOf})
+		}
+		w.accept(store.Session{}, item(store.Session{}, w.key("a", 1)))
+		a := &store.Replay{Fingerprint: [32]byte{1}, Answer: []byte{'a', 1}}
+		for range 2 {
+			result, err := call(store.Session{}, 1, item(store.Session{}, w.key("a", 1)))
+			w.ok(err)
+			equal(w.t, "answer of a call without anything new", result, store.AcceptResult{Items: []*store.Replay{a}})
+		}
+		w.end(session)
+		_, err := call(session, 2, item(session, nil), item(store.Session{}, w.key("a", 1)))
+		w.wantErr(err, store.ErrLeaseLost)
+
+		result, err := call(store.Session{}, 3, item(store.Session{}, w.key("a", 1)), item(store.Session{}, nil))
+		w.ok(err)
+		equal(w.t, "corrected call", result, store.AcceptResult{Items: []*store.Replay{a, nil}})
+		want := &store.Replay{Fingerprint: [32]byte{3}, Answer: answerOf(result.Items)}
+		result, err = call(store.Session{}, 4, item(store.Session{}, nil))
+		w.ok(err)
+		equal(w.t, "later answer", result, store.AcceptResult{Replay: want})
+		equal(w.t, "attempts", w.list(store.ListLogs{WebhookID: hook.ID}).Total, 2)
+	}},
 	{"a key may come without any item, and is one environment's", func(w *world) {
 		key, abroad := w.key("k", 1), w.key("k", 2)
 		abroad.EnvironmentID = w.newID()
@@ -237,6 +268,22 @@ var accepting = []story{
 		}
 		equal(w.t, "attempts", w.list(store.ListLogs{WebhookID: hook.ID}).Total, 3)
 	}},
+}
+
+// answerOf is a [store.Accept.Answer] that tells the items apart. A call that stores no item leaves its key unused.
+func answerOf(items []*store.Replay) []byte {
+	if !slices.Contains(items, nil) {
+		return nil
+	}
+	var answer []byte
+	for _, before := range items {
+		if before == nil {
+			answer = append(answer, "new,"...)
+			continue
+		}
+		answer = append(append(append(answer, before.Fingerprint[0]), before.Answer...), ',')
+	}
+	return answer
 }
 
 var claiming = []story{
