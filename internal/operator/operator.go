@@ -27,6 +27,8 @@ const (
 	giveUpAfter = 24 * time.Hour
 	// warnEvery is how often the log says that notices cannot be published, while that lasts.
 	warnEvery = time.Hour
+	// unknownFor is how long the database may still carry out a call that failed.
+	unknownFor = 30 * time.Second
 )
 
 // Lanes is told of attempts that wait in the store; the dispatcher is it.
@@ -49,10 +51,15 @@ type Teller struct {
 	Config
 	wake   chan struct{} // has room for one: there may be notices
 	warned time.Time     // when the log last said that notices cannot be published; zero: they can
+	// unknown are the webhooks for which a failed call may have stored attempts. Only Run uses it.
+	unknown      map[carteiro.ID]bool
+	unknownUntil time.Time
 }
 
 // New makes a teller.
-func New(c Config) *Teller { return &Teller{Config: c, wake: make(chan struct{}, 1)} }
+func New(c Config) *Teller {
+	return &Teller{Config: c, wake: make(chan struct{}, 1), unknown: make(map[carteiro.ID]bool)}
+}
 
 // Wake has the teller look for notices at once.
 func (t *Teller) Wake() {
@@ -66,6 +73,7 @@ func (t *Teller) Wake() {
 func (t *Teller) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		t.report(ctx, t.tellAll(ctx))
+		t.followUnknown()
 		timer := time.NewTimer(askEvery)
 		select {
 		case <-timer.C:
@@ -154,6 +162,7 @@ func (t *Teller) tell(ctx context.Context, notices []carteiro.Notice, held map[c
 		t.follow(p.Tidings, told)
 		raced = slices.Contains(told, false)
 		if err != nil {
+			t.remember(p.Tidings)
 			for i := range notices {
 				held[notices[i].WebhookID] = true
 			}
@@ -195,6 +204,30 @@ func (t *Teller) follow(tidings []store.Tiding, told []bool) {
 		for _, first := range item.Attempts {
 			t.Lanes.Notice(item.Event.AcceptedAt(), first.WebhookID)
 		}
+	}
+}
+
+// remember notes the webhooks for which a failed call may have stored attempts, or may still store them.
+func (t *Teller) remember(tidings []store.Tiding) {
+	t.unknownUntil = t.IDs.Now().Add(unknownFor)
+	for _, tiding := range tidings {
+		if tiding.Item == nil {
+			continue
+		}
+		for _, first := range tiding.Item.Attempts {
+			t.unknown[first.WebhookID] = true
+		}
+	}
+}
+
+// followUnknown notifies the lanes of attempts that a failed call may have stored.
+func (t *Teller) followUnknown() {
+	now := t.IDs.Now()
+	for webhook := range t.unknown {
+		t.Lanes.Notice(now, webhook)
+	}
+	if now.After(t.unknownUntil) {
+		clear(t.unknown)
 	}
 }
 

@@ -44,6 +44,7 @@ type moody struct {
 	// readableAfter is after how many failed reads the webhook can be read again; 0: never.
 	readableAfter int
 	down          bool
+	silent        bool // TellNotices is carried out and fails
 }
 
 func (m *moody) set(change func(*moody)) {
@@ -70,7 +71,11 @@ func (m *moody) TellNotices(ctx context.Context, p store.TellNotices) ([]bool, e
 	if m.down {
 		return nil, store.ErrUnavailable
 	}
-	return m.Store.TellNotices(ctx, p)
+	told, err := m.Store.TellNotices(ctx, p)
+	if m.silent {
+		return nil, store.ErrUnavailable
+	}
+	return told, err
 }
 
 // Notice implements operator.Lanes.
@@ -347,6 +352,21 @@ func TestNothingIsGivenUpWhileTheDatabaseIsAway(t *testing.T) {
 		<-time.After(10 * time.Second)
 		if told := w.told(d); len(told) != 1 {
 			t.Errorf("told in the end: %q", told)
+		}
+	})
+}
+
+// The lanes are notified of operator events also if the call that stored them was not answered.
+func TestEventsOfAnUnansweredCallAreSent(t *testing.T) {
+	tell(t, func(w *world) {
+		operators := w.webhook(w.env.Owner(), "https://pager.example.com", carteiro.DeliveryExhaustedEvent)
+		w.store.set(func(m *moody) { m.silent = true })
+		w.fails(503, true)
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.noticed) == 0 || w.noticed[0] != operators.ID {
+			t.Errorf("the lanes were notified of %v, want %v", w.noticed, operators.ID)
 		}
 	})
 }
