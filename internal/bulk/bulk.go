@@ -31,9 +31,12 @@ type Store interface {
 	ListLogs(ctx context.Context, p store.ListLogs) (store.LogPage, error)
 }
 
-// Lanes is told of attempts that wait in the store; the dispatcher is it.
+// Lanes send what jobs retry; the dispatcher implements it.
 type Lanes interface {
+	// Notice reports that attempts of webhooks wait in the store.
 	Notice(due time.Time, webhooks ...carteiro.ID)
+	// Doubt reports that a call has failed that may have stored attempts all the same.
+	Doubt(err error)
 }
 
 // Config is what a [Runner] is made of.
@@ -166,6 +169,7 @@ func (r *Runner) goOn(ctx context.Context) time.Duration {
 		step, err := r.Store.StepBulkRetry(ctx, r.step(now))
 		switch {
 		case err != nil:
+			r.Lanes.Doubt(err)
 			if ctx.Err() == nil {
 				r.Logger.Warn("could not go on with a bulk retry; trying again later", "error", err)
 			}

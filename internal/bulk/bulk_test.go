@@ -24,19 +24,24 @@ type world struct {
 	owner   store.OwnerRef
 	webhook carteiro.ID
 	noticed atomic.Int64 // how often the lanes were told
+	doubted atomic.Int64 // how often the lanes were told that there may be attempts
 }
 
-// faultyStore can be taken down.
+// faultyStore can be taken down, and can leave calls that it carries out unanswered.
 type faultyStore struct {
 	store.Store
-	down atomic.Bool
+	down, silent atomic.Bool
 }
 
 func (s *faultyStore) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (store.BulkStep, error) {
 	if s.down.Load() {
 		return store.BulkStep{}, errors.New("the test took the store down")
 	}
-	return s.Store.StepBulkRetry(ctx, p)
+	step, err := s.Store.StepBulkRetry(ctx, p)
+	if s.silent.Load() {
+		return store.BulkStep{}, store.ErrUnavailable
+	}
+	return step, err
 }
 
 // Notice implements bulk.Lanes.
@@ -46,6 +51,9 @@ func (w *world) Notice(_ time.Time, webhooks ...carteiro.ID) {
 	}
 	w.noticed.Add(1)
 }
+
+// Doubt implements bulk.Lanes.
+func (w *world) Doubt(error) { w.doubted.Add(1) }
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -198,6 +206,19 @@ func TestAFaultOfTheStoreIsGotOver(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if got := w.job(job); got.Status != carteiro.BulkDone || got.Retried != 30 {
 			t.Errorf("%s, %d retried", got.Status, got.Retried)
+		}
+	})
+}
+
+// A step whose call failed may have been carried out. The lanes then have to look for its attempts.
+func TestLanesAreNotifiedOfAnUnansweredStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.store.silent.Store(true)
+		job := w.begin(w.node(50))
+		<-time.After(time.Second)
+		if got := w.job(job); got.Retried != 1 || w.noticed.Load() != 0 || w.doubted.Load() == 0 {
+			t.Errorf("%d retried; the lanes were notified of %d and told %d times that there may be some", got.Retried, w.noticed.Load(), w.doubted.Load())
 		}
 	})
 }

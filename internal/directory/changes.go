@@ -28,7 +28,9 @@ func (d *Directory) RenameEnvironment(ctx context.Context, p store.RenameEnviron
 func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error {
 	webhooks, err := d.store.DeleteOwner(ctx, p)
 	if err != nil {
-		webhooks = d.cachedOf(p.OwnerRef) // it may be deleted all the same
+		webhooks = d.cached(func(w *carteiro.Webhook) bool { // it may be deleted all the same
+			return w.EnvironmentID == p.EnvironmentID && w.OwnerKind == p.Kind && w.OwnerID == p.ID
+		})
 	}
 	d.forget([]store.OwnerRef{p.OwnerRef}, webhooks)
 	d.tell(webhooks...)
@@ -64,12 +66,12 @@ func (d *Directory) cleanDeleted(ctx context.Context, now time.Time, webhooks []
 	}
 }
 
-// cachedOf returns the cached webhooks of an owner.
-func (d *Directory) cachedOf(ref store.OwnerRef) (ids []carteiro.ID) {
+// cached returns the cached webhooks that match.
+func (d *Directory) cached(match func(*carteiro.Webhook) bool) (ids []carteiro.ID) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	for id, cached := range d.webhooks {
-		if w := cached.value; w.EnvironmentID == ref.EnvironmentID && w.OwnerKind == ref.Kind && w.OwnerID == ref.ID {
+		if match(cached.value) {
 			ids = append(ids, id)
 		}
 	}
@@ -129,6 +131,11 @@ func (d *Directory) ChangeWebhook(
 // DisableFailing is [store.Circuits.DisableFailing].
 func (d *Directory) DisableFailing(ctx context.Context, p store.DisableFailing) ([]*carteiro.Webhook, error) {
 	disabled, err := d.store.DisableFailing(ctx, p)
+	if err != nil { // it may have disabled some all the same
+		cached := d.cached(func(*carteiro.Webhook) bool { return true })
+		d.forgetAll()
+		d.tell(cached...)
+	}
 	for _, w := range disabled {
 		d.Forget(w)
 		d.tell(w.ID)

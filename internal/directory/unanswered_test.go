@@ -23,6 +23,15 @@ func (s silent) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error 
 	return store.ErrUnavailable
 }
 
+func (s silent) DisableFailing(context.Context, store.DisableFailing) ([]*carteiro.Webhook, error) {
+	for id, w := range s.webhooks {
+		off := *w
+		off.Enabled = false
+		s.webhooks[id] = &off
+	}
+	return nil, store.ErrUnavailable
+}
+
 // A change whose call failed may have been carried out. The node reads the webhooks again, and so do its lanes.
 func TestAChangeThatWasNotAnsweredHoldsAtOnce(t *testing.T) {
 	for name, change := range map[string]func(*directory.Directory, *carteiro.Webhook) error{
@@ -31,6 +40,10 @@ func TestAChangeThatWasNotAnsweredHoldsAtOnce(t *testing.T) {
 		},
 		"webhook disabled": func(d *directory.Directory, w *carteiro.Webhook) error {
 			_, err := d.ChangeWebhook(t.Context(), agent, w.ID, func(w *carteiro.Webhook) error { w.Enabled = false; return nil }, nil)
+			return err
+		},
+		"failing webhooks disabled": func(d *directory.Directory, _ *carteiro.Webhook) error {
+			_, err := d.DisableFailing(t.Context(), store.DisableFailing{Now: begin, Limit: 1})
 			return err
 		},
 	} {

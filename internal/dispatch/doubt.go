@@ -19,7 +19,8 @@ import (
 // what it was told before the connection broke.
 const doubtFor = 30 * time.Second
 
-// Doubt says that a call that was to hold attempts has failed with err, so that they may be held or not.
+// Doubt reports that a call that stores attempts has failed with err. It may have been carried out: the session may hold
+// attempts that this node does not know, and others may wait in the store without their lanes being notified.
 func (d *Dispatcher) Doubt(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

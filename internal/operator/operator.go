@@ -27,13 +27,14 @@ const (
 	giveUpAfter = 24 * time.Hour
 	// warnEvery is how often the log says that notices cannot be published, while that lasts.
 	warnEvery = time.Hour
-	// unknownFor is how long the database may still carry out a call that failed.
-	unknownFor = 30 * time.Second
 )
 
-// Lanes is told of attempts that wait in the store; the dispatcher is it.
+// Lanes send the events; the dispatcher implements it.
 type Lanes interface {
+	// Notice reports that attempts of webhooks wait in the store.
 	Notice(due time.Time, webhooks ...carteiro.ID)
+	// Doubt reports that a call has failed that may have stored attempts all the same.
+	Doubt(err error)
 }
 
 // Config is what a [Teller] is made of.
@@ -51,15 +52,10 @@ type Teller struct {
 	Config
 	wake   chan struct{} // has room for one: there may be notices
 	warned time.Time     // when the log last said that notices cannot be published; zero: they can
-	// unknown are the webhooks for which a failed call may have stored attempts. Only Run uses it.
-	unknown      map[carteiro.ID]bool
-	unknownUntil time.Time
 }
 
 // New makes a teller.
-func New(c Config) *Teller {
-	return &Teller{Config: c, wake: make(chan struct{}, 1), unknown: make(map[carteiro.ID]bool)}
-}
+func New(c Config) *Teller { return &Teller{Config: c, wake: make(chan struct{}, 1)} }
 
 // Wake has the teller look for notices at once.
 func (t *Teller) Wake() {
@@ -73,7 +69,6 @@ func (t *Teller) Wake() {
 func (t *Teller) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		t.report(ctx, t.tellAll(ctx))
-		t.followUnknown()
 		timer := time.NewTimer(askEvery)
 		select {
 		case <-timer.C:
@@ -162,7 +157,7 @@ func (t *Teller) tell(ctx context.Context, notices []carteiro.Notice, held map[c
 		t.follow(p.Tidings, told)
 		raced = slices.Contains(told, false)
 		if err != nil {
-			t.remember(p.Tidings)
+			t.Lanes.Doubt(err)
 			for i := range notices {
 				held[notices[i].WebhookID] = true
 			}
@@ -204,30 +199,6 @@ func (t *Teller) follow(tidings []store.Tiding, told []bool) {
 		for _, first := range item.Attempts {
 			t.Lanes.Notice(item.Event.AcceptedAt(), first.WebhookID)
 		}
-	}
-}
-
-// remember notes the webhooks for which a failed call may have stored attempts, or may still store them.
-func (t *Teller) remember(tidings []store.Tiding) {
-	t.unknownUntil = t.IDs.Now().Add(unknownFor)
-	for _, tiding := range tidings {
-		if tiding.Item == nil {
-			continue
-		}
-		for _, first := range tiding.Item.Attempts {
-			t.unknown[first.WebhookID] = true
-		}
-	}
-}
-
-// followUnknown notifies the lanes of attempts that a failed call may have stored.
-func (t *Teller) followUnknown() {
-	now := t.IDs.Now()
-	for webhook := range t.unknown {
-		t.Lanes.Notice(now, webhook)
-	}
-	if now.After(t.unknownUntil) {
-		clear(t.unknown)
 	}
 }
 
