@@ -79,7 +79,7 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		switch {
 		case d.sending.Err() != nil:
 		case outcome.Unsent == nil:
-			d.results <- d.judge(delivery, webhook, outcome)
+			d.hand(f, d.judge(delivery, webhook, outcome))
 			return outcome
 		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear) && !errors.Is(outcome.Unsent, carteiro.ErrProxy):
 			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
@@ -92,6 +92,17 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		d.drop(delivery)
 	}
 	return nil
+}
+
+// hand passes a result to the recorder. If the recorder is busy, it first grounds the attempt: while it waits for the store, its
+// receiver does not grow slow.
+func (d *Dispatcher) hand(f *flight, r result) {
+	select {
+	case d.results <- r:
+	default:
+		d.ground(f)
+		d.results <- r
+	}
 }
 
 // clearToSend waits until this node may send the delivery, and gives the webhook as it is then; nil when it is

@@ -245,3 +245,30 @@ func TestMemoryThatHangingWebhooksHoldIsNotHeldFromOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAttemptThatWaitsForTheStoreDoesNotCountAsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, few(256)) // 32 of them for further attempts
+		to := n.backlog(16, 25, quick)
+		elapse(20 * time.Second) // all have answered quickly
+		answer := make(chan struct{})
+		n.store.onceAfterRecord(func() { <-answer })
+		for range 100 { // more than may wait for the store
+			n.publish(to...)
+		}
+		elapse(20 * time.Second)
+		const waiting = 512 // results that may wait for the store
+		inFlight := -waiting
+		for _, w := range to {
+			inFlight += len(n.receivers.of(w)) - n.statuses(w)[carteiro.StatusSuccess]
+		}
+		if most := 16 + 32; inFlight > most {
+			t.Errorf("%d attempts wait for the store, want at most %d: one of each webhook, and the share of quick ones", inFlight, most)
+		}
+		close(answer)
+		elapse(time.Minute)
+		for _, w := range to {
+			n.lag(w, 125, time.Now()) // all have been sent
+		}
+	})
+}
