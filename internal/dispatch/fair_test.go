@@ -272,3 +272,25 @@ func TestAnAttemptThatWaitsForTheStoreDoesNotCountAsSlow(t *testing.T) {
 		}
 	})
 }
+
+func TestANewWebhookGetsItsTurnAmongQuickOnesThatUseEverySlot(t *testing.T) {
+	for name, webhooks := range map[string]int{"with as many webhooks as slots": 60, "with more webhooks than slots": 150} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := start(t, few(64))
+				to := n.backlog(webhooks, 2, takes(100*time.Millisecond, 200))
+				elapse(time.Minute)
+				for range 60 {
+					n.publish(to...)
+				}
+				w := n.webhook(quick)
+				published := time.Now()
+				n.publish(w)
+				elapse(2 * time.Second)
+				if lag := n.lag(w, 1, published); lag > atOnce {
+					t.Errorf("its first attempt began after %v", lag)
+				}
+			})
+		})
+	}
+}

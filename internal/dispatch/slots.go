@@ -29,16 +29,20 @@ func (c class) slowClass() bool { return c == slowFirst || c == slowMore }
 //   - Slow lanes use one share together, however many there are, and only half of it for more than one attempt each.
 //   - Quick lanes use one share together for further attempts that are younger than slowAfter. An older attempt no
 //     longer counts, so a quick lane waits for such a slot at most that long, whatever the others do.
-//   - New lanes leave two shares free, and further attempts of quick lanes one. A quick lane with nothing in flight
-//     may use every slot.
+//   - New lanes leave two shares to first attempts of quick lanes, and further attempts of quick lanes leave one free. A
+//     quick lane with nothing in flight may use every slot.
 //
-// Lanes of one class take turns: each gets one slot, then stands in line again.
+// Lanes of one class take turns: each gets one slot, then stands in line again. Quick and new lanes with nothing in flight
+// take turns as well.
 type slots struct {
-	max   int
-	used  int
-	young int // taken as quickMore and not yet aged
-	slow  int // taken as slowFirst or slowMore
-	lines [classes]list.List
+	max    int
+	used   int
+	firsts int // taken as quickFirst and not yet aged
+	young  int // taken as quickMore and not yet aged
+	slow   int // taken as slowFirst or slowMore
+	lines  [classes]list.List
+
+	newNext bool // the last turn of a first attempt was a quick lane's
 }
 
 // share is the unit in which slots are reserved.
@@ -51,7 +55,7 @@ func (s *slots) free(c class) bool {
 	case quickFirst:
 		return s.used < s.max
 	case newFirst:
-		return s.used < max(1, s.max-2*share)
+		return s.used < s.max && s.used-s.firsts < max(1, s.max-2*share)
 	case quickMore:
 		return s.used < s.max-share && s.young < share
 	case slowFirst:
@@ -74,13 +78,24 @@ func (s *slots) take(l *lane) (c class, ok bool) {
 		return c, false
 	}
 	s.used++
-	switch {
-	case c == quickMore:
-		s.young++
-	case c.slowClass():
-		s.slow++
+	if n := s.counted(c); n != nil {
+		*n++
 	}
 	return c, true
+}
+
+// counted is the count that attempts of a class are in besides used, or nil.
+func (s *slots) counted(c class) *int {
+	switch c {
+	case quickFirst:
+		return &s.firsts
+	case quickMore:
+		return &s.young
+	case slowFirst, slowMore:
+		return &s.slow
+	default:
+		return nil
+	}
 }
 
 // leave takes the lane out of line.
@@ -94,35 +109,39 @@ func (s *slots) leave(l *lane) {
 
 // age frees what an attempt that has been in flight for slowAfter no longer counts against.
 func (s *slots) age(c class) {
-	if c == quickMore {
-		s.young--
+	if n := s.counted(c); n != nil && !c.slowClass() {
+		*n--
 	}
 }
 
 // release returns a slot that was taken as c. aged reports whether age was called for it.
 func (s *slots) release(c class, aged bool) {
 	s.used--
-	switch {
-	case c == quickMore && !aged:
-		s.young--
-	case c.slowClass():
-		s.slow--
+	if n := s.counted(c); n != nil && (c.slowClass() || !aged) {
+		*n--
 	}
 }
 
 // next takes the lane out of line that may take a slot now, and returns nil if there is none. A lane whose class has
 // changed while it waited goes to the end of its new line.
 func (s *slots) next() *lane {
-	for c := range classes {
+	for turn := range classes {
+		c := turn
+		if s.newNext && c <= newFirst {
+			c = newFirst - c
+		}
 		for s.lines[c].Len() > 0 && s.free(c) {
 			l := s.lines[c].Front().Value.(*lane) //nolint:forcetypeassert // nothing else is put in
 			s.leave(l)
 			if now := l.class(); now != c {
 				l.line, l.lineClass = s.lines[now].PushBack(l), now
-				if now < c {
-					return s.next() // its new line has been passed already
+				if now < c || now <= newFirst {
+					return s.next() // its new line may have been passed already
 				}
 				continue
+			}
+			if c <= newFirst {
+				s.newNext = c == quickFirst
 			}
 			l.turn = true
 			return l
