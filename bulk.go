@@ -12,6 +12,8 @@ type BulkRetry struct {
 	// holds of events.
 	Replay *ReplayFilter
 	Status BulkStatus
+	// PausedBy says why the job is paused; empty while it is not, and if an earlier release has paused it.
+	PausedBy PauseReason
 	// Matched is how many entries matched when it was created.
 	Matched int
 	Retried int
@@ -86,9 +88,18 @@ type BulkStatus string
 const (
 	BulkQueued    BulkStatus = "queued"
 	BulkRunning   BulkStatus = "running"
-	BulkPaused    BulkStatus = "paused" // by someone, or since the webhook is disabled
+	BulkPaused    BulkStatus = "paused" // see [BulkRetry.PausedBy]
 	BulkCancelled BulkStatus = "cancelled"
 	BulkDone      BulkStatus = "done"
+)
+
+// PauseReason says why a [BulkRetry] is paused.
+type PauseReason string
+
+// The reasons. The database stores them.
+const (
+	PausedByUser            PauseReason = "user"
+	PausedByWebhookDisabled PauseReason = "webhook_disabled"
 )
 
 // Ended says whether nothing more comes of the job.

@@ -11,9 +11,15 @@ import (
 const (
 	BulkQueued    = "queued"
 	BulkRunning   = "running"
-	BulkPaused    = "paused"    // by someone, or since the webhook is disabled
+	BulkPaused    = "paused"    // see PausedBy
 	BulkCancelled = "cancelled" // by someone, or since the webhook is deleted
 	BulkDone      = "done"
+)
+
+// Why a bulk retry is paused.
+const (
+	PausedByUser            = "user"
+	PausedByWebhookDisabled = "webhook_disabled"
 )
 
 // BulkFilter says which failed entries of a webhook's log to retry; an entry must meet all of it. The zero value is all
@@ -38,6 +44,7 @@ type BulkRetry struct {
 	WebhookID string    `json:"webhook_id"`
 	Kind      string    `json:"kind"`
 	Status    string    `json:"status"`
+	PausedBy  string    `json:"paused_by"` // while it is paused: [PausedByUser] or [PausedByWebhookDisabled]
 	Filter    JobFilter `json:"filter"`
 	Matched   int       `json:"matched"` // when it was created
 	Retried   int       `json:"retried"`

@@ -26,18 +26,19 @@ const maxSample = 5
 
 // bulkShown is a job as it is shown.
 type bulkShown struct {
-	ID        carteiro.ID         `json:"id"`
-	WebhookID carteiro.ID         `json:"webhook_id"`
-	Kind      string              `json:"kind"`
-	Status    carteiro.BulkStatus `json:"status"`
-	Filter    bulkFilterShown     `json:"filter"`
-	Matched   int                 `json:"matched"`
-	Retried   int                 `json:"retried"`
-	Skipped   skippedShown        `json:"skipped"`
-	Remaining int                 `json:"remaining"`
-	CreatedAt timestamp           `json:"created_at"`
-	UpdatedAt timestamp           `json:"updated_at"`
-	EndedAt   timestamp           `json:"ended_at,omitzero"`
+	ID        carteiro.ID          `json:"id"`
+	WebhookID carteiro.ID          `json:"webhook_id"`
+	Kind      string               `json:"kind"`
+	Status    carteiro.BulkStatus  `json:"status"`
+	PausedBy  carteiro.PauseReason `json:"paused_by,omitempty"`
+	Filter    bulkFilterShown      `json:"filter"`
+	Matched   int                  `json:"matched"`
+	Retried   int                  `json:"retried"`
+	Skipped   skippedShown         `json:"skipped"`
+	Remaining int                  `json:"remaining"`
+	CreatedAt timestamp            `json:"created_at"`
+	UpdatedAt timestamp            `json:"updated_at"`
+	EndedAt   timestamp            `json:"ended_at,omitzero"`
 }
 
 type bulkFilterShown struct {
@@ -70,7 +71,7 @@ type skippedShown struct {
 func showBulk(job *carteiro.BulkRetry) bulkShown {
 	f, skipped := &job.Filter, &job.Skipped
 	shown := bulkShown{
-		ID: job.ID, WebhookID: job.WebhookID, Kind: bulkRetry, Status: job.Status,
+		ID: job.ID, WebhookID: job.WebhookID, Kind: bulkRetry, Status: job.Status, PausedBy: job.PausedBy,
 		Filter: bulkFilterShown{
 			Status: carteiro.StatusFailed, Event: f.EventType, EventID: f.EventID, From: timestamp(f.From), HTTPStatus: showStatusRange(f.HTTP),
 		},

@@ -217,3 +217,23 @@ func TestFaultsOfAReplay(t *testing.T) {
 	w.call("DELETE", o.hook, nil).has(200)
 	w.call("POST", o.hook+"/replay", map[string]any{}).is(404, noWebhook)
 }
+
+func TestAnOwnerCreatedAgainDoesNotInheritEvents(t *testing.T) {
+	w := newWorld(t)
+	path := "/agents/" + w.ids.New(time.Now()).String()
+	event := func() string {
+		return w.call("POST", path+"/events", map[string]any{"event": "event_recording", "payload": map[string]any{}}).has(202).text("data.event_id")
+	}
+	w.call("PUT", path, map[string]any{"name": "Ana"}).has(201)
+	old := event()
+	w.call("DELETE", path, nil).has(200)
+	w.call("PUT", path, map[string]any{"name": "Ana"}).has(201)
+	young := event()
+	hook := path + "/webhooks/" + w.call("POST", path+"/webhooks", map[string]any{
+		"name": "x", "webhook_url": "https://example.com", "events": []string{"event_recording"},
+	}).has(201).text("data.id")
+	w.call("POST", hook+"/replay", map[string]any{"dry_run": true}).has(200, `"matching":1`, young)
+	wantList(t, "its predecessor's", w.call("POST", hook+"/replay", map[string]any{"event_ids": []string{old, young}}).errors(),
+		[]string{"event_ids.0: The selected event ids.0 is invalid."})
+	w.call("POST", hook+"/replay", map[string]any{"undelivered": false}).has(202, `"matched":1`)
+}

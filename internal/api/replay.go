@@ -151,9 +151,9 @@ func (s *server) checkEventIDs(r *request, at *place, f *carteiro.ReplayFilter) 
 	if f.EventIDs == nil {
 		return nil
 	}
-	page, err := s.Store.ListEvents(r.Context(), store.ListEvents{
-		EnvironmentID: r.environment, OwnerKind: at.ref.Kind, OwnerID: at.ref.ID, CallEvents: f.CallEvents, IDs: f.EventIDs, Limit: len(f.EventIDs),
-	})
+	named := store.Replayed(&carteiro.BulkRetry{Replay: &carteiro.ReplayFilter{CallEvents: f.CallEvents, EventIDs: f.EventIDs}}, at.ref, at.owner.CreatedAt)
+	named.Limit = len(f.EventIDs)
+	page, err := s.Store.ListEvents(r.Context(), named)
 	if err != nil {
 		return err
 	}

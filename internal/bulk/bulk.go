@@ -5,6 +5,7 @@ package bulk
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 // Store is what the jobs need of the store.
 type Store interface {
 	store.BulkRetries
+	GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error)
 	ListEvents(ctx context.Context, p store.ListEvents) (store.EventPage, error)
 	ListLogs(ctx context.Context, p store.ListLogs) (store.LogPage, error)
 }
@@ -107,8 +109,16 @@ func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook cartei
 
 // MatchReplay lists the newest events that a replay would come to, at most sample, and says how many there are.
 func (r *Runner) MatchReplay(ctx context.Context, owner store.OwnerRef, f carteiro.ReplayFilter, sample int) (store.EventPage, error) {
-	p := store.Replayed(&carteiro.BulkRetry{Replay: &f}, owner)
-	p.Limit = sample
+	return r.matchReplay(ctx, owner, &carteiro.BulkRetry{Replay: &f}, sample)
+}
+
+func (r *Runner) matchReplay(ctx context.Context, ref store.OwnerRef, job *carteiro.BulkRetry, limit int) (store.EventPage, error) {
+	owner, err := r.Store.GetOwner(ctx, ref)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // an environment has no entry, and its id never comes again
+		return store.EventPage{}, err
+	}
+	p := store.Replayed(job, ref, owner.CreatedAt)
+	p.Limit = limit
 	return r.Store.ListEvents(ctx, p)
 }
 
@@ -122,9 +132,7 @@ func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carte
 	if audit != nil {
 		audit.Subject.ID = id
 	}
-	matching := store.Replayed(&carteiro.BulkRetry{ID: id, Replay: &f}, owner)
-	matching.Limit = 1
-	page, err := r.Store.ListEvents(ctx, matching)
+	page, err := r.matchReplay(ctx, owner, &carteiro.BulkRetry{ID: id, Replay: &f}, 1)
 	if err != nil {
 		return carteiro.BulkRetry{}, err
 	}

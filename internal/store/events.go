@@ -71,13 +71,17 @@ type EventDelivery struct {
 	HTTPStatus int               // of it; 0 when it got no answer, or none yet
 }
 
-// Replayed says which events a replay is for, of all that its webhook's owner has. Events that came in after the job was
-// created are not among them.
-func Replayed(job *carteiro.BulkRetry, owner OwnerRef) ListEvents {
+// Replayed returns which events of its webhook's owner a replay is for. It leaves out events accepted after the job was
+// created, and those accepted before the owner was: they belong to a deleted owner with the same id. since is the
+// owner's CreatedAt, zero for an environment's own webhooks.
+func Replayed(job *carteiro.BulkRetry, owner OwnerRef, since time.Time) ListEvents {
 	f := job.Replay
 	p := ListEvents{
 		EnvironmentID: owner.EnvironmentID, OwnerKind: owner.Kind, OwnerID: owner.ID, CallEvents: f.CallEvents,
 		Types: f.EventTypes, IDs: f.EventIDs, From: f.From, To: f.To,
+	}
+	if p.From.Before(since) {
+		p.From = since
 	}
 	if end := job.CreatedAt(); !job.ID.IsZero() && (p.To.IsZero() || end.Before(p.To)) {
 		p.To = end

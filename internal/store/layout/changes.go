@@ -17,14 +17,27 @@ func ChangeBulk(job *carteiro.BulkRetry, p *store.ChangeBulkRetry) (changed bool
 	case job.Status.Ended():
 		return false, store.ErrConflict
 	}
-	job.Status, job.UpdatedAt = p.Status, Micros(p.Now)
+	job.Status, job.UpdatedAt, job.PausedBy = p.Status, Micros(p.Now), ""
 	switch p.Status {
+	case carteiro.BulkPaused:
+		job.PausedBy = carteiro.PausedByUser
 	case carteiro.BulkRunning:
 		job.DueAt = job.UpdatedAt
 	case carteiro.BulkCancelled:
 		job.EndedAt = job.UpdatedAt
 	}
 	return true, nil
+}
+
+// AfterStep sets the status of a job after a step at job.UpdatedAt. Only a disabled webhook pauses a job then.
+func AfterStep(job *carteiro.BulkRetry, status carteiro.BulkStatus) {
+	job.Status, job.PausedBy = status, ""
+	if status == carteiro.BulkPaused {
+		job.PausedBy = carteiro.PausedByWebhookDisabled
+	}
+	if status.Ended() {
+		job.EndedAt = job.UpdatedAt
+	}
 }
 
 // Worst gives up to n webhooks, those with the most failures first.

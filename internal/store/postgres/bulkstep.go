@@ -79,9 +79,7 @@ func (b *bulkStep) take() error {
 	if err != nil {
 		return err
 	}
-	if b.job.Status = state; state.Ended() {
-		b.job.EndedAt = b.job.UpdatedAt
-	}
+	layout.AfterStep(&b.job, state)
 	if err := b.batch(b.open.queue, b.count.queue); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ const (
 
 	importWebhook = `INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`
-	importBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	importBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 	// Events of the open attempts.
 	findEnvironments = `SELECT id, environment_id FROM events WHERE id = ANY($1)`
 )
@@ -209,7 +209,8 @@ func queueBulk(b *pgx.Batch, page *store.Page) error {
 		}
 		skipped := &job.Skipped
 		b.Queue(importBulk, id(job.WebhookID), id(job.ID), status, filter, job.Matched, job.Retried, skipped.AlreadySucceeded,
-			skipped.InProgress, skipped.TooOld, skipped.RetriedSince, id(job.Cursor), moment(job.DueAt), moment(job.UpdatedAt), moment(job.EndedAt))
+			skipped.InProgress, skipped.TooOld, skipped.RetriedSince, id(job.Cursor), moment(job.DueAt), moment(job.UpdatedAt), moment(job.EndedAt),
+			job.PausedBy)
 	}
 	return nil
 }

@@ -2,13 +2,19 @@ package postgres
 
 import (
 	"cmp"
+	"time"
 
 	"carteiro"
 	"carteiro/internal/store"
 	"carteiro/internal/store/layout"
 )
 
-const notUndelivered = `UPDATE events SET undelivered = 0 WHERE id = ANY ($1) AND undelivered > 0`
+const (
+	notUndelivered = `UPDATE events SET undelivered = 0 WHERE id = ANY ($1) AND undelivered > 0`
+	replayOwner    = `SELECT w.environment_id, w.owner_kind, w.owner_id, o.created_at FROM webhooks w
+		LEFT JOIN owners o ON o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id
+		WHERE w.id = $1 AND w.deleted_at IS NULL`
+)
 
 // eventsAhead is what a replay comes to next.
 type eventsAhead struct {
@@ -20,12 +26,12 @@ type eventsAhead struct {
 // ahead finds the events that the job comes to next.
 func (b *bulkStep) ahead() (next eventsAhead, err error) {
 	var owner store.OwnerRef
-	var enabled bool
-	err = b.row(webhookState, id(b.job.WebhookID))(toID(&owner.EnvironmentID), &owner.Kind, toID(&owner.ID), &enabled)
+	var since time.Time
+	err = b.row(replayOwner, id(b.job.WebhookID))(toID(&owner.EnvironmentID), &owner.Kind, toID(&owner.ID), toTime(&since))
 	if err != nil {
 		return next, err
 	}
-	sought, stride := store.Replayed(&b.job, owner), cmp.Or(b.p.Stride, store.ReplayStride)
+	sought, stride := store.Replayed(&b.job, owner, since), cmp.Or(b.p.Stride, store.ReplayStride)
 	e := newEventSearch(b.tx, &sought)
 	if after := layout.Following(b.job.Cursor); layout.Less(e.all.From, after) {
 		e.all.From = after

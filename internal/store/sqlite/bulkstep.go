@@ -170,9 +170,7 @@ func (b *bulkStep) take(next upcoming) (taken bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if b.job.Status = state; state.Ended() {
-		b.job.EndedAt = b.job.UpdatedAt
-	}
+	layout.AfterStep(&b.job, state)
 	return true, b.saveBulk(&b.job)
 }
 

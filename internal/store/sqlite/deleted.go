@@ -117,6 +117,6 @@ func (t *tx) cancelBulk(webhook carteiro.ID, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	job.Status, job.UpdatedAt, job.EndedAt = carteiro.BulkCancelled, layout.Micros(now), layout.Micros(now)
+	job.Status, job.UpdatedAt, job.EndedAt, job.PausedBy = carteiro.BulkCancelled, layout.Micros(now), layout.Micros(now), ""
 	return t.saveBulk(&job)
 }

@@ -21,7 +21,7 @@ var (
 
 	importWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	importBulk = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	importBulk = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	findEvent  = newQuery(`SELECT number, environment_id FROM events WHERE id = ?`)
 )
 
@@ -230,7 +230,7 @@ func (t *tx) importBulk(page *store.Page) error {
 		skipped := &job.Skipped
 		err = t.write(importBulk).id(job.WebhookID).id(job.ID).int(status).blob(filter).int(int64(job.Matched)).int(int64(job.Retried)).
 			int(int64(skipped.AlreadySucceeded)).int(int64(skipped.InProgress)).int(int64(skipped.TooOld)).int(int64(skipped.RetriedSince)).
-			maybeID(job.Cursor).time(job.DueAt).time(job.UpdatedAt).time(job.EndedAt).run()
+			maybeID(job.Cursor).time(job.DueAt).time(job.UpdatedAt).time(job.EndedAt).text(string(job.PausedBy)).run()
 		if err != nil {
 			return fmt.Errorf("bulk retry %s: %w", job.ID, err)
 		}

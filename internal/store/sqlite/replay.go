@@ -9,23 +9,27 @@ import (
 )
 
 var (
-	eventToSend    = newQuery(`SELECT number, environment_id, type, undelivered FROM events WHERE id = ?`)
+	eventToSend = newQuery(`SELECT number, environment_id, type, undelivered FROM events WHERE id = ?`)
+	replayOwner = newQuery(`SELECT w.environment_id, w.owner_kind, w.owner_id, o.created_at FROM webhooks w
+		LEFT JOIN owners o ON o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id
+		WHERE w.id = ? AND w.deleted_at IS NULL`)
 	notUndelivered = newQuery(`UPDATE events SET undelivered = 0 WHERE number = ?`)
 )
 
 // eventsBehind finds the events that a replay comes to next.
 func (c *conn) eventsBehind(next *upcoming, p *store.StepBulkRetry) error {
-	row := c.query(webhookState).id(next.job.WebhookID)
+	row := c.query(replayOwner).id(next.job.WebhookID)
 	if found, err := row.one(); !found {
 		return err // there is nobody to send them to
 	}
 	owner := store.OwnerRef{
 		EnvironmentID: row.colID(0), Kind: carteiro.OwnerKind(row.colInt(1)), ID: row.colID(2), //nolint:gosec // 1 or 2
 	}
+	since := row.colTime(3)
 	if err := row.end(); err != nil {
 		return err
 	}
-	sought, n, stride := store.Replayed(next.job, owner), p.Look, cmp.Or(p.Stride, store.ReplayStride)
+	sought, n, stride := store.Replayed(next.job, owner, since), p.Look, cmp.Or(p.Stride, store.ReplayStride)
 	e, err := newEventSearch(c, &sought)
 	if err != nil {
 		return err

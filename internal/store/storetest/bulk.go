@@ -249,12 +249,16 @@ var bulks = []story{
 		})
 		w.ok(err)
 		change := func(status, want carteiro.BulkStatus, wantErr error) {
+			var pausedBy carteiro.PauseReason
+			if want == carteiro.BulkPaused {
+				pausedBy = carteiro.PausedByUser
+			}
 			w.t.Helper()
 			w.pass(time.Second)
 			got, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{BulkRef: store.BulkRef{WebhookID: hook.ID, ID: job.ID}, Status: status, Now: w.now})
 			w.wantErr(err, wantErr)
 			if err == nil {
-				equal(w.t, "status", got.Status, want)
+				equal(w.t, "status", []any{got.Status, got.PausedBy}, []any{want, pausedBy})
 			}
 		}
 		change(carteiro.BulkRunning, carteiro.BulkQueued, nil)
@@ -284,12 +288,19 @@ var bulks = []story{
 		w.pass(time.Second)
 		job := w.begin(hook, carteiro.BulkFilter{})
 		w.disable(hook.ID)
-		equal(w.t, "disabled", w.step(1, 1).Job.Status, carteiro.BulkPaused)
+		paused := w.step(1, 1).Job
+		equal(w.t, "disabled", []any{paused.Status, paused.PausedBy}, []any{carteiro.BulkPaused, carteiro.PausedByWebhookDisabled})
+		again, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{
+			BulkRef: store.BulkRef{WebhookID: hook.ID, ID: job.ID}, Status: carteiro.BulkPaused, Now: w.now,
+		})
+		w.ok(err)
+		equal(w.t, "paused by a user as well", again, *paused)
 		w.remove(hook.ID)
-		_, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{
+		resumed, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{
 			BulkRef: store.BulkRef{WebhookID: hook.ID, ID: job.ID}, Status: carteiro.BulkRunning, Now: w.now,
 		})
 		w.ok(err)
+		equal(w.t, "resumed", []any{resumed.Status, resumed.PausedBy}, []any{carteiro.BulkRunning, carteiro.PauseReason("")})
 		step := w.step(1, 1)
 		equal(w.t, "deleted", []any{step.Job.Status, step.Job.EndedAt, step.Retried}, []any{carteiro.BulkCancelled, w.now, 0})
 	}},

@@ -104,7 +104,7 @@ func (m *model) GetEvent(_ context.Context, ref store.EventRef) (stored store.St
 // walkEvents takes a replay on.
 func (m *model) walkEvents(job *carteiro.BulkRetry, p *store.StepBulkRetry, step *store.BulkStep) {
 	w := m.webhooks[job.WebhookID]
-	sought := store.Replayed(job, ownerOf(&w))
+	sought := store.Replayed(job, ownerOf(&w), m.owners[ownerOf(&w)].CreatedAt)
 	ahead := slices.DeleteFunc(m.seen(&sought), func(e carteiro.Event) bool { return compareIDs(e.ID, job.Cursor) <= 0 })
 	stride := cmp.Or(p.Stride, store.ReplayStride)
 	if len(sought.IDs) > 0 {

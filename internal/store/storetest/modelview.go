@@ -235,7 +235,10 @@ func (m *model) ChangeBulkRetry(_ context.Context, p store.ChangeBulkRetry) (car
 	case p.Status == carteiro.BulkCancelled:
 		job.EndedAt = p.Now
 	}
-	job.Status, job.UpdatedAt = p.Status, p.Now
+	job.Status, job.UpdatedAt, job.PausedBy = p.Status, p.Now, ""
+	if p.Status == carteiro.BulkPaused {
+		job.PausedBy = carteiro.PausedByUser
+	}
 	return *job, nil
 }
 
@@ -275,7 +278,7 @@ func (m *model) walk(job *carteiro.BulkRetry, p *store.StepBulkRetry, step *stor
 		job.Status = carteiro.BulkCancelled
 		return
 	case !w.Enabled:
-		job.Status = carteiro.BulkPaused
+		job.Status, job.PausedBy = carteiro.BulkPaused, carteiro.PausedByWebhookDisabled
 		return
 	}
 	if job.Replay != nil {

@@ -13,9 +13,13 @@ import (
 func (w *world) replay(hook *carteiro.Webhook, f carteiro.ReplayFilter) carteiro.BulkRetry {
 	w.t.Helper()
 	id := w.newID()
+	var since time.Time
+	if owner, err := w.GetOwner(w.t.Context(), ownerOf(hook)); err == nil {
+		since = owner.CreatedAt
+	}
 	job, err := w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{
 		OwnerRef: ownerOf(hook), ID: id, WebhookID: hook.ID, Replay: &f, Now: w.now,
-		Matched: w.listEvents(store.Replayed(&carteiro.BulkRetry{ID: id, Replay: &f}, ownerOf(hook))).Total,
+		Matched: w.listEvents(store.Replayed(&carteiro.BulkRetry{ID: id, Replay: &f}, ownerOf(hook), since)).Total,
 	})
 	w.ok(err)
 	return job
@@ -177,6 +181,39 @@ var replays = []story{
 			equal(w.t, "old ones are left", job.Skipped.TooOld > 0, true)
 			equal(w.t, "come to", []any{job.Retried + job.Skipped.Total(), job.Remaining()}, []any{job.Matched, 0})
 		}
+	}},
+	{"an owner that was deleted and created again does not get the events of its predecessor", func(w *world) {
+		ref := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.newID()}
+		calls := func() (ids []carteiro.ID) { // one event of the campaign, one of a call that belongs to it
+			own, call := w.newEvent("campaign.started"), w.newEvent("event_action")
+			own.OwnerKind, own.OwnerID, call.CampaignID = ref.Kind, ref.ID, ref.ID
+			own.Undelivered, call.Undelivered = carteiro.NoWebhook, carteiro.NoWebhook
+			w.accept(store.Session{}, w.item(own, store.Session{}), w.item(call, store.Session{}))
+			return []carteiro.ID{own.ID, call.ID}
+		}
+		w.putOwner(ref, "Autumn")
+		old := calls()
+		_, err := w.DeleteOwner(w.t.Context(), store.DeleteOwner{OwnerRef: ref, Now: w.now})
+		w.ok(err)
+		w.pass(time.Microsecond)
+		w.putOwner(ref, "Autumn")
+		young := calls()
+		w.pass(time.Hour)
+		w.putOwner(ref, "Winter") // a new name is no new owner
+		hook, session := w.newWebhook(), w.join()
+		hook.OwnerKind, hook.OwnerID = ref.Kind, ref.ID
+		w.ok(w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: hook}))
+		for _, f := range []carteiro.ReplayFilter{{EventIDs: append(slices.Clone(old), young...), CallEvents: true}, {Undelivered: true, CallEvents: true}} {
+			job := w.replay(hook, f)
+			w.finishJob(5, 10)
+			sent := eventIDs(w.claim(session, hook.ID))
+			if f.Undelivered {
+				equal(w.t, "once more", []any{job.Matched, len(sent)}, []any{0, 0})
+				continue
+			}
+			equal(w.t, "sent", []any{job.Matched, sent}, []any{2, young})
+		}
+		equal(w.t, "still undelivered", w.listEvents(store.ListEvents{Undelivered: new(true)}).Total, 2)
 	}},
 	{"of many nodes at once, and of people who retry meanwhile, one sends each event", func(w *world) {
 		hook, session := w.webhook(), w.join()

@@ -391,6 +391,8 @@ export const en = {
   'job.queued': 'Queued',
   'job.running': 'Running',
   'job.paused': 'Paused',
+  'paused.user': 'Paused by a user.',
+  'paused.webhook_disabled': 'Paused because the webhook was disabled. Enable it, then resume.',
   'job.done': 'Done',
   'job.cancelled': 'Cancelled',
   'skipped.already_succeeded': 'delivered in the meantime',

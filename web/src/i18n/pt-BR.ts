@@ -394,6 +394,8 @@ export const ptBR = {
   'job.queued': 'Na fila',
   'job.running': 'Em andamento',
   'job.paused': 'Pausado',
+  'paused.user': 'Pausado por um usuário.',
+  'paused.webhook_disabled': 'Pausado porque o webhook foi desativado. Ative-o e depois retome.',
   'job.done': 'Concluído',
   'job.cancelled': 'Cancelado',
   'skipped.already_succeeded': 'já entregues',

@@ -50,6 +50,7 @@ export function BulkPage() {
                 </>
               )}
             </p>
+            {job.data.paused_by && <p className="text-muted text-sm">{t(`paused.${job.data.paused_by}`)}</p>}
           </div>
           {may && isOpen(job.data) && <Levers place={place} job={job.data} />}
         </div>
