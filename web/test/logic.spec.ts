@@ -55,11 +55,20 @@ test.describe('catalogues', () => {
       ['The timeout must be between 5 and 120.', 'O campo tempo limite deve estar entre 5 e 120.'],
       [
         'The authorization value field is required when authorization scheme is bearer.',
-        'Obrigatório (credencial) quando a autorização é bearer.',
+        'O campo credencial é obrigatório quando a autorização é bearer.',
       ],
       ['The selected events.0 is invalid.', 'O valor escolhido para eventos.0 é inválido.'],
       ['Webhook test failed: Connection refused', 'O teste falhou: Conexão recusada'],
       ['A campaign may have at most 3 webhooks.', 'Uma campanha pode ter no máximo 3 webhooks.'],
+      ['The name field is required when events.0 is not present.', 'O campo nome é obrigatório sem eventos.0.'],
+      [
+        'The payload templates.a must be a valid template: placeholder is not closed: "{{x".',
+        'O campo modelos.a não é um modelo válido: o marcador não foi fechado: "{{x".',
+      ],
+      [
+        'The payload templates.a must be a valid template: not valid JSON (at byte 7).',
+        'O campo modelos.a não é um modelo válido: não é um JSON válido (no byte 7).',
+      ],
       ['HTTP 503 Service Unavailable', 'HTTP 503 Service Unavailable'],
     ]
     for (const [english, portuguese] of said) expect(translateServerText(english)).toBe(portuguese)
