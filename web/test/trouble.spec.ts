@@ -15,7 +15,7 @@ test('a store that is away is said, and gone over once it is back', async ({ pag
     code: 'STORE_UNAVAILABLE',
   })
   await page.goto('/')
-  await expect(page.getByText('The store is unavailable')).toBeVisible()
+  await expect(page.getByText('The database is unavailable')).toBeVisible()
   await back()
   await page.getByRole('button', { name: 'Try again' }).click()
   await expect(page.getByText('Success rate')).toBeVisible()

@@ -1,44 +1,48 @@
 import createClient from 'openapi-fetch'
+import { ApiError, checkBody, failureOf } from './failure'
 import type { components, paths } from './schema'
+import { holdReads, readsHeldFor } from './wait'
+
+export { ApiError, type FieldErrors } from './failure'
 
 export type Schemas = components['schemas']
 
 export const base = '/api/v1'
 
-/** The server's API, typed by its OpenAPI document. The session's cookie goes with every call. */
-export const api = createClient<paths>({ baseUrl: base })
-
-/** Field to its faults, as a 422 tells them. */
-export type FieldErrors = Record<string, string[]>
-
-/** An answer that is no success, or none at all (`status` 0). */
-export class ApiError extends Error {
-  readonly status: number
-  readonly errors: FieldErrors
-  /** `reason` of a retry that was refused. */
-  readonly reason: string | undefined
-  readonly requestId: string | undefined
-  /** How long to wait before asking again, in seconds. */
-  readonly retryAfter: number | undefined
-
-  constructor(status: number, body: unknown, headers?: Headers) {
-    const told = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
-    super(typeof told.message === 'string' ? told.message : `HTTP ${status}`)
-    this.status = status
-    this.errors = (told.errors as FieldErrors | undefined) ?? {}
-    this.reason = typeof told.reason === 'string' ? told.reason : undefined
-    this.requestId = headers?.get('X-Request-Id') ?? undefined
-    const wait = Number(headers?.get('Retry-After'))
-    this.retryAfter = wait > 0 ? wait : undefined
+/**
+ * `fetch` that honors the `Retry-After` of a 429: until then reads fail with the time that is left, without being sent. What
+ * the user does goes out at once.
+ */
+export async function politeFetch(request: Request): Promise<Response> {
+  const isRead = request.method === 'GET'
+  const held = isRead ? readsHeldFor(Date.now()) : 0
+  if (held > 0) return tooMany(held)
+  const response = await fetch(request)
+  if (response.status === 429) {
+    const { retryAfter } = new ApiError(429, {}, response.headers)
+    if (retryAfter) holdReads(retryAfter, Date.now())
   }
+  return response
 }
 
-/** Gives the body of a success; throws an ApiError for anything else. */
+const tooMany = (seconds: number) =>
+  new Response(
+    JSON.stringify({
+      message: 'Rate limit exceeded. Please wait before making more requests.',
+      code: 'RATE_LIMIT_EXCEEDED',
+    }),
+    { status: 429, headers: { 'Retry-After': String(seconds), 'Content-Type': 'application/json' } },
+  )
+
+/** The server's API, typed by its OpenAPI document. The session's cookie goes with every call. */
+export const api = createClient<paths>({ baseUrl: base, fetch: politeFetch })
+
+/** Return the body of a success; throw an ApiError for anything else. */
 export async function must<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
-  const { data, error, response } = await call.catch((fault: unknown) => {
-    if (fault instanceof DOMException && fault.name === 'AbortError') throw fault
-    throw new ApiError(0, { message: String(fault) })
+  const { data, error, response } = await call.catch((thrown: unknown) => {
+    throw failureOf(thrown)
   })
   if (!response.ok) throw new ApiError(response.status, error, response.headers)
+  checkBody(data, response)
   return data as T
 }

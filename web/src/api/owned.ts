@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch'
+import { politeFetch } from './client'
 import { type Owner, ownerPath } from './kinds'
 import type { paths } from './schema'
 
@@ -29,12 +30,13 @@ export interface Place {
 export const placePath = ({ owner, webhook }: Place) => `${ownerPath(owner)}/webhooks/${encodeURIComponent(webhook)}`
 
 /** The calls about an owner: `''` is itself. */
-export const ownerAt = (owner: Owner) => createClient<Below<'/agents/{agent_id}'>>({ baseUrl: ownerPath(owner) })
+export const ownerAt = (owner: Owner) =>
+  createClient<Below<'/agents/{agent_id}'>>({ baseUrl: ownerPath(owner), fetch: politeFetch })
 
 /** The calls of an owner's webhooks as a whole: list them, make one. */
 export const webhooksOf = (owner: Owner) =>
-  createClient<Below<'/agents/{agent_id}/webhooks'>>({ baseUrl: `${ownerPath(owner)}/webhooks` })
+  createClient<Below<'/agents/{agent_id}/webhooks'>>({ baseUrl: `${ownerPath(owner)}/webhooks`, fetch: politeFetch })
 
 /** The calls of one webhook: `''` is itself. */
 export const webhookAt = (place: Place) =>
-  createClient<Below<'/agents/{agent_id}/webhooks/{webhook_id}'>>({ baseUrl: placePath(place) })
+  createClient<Below<'/agents/{agent_id}/webhooks/{webhook_id}'>>({ baseUrl: placePath(place), fetch: politeFetch })

@@ -1,8 +1,10 @@
 import type { ReactNode } from 'react'
-import { ApiError } from '../api/client'
-import { type Key, useTranslation } from '../i18n'
+import { ApiError } from '../api/failure'
+import { useTranslation } from '../i18n'
 import { Button } from './button'
+import { describeFailure } from './failure-words'
 import { Icon, type IconName } from './icon'
+import { useRepeat } from './repeat'
 
 type Tone = 'ok' | 'bad' | 'warn' | 'plain'
 
@@ -41,37 +43,40 @@ export function Notice({
   )
 }
 
-const known: Record<number, [title: Key, next: Key]> = {
-  0: ['fault.network', 'fault.network.next'],
-  404: ['fault.missing', 'fault.missing.next'],
-  429: ['fault.limit', 'fault.limit.next'],
-  503: ['fault.store', 'fault.store.next'],
-}
-
-/** What went wrong with a call, and what to do next. */
+/**
+ * What went wrong with a call and what to do next. `retry` repeats a read: it is also called by itself when the failure is one
+ * that passes. A failure that says when to come back shows how long that is.
+ */
 export function Fault({ of, retry }: { of: unknown; retry?: (() => void) | undefined }) {
-  const { t, server } = useTranslation()
-  const fault = of instanceof ApiError ? of : new ApiError(-1, { message: String(of) })
-  const [title, next] =
-    known[fault.status] ??
-    (fault.status >= 500 ? (['fault.server', 'fault.server.next'] as const) : [undefined, undefined])
+  const translation = useTranslation()
+  const { t, duration } = translation
+  const { tone, title, next, detail } = describeFailure(of, retry !== undefined, translation)
+  const left = useRepeat(of, retry)
+  const limited = of instanceof ApiError && of.retryAfter !== undefined
   return (
     <Notice
-      tone={fault.status === 429 || fault.status === 503 || fault.status === 0 ? 'warn' : 'bad'}
-      title={title ? t(title) : server(fault.message)}
+      tone={tone}
+      title={title}
       action={
         retry && (
-          <Button small icon="again" onClick={retry}>
+          <Button small icon="again" disabled={limited && left !== undefined && left > 0} onClick={retry}>
             {t('tryAgain')}
           </Button>
         )
       }
     >
-      {next && <p>{t(next)}</p>}
-      {fault.status === 404 && <p className="text-muted">{server(fault.message)}</p>}
-      {fault.status >= 500 && fault.requestId && (
-        <p className="text-muted">{t('fault.request', { id: fault.requestId })}</p>
+      {next.map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
+      {left !== undefined && left > 0 && (retry || limited) && (
+        // Read out once, not every second.
+        <p aria-live="off">{t(retry ? 'fault.repeat' : 'fault.wait', { time: duration(left * 1000) })}</p>
       )}
+      {detail.map((fact) => (
+        <p key={fact} className="text-muted">
+          {fact}
+        </p>
+      ))}
     </Notice>
   )
 }
