@@ -14,7 +14,8 @@ type BulkRetry struct {
 	Status BulkStatus
 	// PausedBy says why the job is paused; empty while it is not, and if an earlier release has paused it.
 	PausedBy PauseReason
-	// Matched is how many entries matched when it was created.
+	// Matched is how many entries could be retried when it was created, and how many it has retried that could not then. Of a
+	// replay, how many events matched.
 	Matched int
 	Retried int
 	Skipped BulkSkips
@@ -29,8 +30,7 @@ type BulkRetry struct {
 // CreatedAt is when the job was created.
 func (b *BulkRetry) CreatedAt() time.Time { return b.ID.Time() }
 
-// Remaining is how many of the entries that matched it has not come to. It may come to more than matched: entries that
-// were "retrying" then and have failed since.
+// Remaining is how many of the entries that matched it has not come to.
 func (b *BulkRetry) Remaining() int {
 	if b.Status == BulkDone {
 		return 0

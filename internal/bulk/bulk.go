@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"carteiro"
@@ -21,6 +22,8 @@ const (
 	stepEvery = 200 * time.Millisecond
 	// look is how many entries a step goes through at most: those that are left alone do not count against the rate.
 	look = 500
+	// maxMatched is how many entries are looked at to count those that can be retried.
+	maxMatched = 10_000
 	// askEvery is how often the store is asked for jobs that were begun elsewhere.
 	askEvery = 5 * time.Second
 )
@@ -72,18 +75,40 @@ const keyLife = 24 * time.Hour
 
 // Match lists the newest entries that a job with this filter would retry, at most sample, without their bodies, and says how
 // many there are.
-func (r *Runner) Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error) {
-	return r.match(ctx, webhook, f, time.Time{}, sample)
+func (r *Runner) Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (page store.LogPage, err error) {
+	total, ids, err := r.match(ctx, webhook, f, r.IDs.New(r.IDs.Now()))
+	if err != nil {
+		return page, err
+	}
+	page.Total = total
+	slices.Reverse(ids)
+	for _, id := range ids[:min(sample, len(ids))] {
+		found, err := r.Store.ListLogs(ctx, store.ListLogs{WebhookID: webhook, IDs: &store.IDRange{First: id, Last: id}, Limit: 1, Brief: true})
+		if err != nil {
+			return page, err
+		}
+		page.Attempts, page.Sizes = append(page.Attempts, found.Attempts...), append(page.Sizes, found.Sizes...)
+	}
+	return page, nil
 }
 
-func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, until time.Time, limit int) (store.LogPage, error) {
-	if f.To.IsZero() || !until.IsZero() && until.Before(f.To) {
+// match counts the entries that a job with this id and filter would retry. It looks at maxMatched entries, and returns the ids
+// of those among them; the ones behind all count.
+func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, job carteiro.ID) (total int, ids []carteiro.ID, err error) {
+	found, err := r.Store.FindRetriable(ctx, store.FindRetriable{
+		WebhookID: webhook, Filter: f, Before: job, NotBefore: r.IDs.Now().Add(-r.Retention), Look: maxMatched,
+	})
+	if err != nil || found.All {
+		return len(found.IDs), found.IDs, err
+	}
+	if until := job.Time(); f.To.IsZero() || until.Before(f.To) {
 		f.To = until
 	}
-	return r.Store.ListLogs(ctx, store.ListLogs{
+	page, err := r.Store.ListLogs(ctx, store.ListLogs{
 		WebhookID: webhook, Status: carteiro.StatusFailed, NoTests: true, EventType: f.EventType, EventID: f.EventID,
-		From: f.From, To: f.To, HTTP: f.HTTP, Limit: limit, Brief: true,
+		From: f.From, To: f.To, HTTP: f.HTTP, Limit: 1, Brief: true,
 	})
+	return len(found.IDs) + max(0, page.Total-found.Looked), found.IDs, err
 }
 
 // Begin stores a job and lets it begin, with an entry of the audit log, whose subject is filled in. It fails as [store.BulkRetries.CreateBulkRetry] does.
@@ -96,12 +121,12 @@ func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook cartei
 	if audit != nil {
 		audit.Subject.ID = id
 	}
-	matching, err := r.match(ctx, webhook, f, id.Time(), 1)
+	matched, _, err := r.match(ctx, webhook, f, id)
 	if err != nil {
 		return carteiro.BulkRetry{}, err
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
-		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matching.Total, Now: now, Audit: audit, Key: key,
+		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matched, Now: now, Audit: audit, Key: key,
 	})
 	r.signal()
 	return job, err

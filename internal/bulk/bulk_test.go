@@ -226,11 +226,24 @@ func TestLanesAreNotifiedOfAnUnansweredStep(t *testing.T) {
 func TestWhatIsTooOldIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 30)
+		r := w.node(10)
+		job := w.begin(r)
+		_, err := r.Change(t.Context(), job, carteiro.BulkPaused, nil)
+		must(t, err)
 		time.Sleep(2 * time.Hour)
-		job := w.begin(w.node(50))
+		_, err = r.Change(t.Context(), job, carteiro.BulkRunning, nil)
+		must(t, err)
 		time.Sleep(time.Second)
-		if got := w.job(job); got.Skipped.TooOld != 30 || got.Retried != 0 || got.Status != carteiro.BulkDone {
+		if got := w.job(job); got.Matched != 30 || got.Skipped.TooOld != 30-got.Retried || got.Status != carteiro.BulkDone {
 			t.Errorf("%+v", got)
+		}
+		late := w.job(w.begin(r))
+		if late.Matched != 0 || late.Remaining() != 0 {
+			t.Errorf("what was too old from the beginning is counted: %+v", late)
+		}
+		page, err := r.Match(t.Context(), w.webhook, carteiro.BulkFilter{}, 5)
+		if must(t, err); page.Total != 0 || len(page.Attempts) != 0 {
+			t.Errorf("it matches %+v", page)
 		}
 	})
 }

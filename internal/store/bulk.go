@@ -18,13 +18,18 @@ type BulkRetries interface {
 	GetBulkRetry(ctx context.Context, ref BulkRef) (carteiro.BulkRetry, error)
 	// ListBulkRetries gives a page of a webhook's, newest first, and how many there are in all.
 	ListBulkRetries(ctx context.Context, p ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error)
+	// FindRetriable gives the ids of the failed entries that a job could retry if it was created now, oldest first: no test's,
+	// not too old, and without another attempt of the event at the webhook that has succeeded or is open.
+	FindRetriable(ctx context.Context, p FindRetriable) (Retriable, error)
 	// ChangeBulkRetry pauses (BulkPaused), resumes (BulkRunning) or cancels (BulkCancelled) a job, and gives it back as it
 	// is then. To resume one that is queued or running, or to cancel one that is cancelled, changes nothing. It fails
 	// with ErrConflict when the job has ended in another way, and with ErrNotFound.
 	ChangeBulkRetry(ctx context.Context, p ChangeBulkRetry) (carteiro.BulkRetry, error)
 	// StepBulkRetry takes the job that is longest due by p.Now (of several the first by webhook), if any, some way on, in one transaction: it goes through
 	// the next entries that match, at most p.Look of them, and opens a new attempt (trigger "bulk", due at once, held by
-	// nobody) for each as [Queue.Retry] would, until p.NewIDs are used up; the others are counted by reason. Then the job
+	// nobody) for each as [Queue.Retry] would, until p.NewIDs are used up. It counts the others by reason, except those that
+	// could not be retried when the job was created either: Matched leaves them out. An entry that has become retriable since
+	// is retried and added to Matched. Then the job
 	// is due at p.DueAt, or done when nothing more matches. A disabled webhook pauses it and a deleted one cancels it
 	// instead. A replay goes through events likewise, at most p.Stride of its environment's (or of its
 	// undelivered ones, when those are asked for), and begins the attempts of those
@@ -40,7 +45,7 @@ type CreateBulkRetry struct {
 	WebhookID carteiro.ID
 	Filter    carteiro.BulkFilter
 	Replay    *carteiro.ReplayFilter
-	Matched   int // as ListLogs counts them, or ListEvents
+	Matched   int // as FindRetriable finds them, or as ListEvents counts them
 	Now       time.Time
 	Audit     *carteiro.AuditEntry
 	Key       *Key // of the call, if any; its answer is the job's id
@@ -54,6 +59,27 @@ func (p *CreateBulkRetry) JobOf(before *Replay) (BulkRef, error) {
 	}
 	copy(ref.ID[:], before.Answer)
 	return ref, nil
+}
+
+// FindRetriable is the parameter of [BulkRetries.FindRetriable].
+type FindRetriable struct {
+	WebhookID carteiro.ID
+	Filter    carteiro.BulkFilter
+	Before    carteiro.ID // of the job: younger entries are not found
+	NotBefore time.Time   // an entry created before is too old
+	Look      int         // how many entries to look at, retriable or not
+}
+
+// Retriable is what [BulkRetries.FindRetriable] has found.
+type Retriable struct {
+	IDs    []carteiro.ID
+	Looked int  // entries
+	All    bool // there are no more than those
+}
+
+// RetriableThen returns the least id of the entries that were not too old when the job was created.
+func (p *StepBulkRetry) RetriableThen(job *carteiro.BulkRetry) carteiro.ID {
+	return carteiro.MinID(job.CreatedAt().Add(p.NotBefore.Sub(p.Now)))
 }
 
 // BulkRef names a job and the webhook whose it must be.

@@ -40,6 +40,33 @@ func AfterStep(job *carteiro.BulkRetry, status carteiro.BulkStatus) {
 	}
 }
 
+// CountEntry counts an entry that a job has come to, and reports whether to retry it. reason is why it cannot be retried,
+// empty if it can; latest is the latest finished attempt of its event; blocked tells whether another attempt kept it from
+// being retried when the job was created. Entries that could not be retried then are not in Matched: they are counted
+// only if they are retried now.
+func CountEntry(job *carteiro.BulkRetry, p *store.StepBulkRetry, entry carteiro.ID, reason carteiro.NotRetriable, latest carteiro.ID, blocked bool) (retry bool) {
+	skips := &job.Skipped
+	counter := &skips.TooOld
+	switch {
+	case reason == carteiro.AlreadySucceeded:
+		counter = &skips.AlreadySucceeded
+	case reason == carteiro.InProgress:
+		counter = &skips.InProgress
+	case !Less(latest, job.ID.MinSibling()):
+		counter = &skips.RetriedSince
+	case reason == "":
+		counter, retry = &job.Retried, true
+	}
+	switch matched := !blocked && !Less(entry, p.RetriableThen(job)); {
+	case matched:
+		*counter++
+	case retry:
+		*counter++
+		job.Matched++
+	}
+	return retry
+}
+
 // Worst gives up to n webhooks, those with the most failures first.
 func Worst(failing []store.FailingWebhook, n int) []store.FailingWebhook {
 	slices.SortFunc(failing, func(a, b store.FailingWebhook) int {

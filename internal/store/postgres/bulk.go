@@ -14,7 +14,7 @@ const bulkColumns = `webhook_id, id, status, filter, matched, retried, already_s
 const (
 	insertBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, 1, $3, $4, 0, 0, 0, 0, 0, NULL, $5, $5, NULL, '')`
 	updateBulk = `UPDATE bulk_retries SET status = $3, retried = $4, already_succeeded = $5, in_progress = $6, too_old = $7,
-		retried_since = $8, cursor = $9, due_at = $10, updated_at = $11, ended_at = $12, paused_by = $13 WHERE webhook_id = $1 AND id = $2`
+		retried_since = $8, cursor = $9, due_at = $10, updated_at = $11, ended_at = $12, paused_by = $13, matched = $14 WHERE webhook_id = $1 AND id = $2`
 	getBulk   = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = $1 AND id = $2`
 	lockBulk  = getBulk + ` FOR UPDATE`
 	listBulk  = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3`
@@ -130,6 +130,7 @@ func (t *tx) saveBulk(job *carteiro.BulkRetry) error {
 	}
 	skipped := &job.Skipped
 	_, err = t.run(updateBulk, id(job.WebhookID), id(job.ID), status, job.Retried, skipped.AlreadySucceeded, skipped.InProgress,
-		skipped.TooOld, skipped.RetriedSince, id(job.Cursor), moment(job.DueAt), moment(job.UpdatedAt), moment(job.EndedAt), job.PausedBy)
+		skipped.TooOld, skipped.RetriedSince, id(job.Cursor), moment(job.DueAt), moment(job.UpdatedAt), moment(job.EndedAt), job.PausedBy,
+		job.Matched)
 	return err
 }

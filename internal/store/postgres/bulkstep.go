@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,13 +21,14 @@ const (
 
 	eventsOfLogs = `SELECT id, event_id FROM attempts WHERE webhook_id = $1 AND id = ANY ($2)`
 	// As with lockEvent, whoever has the events finds them as all others have left them.
-	lockEvents  = `SELECT id, environment_id, type, undelivered FROM events WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
-	openNumbers = `SELECT event_id, number FROM open WHERE event_id = ANY ($1) AND webhook_id IS NOT DISTINCT FROM $2` // see placeOf
+	readEvents  = `SELECT id, environment_id, type, undelivered FROM events WHERE id = ANY ($1) ORDER BY id`
+	lockEvents  = readEvents + ` FOR UPDATE`
+	openNumbers = `SELECT event_id, id, number FROM open WHERE event_id = ANY ($1) AND webhook_id IS NOT DISTINCT FROM $2` // see placeOf
 )
 
 // finishedOfAll is finishedOf for several events.
 var finishedOfAll = `SELECT entries.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[]) AS u (event_id, first, last, since)
-	CROSS JOIN LATERAL (` + finishedAttempts("event_id, id, number, status", "u.event_id", "u.first", "u.last", "u.since") + `) AS entries`
+	CROSS JOIN LATERAL (` + finishedAttempts("event_id, id, number, status, finished_at", "u.event_id", "u.first", "u.last", "u.since") + `) AS entries`
 
 // StepBulkRetry implements [store.BulkRetries].
 func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step store.BulkStep, err error) {
@@ -68,6 +70,8 @@ type bulkStep struct {
 	states  map[carteiro.ID]*eventState // of the events, with what this step opens
 	open    openRows
 	count   tally
+	// unlocked leaves the events unlocked, to look at them only.
+	unlocked bool
 }
 
 func (b *bulkStep) take() error {
@@ -139,33 +143,57 @@ func (b *bulkStep) walk() (carteiro.BulkStatus, error) {
 
 // comeTo retries an entry, or counts why not.
 func (b *bulkStep) comeTo(log carteiro.ID) error {
-	skipped := &b.job.Skipped
 	e := b.states[b.events[log]]
 	if e == nil {
-		skipped.TooOld++ // purged meanwhile
+		layout.CountEntry(&b.job, b.p, log, carteiro.TooOld, carteiro.ID{}, false) // purged meanwhile
 		return nil
 	}
-	switch reason := e.refused(log, carteiro.MinID(b.p.NotBefore), true); {
-	case reason == carteiro.AlreadySucceeded:
-		skipped.AlreadySucceeded++
-	case reason == carteiro.InProgress:
-		skipped.InProgress++
-	case !layout.Less(e.latest, b.job.ID.MinSibling()):
-		skipped.RetriedSince++
-	case reason == carteiro.TooOld:
-		skipped.TooOld++
-	default:
+	reason := e.refused(log, carteiro.MinID(b.p.NotBefore), true)
+	if layout.CountEntry(&b.job, b.p, log, reason, e.latest, e.blockedThen) {
 		return b.retry(e, log)
 	}
 	return nil
 }
+
+// FindRetriable implements [store.BulkRetries].
+func (s *Store) FindRetriable(ctx context.Context, p store.FindRetriable) (found store.Retriable, err error) {
+	err = s.inSnapshot(ctx, func(t *tx) error {
+		b := bulkStep{
+			tx: t, p: &store.StepBulkRetry{Look: p.Look + 1}, job: carteiro.BulkRetry{ID: p.Before, WebhookID: p.WebhookID, Filter: p.Filter},
+			events: make(map[carteiro.ID]carteiro.ID), states: make(map[carteiro.ID]*eventState), unlocked: true,
+		}
+		logs, err := b.failedBehind()
+		if err != nil {
+			return err
+		}
+		found = store.Retriable{All: len(logs) <= p.Look}
+		logs = logs[:min(p.Look, len(logs))]
+		found.Looked = len(logs)
+		for chunk := range slices.Chunk(logs, retriableChunk) {
+			if err := b.readEvents(chunk); err != nil {
+				return err
+			}
+			for _, log := range chunk {
+				if e := b.states[b.events[log]]; e != nil && e.refused(log, carteiro.MinID(p.NotBefore), true) == "" {
+					found.IDs = append(found.IDs, log)
+				}
+			}
+			clear(b.states)
+			clear(b.events)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// retriableChunk is how many entries FindRetriable looks at together.
+const retriableChunk = 500
 
 // retry opens the next attempt of an event, which retries a log entry or is the first at the webhook.
 func (b *bulkStep) retry(e *eventState, log carteiro.ID) error {
 	a := e.next(b.job.WebhookID, log, b.p.NewIDs[b.retried], carteiro.TriggerBulk, b.p.Now)
 	e.isOpen(a.Number)
 	b.retried++
-	b.job.Retried++
 	b.count.Open(e.event.EnvironmentID, a.WebhookID, a.EventType, 1)
 	return b.open.add(&a, e.event.EnvironmentID, 0)
 }
@@ -268,6 +296,10 @@ func (b *bulkStep) readEvents(logs []carteiro.ID) error {
 }
 
 func (b *bulkStep) lockEvents(events []carteiro.ID) error {
+	query := lockEvents
+	if b.unlocked {
+		query = readEvents
+	}
 	err := b.each(func(scan func(...any) error) error {
 		e := new(carteiro.Event)
 		err := scan(toID(&e.ID), toID(&e.EnvironmentID), &e.Type, undelivered{&e.Undelivered})
@@ -275,7 +307,7 @@ func (b *bulkStep) lockEvents(events []carteiro.ID) error {
 			b.states[e.ID].event = e
 		}
 		return err
-	}, lockEvents, ids(events))
+	}, query, ids(events))
 	for _, event := range events {
 		if err == nil && b.states[event].event == nil && b.job.Replay == nil {
 			return eventGone(nil)
@@ -286,11 +318,12 @@ func (b *bulkStep) lockEvents(events []carteiro.ID) error {
 
 func (b *bulkStep) readAttempts(events []carteiro.ID) error {
 	err := b.each(func(scan func(...any) error) error {
-		var event carteiro.ID
+		var event, attempt carteiro.ID
 		var number int
-		err := scan(toID(&event), &number)
+		err := scan(toID(&event), toID(&attempt), &number)
 		if err == nil {
 			b.states[event].isOpen(number)
+			b.blockedThen(event, attempt, true)
 		}
 		return err
 	}, openNumbers, ids(events), id(b.job.WebhookID))
@@ -301,10 +334,19 @@ func (b *bulkStep) readAttempts(events []carteiro.ID) error {
 		var event, attempt carteiro.ID
 		var number int
 		var status int64
-		err := scan(toID(&event), toID(&attempt), &number, &status)
+		var at time.Time
+		err := scan(toID(&event), toID(&attempt), &number, &status, toTime(&at))
 		if err == nil {
 			b.states[event].finished(attempt, number, status)
+			b.blockedThen(event, attempt, status == layout.StatusSuccess || !at.Before(b.job.CreatedAt()))
 		}
 		return err
 	}, finishedOfAll, append([]any{id(b.job.WebhookID)}, attemptsOfAll(events)...)...)
+}
+
+// blockedThen notes an attempt that was made before the job and that was open then or had succeeded.
+func (b *bulkStep) blockedThen(event, attempt carteiro.ID, blocks bool) {
+	if blocks && layout.Less(attempt, b.job.ID.MinSibling()) {
+		b.states[event].blockedThen = true
+	}
 }

@@ -115,6 +115,7 @@ func (b *bulkStep) comeToEvent(event carteiro.ID) error {
 	case layout.Less(event, carteiro.MinID(b.p.NotBefore)):
 		skipped.TooOld++
 	default:
+		b.job.Retried++
 		return b.retry(e, e.latest)
 	}
 	return nil

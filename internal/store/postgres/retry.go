@@ -131,6 +131,8 @@ type eventState struct {
 	delivered bool        // one of the attempts has succeeded
 	highest   int         // number of an attempt
 	latest    carteiro.ID // of the finished attempts; zero when there is none
+	// blockedThen says whether an attempt was open or had succeeded when the bulk retry under way was created.
+	blockedThen bool
 }
 
 // refused says why a log entry of the event cannot be retried, if it cannot.

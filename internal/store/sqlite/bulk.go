@@ -14,7 +14,7 @@ const bulkColumns = `webhook_id, id, status, filter, matched, retried, already_s
 var (
 	insertBulk = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, 1, ?, ?, 0, 0, 0, 0, 0, NULL, ?, ?, NULL, '')`)
 	updateBulk = newQuery(`UPDATE bulk_retries SET status = ?3, retried = ?4, already_succeeded = ?5, in_progress = ?6, too_old = ?7,
-		retried_since = ?8, cursor = ?9, due_at = ?10, updated_at = ?11, ended_at = ?12, paused_by = ?13 WHERE webhook_id = ?1 AND id = ?2`)
+		retried_since = ?8, cursor = ?9, due_at = ?10, updated_at = ?11, ended_at = ?12, paused_by = ?13, matched = ?14 WHERE webhook_id = ?1 AND id = ?2`)
 	hasOpenBulk = newQuery(`SELECT 1 FROM bulk_retries INDEXED BY bulk_retries_open WHERE webhook_id = ? AND status <= 3`)
 	getBulk     = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? AND id = ?`)
 	listBulk    = newQuery(`SELECT ` + bulkColumns + ` FROM bulk_retries WHERE webhook_id = ? ORDER BY id DESC LIMIT ? OFFSET ?`)
@@ -164,5 +164,5 @@ func (t *tx) saveBulk(job *carteiro.BulkRetry) error {
 	skipped := &job.Skipped
 	return t.write(updateBulk).id(job.WebhookID).id(job.ID).int(status).int(int64(job.Retried)).
 		int(int64(skipped.AlreadySucceeded)).int(int64(skipped.InProgress)).int(int64(skipped.TooOld)).int(int64(skipped.RetriedSince)).
-		maybeID(job.Cursor).time(job.DueAt).time(job.UpdatedAt).time(job.EndedAt).text(string(job.PausedBy)).run()
+		maybeID(job.Cursor).time(job.DueAt).time(job.UpdatedAt).time(job.EndedAt).text(string(job.PausedBy)).int(int64(job.Matched)).run()
 }

@@ -20,6 +20,13 @@ var (
 	})
 )
 
+// blockedThen finds attempts of an event at a webhook that were made before a job, and that were open then or had succeeded.
+var blockedThen = newQuery(`SELECT 1 FROM attempts a JOIN exchanges x ON x.id = a.exchange
+	WHERE a.webhook_id = ?1 AND a.id BETWEEN ?2 AND ?3 AND a.event = ?4 AND a.number = 1 AND a.id < ?5 AND (a.status = 1 OR x.finished_at >= ?6)
+	UNION ALL SELECT 1 FROM attempts a INDEXED BY attempts_later JOIN exchanges x ON x.id = a.exchange
+	WHERE a.event = ?4 AND a.webhook_id = ?1 AND (a.number > 1 OR a.trigger = 4) AND a.id < ?5 AND (a.status = 1 OR x.finished_at >= ?6)
+	UNION ALL SELECT 1 FROM open INDEXED BY open_once WHERE event = ?4 AND webhook_id = ?1 AND id < ?5`)
+
 // StepBulkRetry implements [store.BulkRetries]. What comes next is looked up beside the writer, which must not wait for
 // it; whether the job is still where it was is then the writer's to see.
 func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step store.BulkStep, err error) {
@@ -219,29 +226,55 @@ func (b *bulkStep) walk(next upcoming) (carteiro.BulkStatus, error) {
 func (b *bulkStep) comeTo(id carteiro.ID) error {
 	log, err := b.logEntry(b.job.WebhookID, id)
 	if errors.Is(err, store.ErrNotFound) {
-		b.job.Skipped.TooOld++ // purged meanwhile
+		layout.CountEntry(&b.job, b.p, id, carteiro.TooOld, carteiro.ID{}, false) // purged meanwhile
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	skipped := &b.job.Skipped
-	switch reason := log.refused(carteiro.MinID(b.p.NotBefore), true); {
-	case reason == carteiro.AlreadySucceeded:
-		skipped.AlreadySucceeded++
-	case reason == carteiro.InProgress:
-		skipped.InProgress++
-	case !layout.Less(log.latest, b.job.ID.MinSibling()):
-		skipped.RetriedSince++
-	case reason == carteiro.TooOld:
-		skipped.TooOld++
-	default:
+	blocked, err := b.blockedThen(&log)
+	if err != nil {
+		return err
+	}
+	reason := log.refused(carteiro.MinID(b.p.NotBefore), true)
+	if layout.CountEntry(&b.job, b.p, id, reason, log.latest, blocked) {
 		retry := store.Retry{
 			LogRef: store.LogRef{WebhookID: b.job.WebhookID}, Now: b.p.Now, NewID: b.p.NewIDs[b.retried], Trigger: carteiro.TriggerBulk,
 		}
 		b.retried++
-		b.job.Retried++
 		return b.open(&openRow{attempt: log.next(&retry), event: log.number, environment: log.environment})
 	}
 	return nil
+}
+
+// blockedThen reports whether an attempt that was open or had succeeded when the job was created kept the entry from being
+// retried then.
+func (b *bulkStep) blockedThen(log *logEntry) (bool, error) {
+	return b.query(blockedThen).id(b.job.WebhookID).id(log.event.MinSibling()).id(log.event.MaxSibling()).int(log.number).
+		id(b.job.ID.MinSibling()).time(b.job.CreatedAt()).exists()
+}
+
+// FindRetriable implements [store.BulkRetries].
+func (s *Store) FindRetriable(ctx context.Context, p store.FindRetriable) (found store.Retriable, err error) {
+	job := carteiro.BulkRetry{ID: p.Before, WebhookID: p.WebhookID, Filter: p.Filter}
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		ids, err := c.failedBehind(&job, p.Look+1)
+		if err != nil {
+			return err
+		}
+		found.All = len(ids) <= p.Look
+		ids = ids[:min(p.Look, len(ids))]
+		found.Looked = len(ids)
+		for _, id := range ids {
+			log, err := c.logEntry(p.WebhookID, id)
+			if err != nil {
+				return err
+			}
+			if log.refused(carteiro.MinID(p.NotBefore), true) == "" {
+				found.IDs = append(found.IDs, id)
+			}
+		}
+		return nil
+	})
+	return found, err
 }

@@ -87,7 +87,59 @@ var bulks = []story{
 		equal(w.t, "the rest", []any{step.Retried, step.Job.Skipped, step.Job.Status},
 			[]any{0, carteiro.BulkSkips{RetriedSince: 1}, carteiro.BulkDone})
 	}},
-	{"what needs no retry or cannot have one is counted by the reason", func(w *world) {
+	{"what could not be retried when it was created is neither matched nor counted, unless it can be by then", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		fail := func() *carteiro.Delivery {
+			d := w.publish(session, hook.ID)
+			w.fail(session, d, false)
+			return d
+		}
+		again := func(d *carteiro.Delivery) *carteiro.Delivery {
+			p := w.retryOf(d)
+			p.Session, p.Held = session, true
+			return w.retry(p).Delivery
+		}
+		fail() // too old when it is created
+		w.pass(time.Hour)
+		limit := w.now
+		ages := fail() // too old by then
+		w.pass(10 * time.Second)
+		w.succeed(session, again(fail()))
+		succeeds, fails, retrying := again(fail()), again(fail()), w.publish(session, hook.ID)
+		w.fail(session, retrying, true)
+		plain, delivered, queued := fail(), fail(), fail()
+		w.pass(time.Minute)
+		id := w.newID()
+		find := func(look int) store.Retriable {
+			found, err := w.FindRetriable(w.t.Context(), store.FindRetriable{WebhookID: hook.ID, Before: id, NotBefore: limit, Look: look})
+			w.ok(err)
+			return found
+		}
+		equal(w.t, "found", find(100), store.Retriable{IDs: []carteiro.ID{ages.ID, plain.ID, delivered.ID, queued.ID}, Looked: 8, All: true})
+		equal(w.t, "exactly as many are looked at", find(8).All, true)
+		equal(w.t, "fewer are looked at", find(6), store.Retriable{IDs: []carteiro.ID{ages.ID, plain.ID}, Looked: 6})
+		_, err := w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{OwnerRef: w.owner, ID: id, WebhookID: hook.ID, Matched: 4, Now: w.now})
+		w.ok(err)
+
+		w.pass(time.Second)
+		w.succeed(session, succeeds)
+		w.fail(session, fails, false)
+		w.succeed(session, again(delivered))
+		again(queued)
+		w.pass(time.Second)
+		for i, remaining := range []int{3, 3, 3, 2, 0, 0} {
+			step, err := w.StepBulkRetry(w.t.Context(), store.StepBulkRetry{
+				Now: w.now, DueAt: w.now, NotBefore: limit.Add(2 * time.Second), Look: 2, NewIDs: w.newIDs(1),
+			})
+			w.ok(err)
+			equal(w.t, "ended, remaining", []any{i, step.Job.Status.Ended(), step.Job.Remaining()}, []any{i, i == 5, remaining})
+		}
+		job, err := w.GetBulkRetry(w.t.Context(), store.BulkRef{WebhookID: hook.ID, ID: id})
+		w.ok(err)
+		equal(w.t, "in the end", []any{job.Matched, job.Retried, job.Skipped},
+			[]any{5, 2, carteiro.BulkSkips{AlreadySucceeded: 1, InProgress: 1, TooOld: 1}})
+	}},
+	{"what needs no retry or cannot have one is left alone", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		old := w.publish(session, hook.ID)
 		w.fail(session, old, false)
@@ -110,7 +162,7 @@ var bulks = []story{
 		w.ok(err)
 		// Of the third event both entries match: the second is in progress once the first is retried.
 		equal(w.t, "counted", []any{step.Job.Retried, step.Job.Skipped},
-			[]any{1, carteiro.BulkSkips{AlreadySucceeded: 1, InProgress: 2, TooOld: 1}})
+			[]any{1, carteiro.BulkSkips{InProgress: 1}})
 	}},
 	{"what meets the filter is what the list shows under it", func(w *world) {
 		for n := range 9 {
@@ -349,11 +401,12 @@ func (w *world) failures() (hook *carteiro.Webhook, all []*carteiro.Attempt) {
 // begin creates a job for what matches now.
 func (w *world) begin(hook *carteiro.Webhook, f carteiro.BulkFilter) carteiro.BulkRetry {
 	w.t.Helper()
-	matched := w.list(store.ListLogs{
-		WebhookID: hook.ID, Status: carteiro.StatusFailed, NoTests: true, EventType: f.EventType, EventID: f.EventID, From: f.From, To: f.To, HTTP: f.HTTP,
-	}).Total
+	id := w.newID()
+	found, err := w.FindRetriable(w.t.Context(), store.FindRetriable{WebhookID: hook.ID, Filter: f, Before: id, Look: 10_000})
+	w.ok(err)
+	equal(w.t, "all are found", found.All, true)
 	job, err := w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{
-		OwnerRef: w.owner, ID: w.newID(), WebhookID: hook.ID, Filter: f, Matched: matched, Now: w.now,
+		OwnerRef: w.owner, ID: id, WebhookID: hook.ID, Filter: f, Matched: len(found.IDs), Now: w.now,
 	})
 	w.ok(err)
 	return job

@@ -344,6 +344,14 @@ func (h *history) beginBulk() {
 	if h.random.IntN(6) == 0 {
 		p.Filter.EventID = one(h, h.events)
 	}
+	if p.Replay == nil {
+		find := store.FindRetriable{
+			WebhookID: p.WebhookID, Filter: p.Filter, Before: p.ID, NotBefore: h.now.Add(-h.pick(time.Hour, 1000*time.Hour)), Look: 1 + h.random.IntN(30),
+		}
+		got, err := h.FindRetriable(h.t.Context(), find)
+		want, wantErr := h.model.FindRetriable(h.t.Context(), find)
+		h.both(got, want, err, wantErr)
+	}
 	got, err := h.CreateBulkRetry(h.t.Context(), p)
 	want, wantErr := h.model.CreateBulkRetry(h.t.Context(), p)
 	h.both(got, want, err, wantErr)

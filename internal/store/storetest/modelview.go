@@ -316,24 +316,52 @@ func (m *model) ahead(job *carteiro.BulkRetry) (ahead []*modelAttempt) {
 
 func (m *model) comeTo(job *carteiro.BulkRetry, log *modelAttempt, p *store.StepBulkRetry, step *store.BulkStep) {
 	delivered, open, highest := m.eventAt(log.EventID, log.WebhookID)
-	since := false
+	since, matched := false, compareIDs(log.ID, p.RetriableThen(job)) >= 0
 	for _, a := range m.attempts {
-		since = since || a.EventID == log.EventID && a.WebhookID == log.WebhookID && compareIDs(a.ID, job.ID.MinSibling()) >= 0
+		switch {
+		case a.EventID != log.EventID || a.WebhookID != log.WebhookID:
+		case compareIDs(a.ID, job.ID.MinSibling()) >= 0:
+			since = since || !a.isOpen()
+		case a.isOpen(), a.Outcome.Success, !a.Outcome.FinishedAt.Before(job.CreatedAt()):
+			matched = false
+		}
 	}
+	counter := &job.Skipped.TooOld
 	switch {
 	case delivered:
-		job.Skipped.AlreadySucceeded++
+		counter = &job.Skipped.AlreadySucceeded
 	case open:
-		job.Skipped.InProgress++
+		counter = &job.Skipped.InProgress
 	case since:
-		job.Skipped.RetriedSince++
+		counter = &job.Skipped.RetriedSince
 	case compareIDs(log.ID, carteiro.MinID(p.NotBefore)) < 0:
-		job.Skipped.TooOld++
 	default:
+		if !matched {
+			job.Matched++
+		}
 		m.openNext(job, p, step, &modelAttempt{Attempt: carteiro.Attempt{
 			EventID: log.EventID, EventType: log.EventType, Number: highest + 1, PreviousID: log.ID,
 		}})
+		return
 	}
+	if matched {
+		*counter++
+	}
+}
+
+func (m *model) FindRetriable(_ context.Context, p store.FindRetriable) (found store.Retriable, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.ahead(&carteiro.BulkRetry{ID: p.Before, WebhookID: p.WebhookID, Filter: p.Filter})
+	found.All = len(all) <= p.Look
+	for _, log := range window(all, 0, p.Look) {
+		found.Looked++
+		delivered, open, _ := m.eventAt(log.EventID, log.WebhookID)
+		if !delivered && !open && compareIDs(log.ID, carteiro.MinID(p.NotBefore)) >= 0 {
+			found.IDs = append(found.IDs, log.ID)
+		}
+	}
+	return found, nil
 }
 
 // openNext opens an attempt that a job makes.
