@@ -86,6 +86,7 @@ func (p *Proxy) serve(c net.Conn, _ int) {
 		_, _ = io.WriteString(client, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 		return
 	}
+	_ = target.(*net.TCPConn).SetWriteBuffer(window) //nolint:forcetypeassert // it was dialed over TCP
 	p.mu.Lock()
 	p.tunnels++
 	p.open = append(p.open, target)

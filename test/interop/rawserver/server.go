@@ -50,6 +50,10 @@ func Start(bad Case, secured *tls.Config) (*Server, error) {
 	return s, nil
 }
 
+// window bounds what the kernel takes of a request that is not read. Its own bound grows with the connection, to 16 MiB and more on the way
+// through a proxy, and then a request whose body is not read looks as if it had been.
+const window = 64 << 10
+
 // accept serves connections until the listener is closed.
 func accept(listener net.Listener, serve func(c net.Conn, number int)) {
 	var serving sync.WaitGroup
@@ -59,6 +63,7 @@ func accept(listener net.Listener, serve func(c net.Conn, number int)) {
 		if err != nil {
 			return
 		}
+		_ = c.(*net.TCPConn).SetReadBuffer(window) //nolint:forcetypeassert // the listener is a TCP listener
 		serving.Go(func() {
 			defer func() { _ = c.Close() }()
 			serve(c, number)
