@@ -48,20 +48,33 @@ func (c *Circuit) Ramping(now time.Time) bool {
 	return !c.Open() && !c.ClosedAt.IsZero() && since > -RampTime && since < RampTime
 }
 
+// ProbeState is what became of the last probe of an open circuit.
+type ProbeState uint8
+
+// The states of a probe.
+const (
+	ProbeEnded    ProbeState = iota // it was recorded, or there was none
+	ProbeHeld                       // a session holds it
+	ProbeReturned                   // it was released without a result: its turn was not used
+)
+
 // Grant is what one claim may hand out of a webhook's deliveries.
 type Grant struct {
 	Limit int
 	Probe bool // the one that it may be is a probe
+	Turn  bool // it takes the turn of a probe that was returned, so that the wait for the next one does not grow
 	// Again is when there may be more; zero when the circuit holds nothing back.
 	Again time.Time
 }
 
-// Grant says what a claim of at most limit deliveries gets. probing says that the last probe is still under way: there is
-// never a second one beside it.
-func (c *Circuit) Grant(now time.Time, limit int, probing bool) Grant {
+// Grant returns what a claim of at most limit deliveries gets. While the last probe is held there is no second one. One that
+// was returned is followed by another at once.
+func (c *Circuit) Grant(now time.Time, limit int, last ProbeState) Grant {
 	switch {
-	case c.Open() && probing:
+	case c.Open() && last == ProbeHeld:
 		return Grant{Again: later(c.ProbeAt, now.Add(FirstProbeWait))}
+	case c.Open() && last == ProbeReturned:
+		return Grant{Limit: min(1, limit), Probe: true, Turn: true, Again: now.Add(FirstProbeWait)}
 	// A wait that is longer than the longest is a clock's that was set back.
 	case c.Open() && now.Before(c.ProbeAt) && c.ProbeAt.Sub(now) <= MaxProbeWait:
 		return Grant{Again: c.ProbeAt}
@@ -83,7 +96,10 @@ func (c *Circuit) Granted(g Grant, now time.Time, n int, first ID, spread float6
 	switch {
 	case n == 0:
 	case g.Probe:
-		c.Probe, c.Probes = first, c.Probes+1
+		c.Probe = first
+		if !g.Turn || c.Probes == 0 {
+			c.Probes++
+		}
 		wait := float64(probeWait(c.Probes)) * (1 - probeJitter*spread)
 		c.ProbeAt = now.Add(time.Duration(wait)).Truncate(time.Microsecond)
 		return c.ProbeAt

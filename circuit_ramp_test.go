@@ -19,12 +19,12 @@ func TestARampHoldsOnANodeWhoseClockIsBehind(t *testing.T) {
 		-carteiro.RampTime:         512,
 		24 * 365 * 100 * time.Hour: 512,
 	} {
-		if got := c.Grant(closed.Add(-behind), 512, false).Limit; got != want {
+		if got := c.Grant(closed.Add(-behind), 512, carteiro.ProbeEnded).Limit; got != want {
 			t.Errorf("a clock that is %v behind: a claim gets %d deliveries, want %d", behind, got, want)
 		}
 	}
 	c.Ramped = carteiro.RampFirst
-	if got := c.Grant(closed.Add(-time.Second), 512, false); got.Limit != 0 || got.Again.IsZero() {
+	if got := c.Grant(closed.Add(-time.Second), 512, carteiro.ProbeEnded); got.Limit != 0 || got.Again.IsZero() {
 		t.Errorf("with the first deliveries gone: %+v", got)
 	}
 }

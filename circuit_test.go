@@ -21,30 +21,33 @@ func TestAClaimGetsWhatTheCircuitLetsThrough(t *testing.T) {
 	for name, test := range map[string]struct {
 		circuit carteiro.Circuit
 		limit   int
-		probing bool
+		last    carteiro.ProbeState
 		want    carteiro.Grant
 	}{
-		"a circuit that never opened holds nothing back":   {carteiro.Circuit{}, limit, false, carteiro.Grant{Limit: limit}},
-		"a closed one asks for no probe":                   {carteiro.Circuit{}, limit, true, carteiro.Grant{Limit: limit}},
-		"an open one waits for its probe":                  {open(after(1)), limit, false, carteiro.Grant{Again: after(1)}},
-		"and sends one when it is due":                     {open(noon), limit, false, carteiro.Grant{Limit: 1, Probe: true, Again: after(time.Second)}},
-		"if the claim has room for one":                    {open(noon), 0, false, carteiro.Grant{Probe: true, Again: after(time.Second)}},
-		"the longest wait is obeyed":                       {open(after(carteiro.MaxProbeWait)), limit, false, carteiro.Grant{Again: after(carteiro.MaxProbeWait)}},
-		"a longer one is a clock's that was set back":      {open(after(carteiro.MaxProbeWait + 1)), limit, false, carteiro.Grant{Limit: 1, Probe: true, Again: after(time.Second)}},
-		"a probe under way is the only one":                {open(after(-time.Hour)), limit, true, carteiro.Grant{Again: after(time.Second)}},
-		"and the next is not due before its time":          {open(after(time.Minute)), limit, true, carteiro.Grant{Again: after(time.Minute)}},
-		"what waited begins with eight":                    {closedAt(0, 0), limit, false, carteiro.Grant{Limit: 8, Again: after(100 * time.Millisecond)}},
-		"and those that went count":                        {closedAt(0, 5), limit, false, carteiro.Grant{Limit: 3, Again: after(100 * time.Millisecond)}},
-		"never less than none":                             {closedAt(0, 9), limit, false, carteiro.Grant{Again: after(100 * time.Millisecond)}},
-		"they double every two seconds":                    {closedAt(4*time.Second, 8), limit, false, carteiro.Grant{Limit: 24, Again: after(100 * time.Millisecond)}},
-		"up to what the claim asks for":                    {closedAt(20*time.Second, 0), limit, false, carteiro.Grant{Limit: limit, Again: after(100 * time.Millisecond)}},
-		"until the ramp ends":                              {closedAt(carteiro.RampTime-1, 1<<20), limit, false, carteiro.Grant{Again: after(100 * time.Millisecond)}},
-		"then nothing is held back":                        {closedAt(carteiro.RampTime, 1<<20), limit, false, carteiro.Grant{Limit: limit}},
-		"one that was set back holds nothing back":         {closedAt(-carteiro.RampTime, 0), limit, false, carteiro.Grant{Limit: limit}},
-		"a clock that is a little behind ramps from eight": {closedAt(-time.Second, 0), limit, false, carteiro.Grant{Limit: 8, Again: after(100 * time.Millisecond)}},
+		"a circuit that never opened holds nothing back":   {carteiro.Circuit{}, limit, carteiro.ProbeEnded, carteiro.Grant{Limit: limit}},
+		"a closed one asks for no probe":                   {carteiro.Circuit{}, limit, carteiro.ProbeHeld, carteiro.Grant{Limit: limit}},
+		"an open one waits for its probe":                  {open(after(1)), limit, carteiro.ProbeEnded, carteiro.Grant{Again: after(1)}},
+		"and sends one when it is due":                     {open(noon), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: 1, Probe: true, Again: after(time.Second)}},
+		"if the claim has room for one":                    {open(noon), 0, carteiro.ProbeEnded, carteiro.Grant{Probe: true, Again: after(time.Second)}},
+		"the longest wait is obeyed":                       {open(after(carteiro.MaxProbeWait)), limit, carteiro.ProbeEnded, carteiro.Grant{Again: after(carteiro.MaxProbeWait)}},
+		"a longer one is a clock's that was set back":      {open(after(carteiro.MaxProbeWait + 1)), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: 1, Probe: true, Again: after(time.Second)}},
+		"a probe under way is the only one":                {open(after(-time.Hour)), limit, carteiro.ProbeHeld, carteiro.Grant{Again: after(time.Second)}},
+		"and the next is not due before its time":          {open(after(time.Minute)), limit, carteiro.ProbeHeld, carteiro.Grant{Again: after(time.Minute)}},
+		"one that was returned is followed at once":        {open(after(time.Hour)), limit, carteiro.ProbeReturned, carteiro.Grant{Limit: 1, Probe: true, Turn: true, Again: after(time.Second)}},
+		"if the claim has room for that":                   {open(after(time.Hour)), 0, carteiro.ProbeReturned, carteiro.Grant{Probe: true, Turn: true, Again: after(time.Second)}},
+		"a closed one knows of no turns":                   {carteiro.Circuit{}, limit, carteiro.ProbeReturned, carteiro.Grant{Limit: limit}},
+		"what waited begins with eight":                    {closedAt(0, 0), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: 8, Again: after(100 * time.Millisecond)}},
+		"and those that went count":                        {closedAt(0, 5), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: 3, Again: after(100 * time.Millisecond)}},
+		"never less than none":                             {closedAt(0, 9), limit, carteiro.ProbeEnded, carteiro.Grant{Again: after(100 * time.Millisecond)}},
+		"they double every two seconds":                    {closedAt(4*time.Second, 8), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: 24, Again: after(100 * time.Millisecond)}},
+		"up to what the claim asks for":                    {closedAt(20*time.Second, 0), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: limit, Again: after(100 * time.Millisecond)}},
+		"until the ramp ends":                              {closedAt(carteiro.RampTime-1, 1<<20), limit, carteiro.ProbeEnded, carteiro.Grant{Again: after(100 * time.Millisecond)}},
+		"then nothing is held back":                        {closedAt(carteiro.RampTime, 1<<20), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: limit}},
+		"one that was set back holds nothing back":         {closedAt(-carteiro.RampTime, 0), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: limit}},
+		"a clock that is a little behind ramps from eight": {closedAt(-time.Second, 0), limit, carteiro.ProbeEnded, carteiro.Grant{Limit: 8, Again: after(100 * time.Millisecond)}},
 	} {
 		c := test.circuit
-		if got := c.Grant(noon, test.limit, test.probing); got != test.want {
+		if got := c.Grant(noon, test.limit, test.last); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
 		}
 	}
@@ -62,6 +65,17 @@ func TestEachProbeDoublesTheWaitForTheNext(t *testing.T) {
 			if again != due || c != (carteiro.Circuit{OpenedAt: noon, ProbeAt: due, Probes: probes + 1, Probe: first}) {
 				t.Errorf("after %d probes, at %v: the next is due after %v, want %v (%+v)", probes, spread, again.Sub(noon), want, c)
 			}
+		}
+	}
+}
+
+func TestAProbeThatTakesAReturnedTurnLeavesTheWaitAsItWas(t *testing.T) {
+	for before, want := range map[int]int{0: 1, 1: 1, 7: 7} {
+		c := carteiro.Circuit{OpenedAt: noon, ProbeAt: noon, Probes: before}
+		first := new(carteiro.IDSource).New(noon)
+		again := c.Granted(carteiro.Grant{Probe: true, Turn: true}, noon, 1, first, 0)
+		if due := noon.Add(carteiro.FirstProbeWait << want); again != due || c.Probes != want || c.Probe != first {
+			t.Errorf("after %d probes: %+v, again at %v; want %d probes, again at %v", before, c, again, want, due)
 		}
 	}
 }

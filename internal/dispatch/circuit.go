@@ -69,6 +69,8 @@ func (l *lane) emptied() (back []*carteiro.Delivery) {
 // are left for as long as it may be, and given back as what is held unknown.
 //
 // Each is released by the session that holds it. The lease may have been lost and the node rejoined since some were taken.
+//
+// A probe that is released returns its turn, and its lane claims another one at once.
 func (d *Dispatcher) release(back []*carteiro.Delivery) {
 	if len(back) == 0 {
 		return
@@ -88,9 +90,27 @@ func (d *Dispatcher) release(back []*carteiro.Delivery) {
 		d.waitToRelease(now)
 	}
 	for _, delivery := range back {
-		d.lane(delivery.WebhookID).notice(d.IDs.Now())
+		l := d.lane(delivery.WebhookID)
+		if delivery.Probe {
+			d.returnTurn(l, err)
+		}
+		l.notice(d.IDs.Now())
 		d.forget(delivery)
 	}
+}
+
+// returnTurn has a lane claim because its circuit's probe may have been released. If the call failed, a claim would find the
+// probe held until the call is carried out late or repeated. The mutex is held.
+func (d *Dispatcher) returnTurn(l *lane, err error) {
+	if err == nil {
+		d.recheck(l)
+		return
+	}
+	again := d.IDs.Now().Add(doubtFor)
+	if again.Before(l.heldBack) {
+		l.heldBack = again
+	}
+	l.notice(again)
 }
 
 // followCircuit has a lane follow what was recorded. If the circuit opened, it empties the lane and returns what is to be
@@ -129,7 +149,7 @@ func (d *Dispatcher) LookAgain(webhooks ...carteiro.ID) {
 	}
 }
 
-// recheckAll has every lane ask that its circuit holds back, and every one that may learn so.
+// recheckAll has every lane claim that its circuit holds back, and every one that may learn so from a claim under way.
 func (d *Dispatcher) recheckAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

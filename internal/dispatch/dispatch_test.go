@@ -278,6 +278,8 @@ type faultyStore struct {
 	renewed, ended time.Time
 	// answering is how long the answer to a claim is under way.
 	answering time.Duration
+	// silentClaims is how many more claims are carried out and not answered.
+	silentClaims int
 	// refuses, if not nil, says whether a record is refused for good.
 	refuses func(store.Record) bool
 	// afterRecord, if not nil, runs between the commit of a record and its answer.
@@ -417,16 +419,29 @@ func (s *faultyStore) answerClaimsAfter(d time.Duration) {
 	s.answering = d
 }
 
+// leaveClaimsUnanswered has claims that bring something be carried out and not answered.
+func (s *faultyStore) leaveClaimsUnanswered(claims int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silentClaims = claims
+}
+
 func (s *faultyStore) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) {
 	if err := s.fault(); err != nil {
 		return store.Claimed{}, err
 	}
 	claimed, err := s.Store.Claim(ctx, p)
 	s.mu.Lock()
-	answering := s.answering
+	answering, silent := s.answering, s.silentClaims > 0 && len(claimed.Deliveries) > 0
+	if silent {
+		s.silentClaims--
+	}
 	s.mu.Unlock()
 	if answering > 0 {
 		<-time.After(answering)
+	}
+	if silent {
+		return store.Claimed{}, errDown
 	}
 	return claimed, err
 }

@@ -61,9 +61,6 @@ func (d *Dispatcher) settleDoubt() {
 		return
 	}
 	d.Logger.Info("released orphaned attempts after a store failure", "attempts", len(unknown))
-	for _, ref := range unknown {
-		d.Notice(d.IDs.Now(), ref.WebhookID)
-	}
 	d.trust(begun)
 }
 
@@ -81,6 +78,12 @@ func (d *Dispatcher) released(unknown []store.AttemptRef, err error) {
 	defer d.mu.Unlock()
 	for _, ref := range unknown {
 		d.releasing[ref.ID] = d.claimed
+		l := d.lane(ref.WebhookID)
+		if !l.heldBack.IsZero() { // it may have been a probe
+			d.returnTurn(l, err)
+		}
+		l.notice(d.IDs.Now())
+		d.arm(l)
 	}
 	if err != nil {
 		d.waitToRelease(time.Now())

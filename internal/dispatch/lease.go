@@ -114,9 +114,9 @@ func (d *Dispatcher) keepLease() {
 			d.Logger.Warn("could not look for nodes that are gone", "error", err)
 		case freed > 0:
 			d.Logger.Info("took over attempts that a lost node held", "attempts", freed)
-			d.Rescan()
+			d.lookForLost()
 		case unanswered:
-			d.Rescan()
+			d.lookForLost()
 		}
 		unanswered = err != nil
 	}
@@ -145,7 +145,7 @@ func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 			d.Logger.Error("could not join again; trying further", "error", err)
 			return now, false
 		}
-		d.Rescan()
+		d.lookForLost()
 		return now, true
 	default:
 		if d.keeping.Err() == nil {
@@ -194,11 +194,16 @@ func (d *Dispatcher) Rescan() {
 	}
 }
 
+// lookForLost looks for everything that a session may have left behind: attempts, and the turns of circuits' probes.
+func (d *Dispatcher) lookForLost() {
+	d.recheckAll()
+	d.Rescan()
+}
+
 // Hear takes a hint of another node.
 func (d *Dispatcher) Hear(h store.Hint) {
 	if h.Lost {
-		d.recheckAll()
-		d.Rescan()
+		d.lookForLost()
 	}
 	d.LookAgain(h.Webhooks...)
 	d.Notice(d.IDs.Now(), h.Waiting...)

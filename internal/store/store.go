@@ -190,7 +190,8 @@ type Queue interface {
 	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due,
 	// and which version the webhook has: whoever knows an older one must read it again before sending.
 	// Of an enabled webhook it hands out no more than carteiro.Circuit.Grant says: while the circuit is open one at a time, as
-	// a probe, however many sessions ask; while it ramps up, so many over all sessions.
+	// a probe, however many sessions ask; while it ramps up, so many over all sessions. A probe that was released, or whose
+	// session has ended, is followed by another at once.
 	// It fails with ErrLeaseLost when the session has ended.
 	Claim(ctx context.Context, p Claim) (Claimed, error)
 	// Release gives attempts back unsent. Those that p.Session does not hold are left alone.

@@ -57,10 +57,13 @@ func (l *link) lives() bool {
 	return !l.dead
 }
 
-func (l *link) die() {
+// die ends the life, and reports whether it had not ended before.
+func (l *link) die() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	lived := !l.dead
 	l.dead = true
+	return lived
 }
 
 // breakWrites has all writes fail for good for a time, as if a permission was revoked.

@@ -242,7 +242,10 @@ func (w *world) bootLater(slot int, after time.Duration) {
 
 // crash ends a life in the middle of a call, which never comes back.
 func (w *world) crash(l *link, c crashPlan) {
-	l.die()
+	if !l.die() { // two writes at once: the other was first
+		<-w.over
+		return
+	}
 	w.disturb()
 	w.note("%s dies", l)
 	w.mu.Lock()

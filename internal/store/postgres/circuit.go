@@ -24,7 +24,7 @@ var (
 	gateOf = `SELECT FROM webhooks WHERE id = $2 AND ` + heldBack
 	// keepCircuit has whoever else claims for the webhook wait, so that no two are given a probe.
 	keepCircuit = `SELECT enabled AND deleted_at IS NULL, ` + circuitColumns + ` FROM webhooks WHERE id = $1 FOR NO KEY UPDATE`
-	probeIsHeld = `SELECT EXISTS (SELECT FROM open WHERE webhook_id = $1 AND id = $2 AND lease IS NOT NULL)`
+	probeLease  = `SELECT lease IS NOT NULL FROM open WHERE webhook_id = $1 AND id = $2`
 	inErrorFor  = `SELECT ` + webhookColumns + ` FROM webhooks WHERE opened_at < $1 AND enabled AND deleted_at IS NULL
 		ORDER BY opened_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`
 	disableFailing = `UPDATE webhooks SET enabled = false, version = version + 1, updated_at = $2, disabled_by = $3, disabled_at = $2 WHERE id = $1`
@@ -48,20 +48,19 @@ func (s *Store) claimGated(ctx context.Context, p *store.Claim) (claimed store.C
 		if live, err := t.found(keepSessions, []int64{p.Session.ID})(new(int64)); err != nil || !live {
 			return orLeaseLost(err)
 		}
-		var live, probing, gated bool
+		var live, gated bool
 		var c carteiro.Circuit
 		found, err := t.found(keepCircuit, id(p.WebhookID))(append([]any{&live}, circuitFields(&c)...)...)
 		if err != nil {
 			return err
 		}
-		if c.Open() {
-			if err := t.row(probeIsHeld, id(p.WebhookID), id(c.Probe))(&probing); err != nil {
-				return err
-			}
+		last, err := t.lastProbe(p.WebhookID, &c)
+		if err != nil {
+			return err
 		}
 		grant := carteiro.Grant{Limit: p.Limit}
 		if found && live {
-			grant = c.Grant(p.Now, p.Limit, probing)
+			grant = c.Grant(p.Now, p.Limit, last)
 		}
 		if err := t.claimGranted(p, grant, &claimed); err != nil {
 			return err
@@ -75,6 +74,22 @@ func (s *Store) claimGated(ctx context.Context, p *store.Claim) (claimed store.C
 		return t.row(afterClaim, id(p.WebhookID), p.Session.ID, layout.Micros(p.Now))(toTime(&claimed.NextDue), &claimed.Version, &claimed.CircuitOpen, &live, &gated)
 	})
 	return claimed, err
+}
+
+// lastProbe returns what became of the last probe of a webhook's circuit.
+func (t *tx) lastProbe(webhook carteiro.ID, c *carteiro.Circuit) (carteiro.ProbeState, error) {
+	if !c.Open() || c.Probe.IsZero() {
+		return carteiro.ProbeEnded, nil
+	}
+	var held bool
+	switch found, err := t.found(probeLease, id(webhook), id(c.Probe))(&held); {
+	case err != nil || !found:
+		return carteiro.ProbeEnded, err
+	case held:
+		return carteiro.ProbeHeld, nil
+	default:
+		return carteiro.ProbeReturned, nil
+	}
 }
 
 func orLeaseLost(err error) error {

@@ -13,9 +13,9 @@ import (
 const circuitColumns = `opened_at, probe_at, probes, probe, closed_at, ramped`
 
 var (
-	gateOf      = newQuery(`SELECT version, enabled AND deleted_at IS NULL, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
-	probeIsHeld = newQuery(`SELECT 1 FROM open WHERE webhook_id = ? AND id = ? AND lease IS NOT NULL`)
-	setCircuit  = newQuery(`UPDATE webhooks SET (` + circuitColumns + `) = (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1`)
+	gateOf     = newQuery(`SELECT version, enabled AND deleted_at IS NULL, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
+	probeLease = newQuery(`SELECT lease IS NOT NULL FROM open WHERE webhook_id = ? AND id = ?`)
+	setCircuit = newQuery(`UPDATE webhooks SET (` + circuitColumns + `) = (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1`)
 
 	inErrorFor = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_in_error
 		WHERE opened_at < ? AND enabled = 1 AND deleted_at IS NULL ORDER BY opened_at LIMIT ?`)
@@ -58,14 +58,28 @@ func (t *tx) gate(p *store.Claim) (g gate, err error) {
 	if err := row.end(); err != nil || !live {
 		return g, err
 	}
-	probing := false
-	if g.circuit.Open() {
-		if probing, err = t.query(probeIsHeld).id(p.WebhookID).id(g.circuit.Probe).exists(); err != nil {
-			return g, err
-		}
+	last, err := t.lastProbe(p.WebhookID, &g.circuit)
+	if err == nil {
+		g.Grant = g.circuit.Grant(p.Now, p.Limit, last)
 	}
-	g.Grant = g.circuit.Grant(p.Now, p.Limit, probing)
-	return g, nil
+	return g, err
+}
+
+// lastProbe returns what became of the last probe of a webhook's circuit.
+func (t *tx) lastProbe(webhook carteiro.ID, c *carteiro.Circuit) (carteiro.ProbeState, error) {
+	if !c.Open() || c.Probe.IsZero() {
+		return carteiro.ProbeEnded, nil
+	}
+	row := t.query(probeLease).id(webhook).id(c.Probe)
+	found, err := row.one()
+	if !found {
+		return carteiro.ProbeEnded, err
+	}
+	last := carteiro.ProbeReturned
+	if row.colBool(0) {
+		last = carteiro.ProbeHeld
+	}
+	return last, row.end()
 }
 
 // pass takes down what a claim was given, and says when there may be more.

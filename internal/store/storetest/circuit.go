@@ -170,12 +170,36 @@ var circuits = []story{
 		}
 		equal(w.t, "waiting", w.list(store.ListLogs{WebhookID: hook.ID, Status: carteiro.StatusPending}).Total, 1)
 	}},
+	{"a probe that is released unsent is followed by another at once, and the wait for the next one does not grow", func(w *world) {
+		session, other := w.join(), w.join()
+		hook := w.broken(session, 10)
+		for range 5 {
+			w.now = w.stored(hook.ID).Circuit.ProbeAt
+			w.fail(session, w.probe(session, hook), false)
+		}
+		w.now = w.stored(hook.ID).Circuit.ProbeAt
+		unsent := w.probe(session, hook)
+		before := w.stored(hook.ID).Circuit
+		wait := before.ProbeAt.Sub(w.now)
+		for range 2 {
+			w.pass(time.Millisecond)
+			w.refused(other, hook)
+			w.ok(w.Release(w.t.Context(), store.Release{Session: session, Attempts: []store.AttemptRef{{WebhookID: hook.ID, ID: unsent.ID}}}))
+			equal(w.t, "the next probe", w.probe(other, hook), unsent)
+			after := before
+			after.ProbeAt = w.now.Add(wait)
+			equal(w.t, "circuit", w.stored(hook.ID).Circuit, after)
+			session, other = other, session
+		}
+		w.fail(session, unsent, false)
+		w.refused(session, hook)
+	}},
 	{"a probe whose node is lost is followed by another", func(w *world) {
 		session, other := w.join(), w.join()
 		hook := w.broken(session, 3)
 		w.pass(carteiro.FirstProbeWait)
 		lost := w.probe(session, hook)
-		w.pass(time.Hour)
+		w.pass(time.Millisecond)
 		w.refused(other, hook)
 		w.end(session)
 		session = w.join()

@@ -188,8 +188,14 @@ func (m *model) Claim(_ context.Context, p store.Claim) (claimed store.Claimed, 
 	claimed.Version, claimed.CircuitOpen = webhook.Version, webhook.Circuit.Open()
 	grant := carteiro.Grant{Limit: p.Limit}
 	if webhook.Live() {
-		probe := m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: webhook.Circuit.Probe}]
-		grant = webhook.Circuit.Grant(p.Now, p.Limit, probe != nil && probe.isOpen() && probe.lease != 0)
+		last := carteiro.ProbeEnded
+		if probe := m.attempts[store.AttemptRef{WebhookID: p.WebhookID, ID: webhook.Circuit.Probe}]; probe != nil && probe.isOpen() {
+			last = carteiro.ProbeReturned
+			if probe.lease != 0 {
+				last = carteiro.ProbeHeld
+			}
+		}
+		grant = webhook.Circuit.Grant(p.Now, p.Limit, last)
 	}
 	var waiting []*modelAttempt
 	for _, a := range m.attempts {
