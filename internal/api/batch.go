@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"mime"
@@ -9,89 +8,66 @@ import (
 	"strconv"
 
 	"carteiro"
-	"carteiro/internal/payload"
 	"carteiro/internal/publish"
 	"carteiro/internal/store"
 )
 
-// batchItem is one event of a batch on its way.
+// batchItem is one event of a batch while it is read.
 type batchItem struct {
 	raw   []byte
 	kind  *kind
 	event publish.Event
-	err   error // why it was rejected
+}
+
+// batch is what is kept of the events of a call: those to publish, and of each one what its result needs.
+type batch struct {
+	items  []itemResult
+	events []publish.Event
+	trace  string // of the request, for events without their own
+	item   batchItem
+}
+
+// itemResult is what the result of one event is made of.
+type itemResult struct {
+	kind *kind
+	err  error // why it was rejected
+}
+
+// add reads an item with read; nil is one that is too large. It returns how many bytes of it are kept.
+func (b *batch) add(raw []byte, maxItem int, read func(*batchItem) error) (kept int) {
+	var err error
+	item := &b.item
+	*item = batchItem{raw: raw}
+	if raw == nil {
+		err = bodyTooLarge(maxItem)
+	} else if err = read(item); err == nil {
+		item.event.TraceParent = cmp.Or(item.event.TraceParent, b.trace)
+		b.events = append(b.events, item.event)
+	}
+	b.items = append(b.items, itemResult{item.kind, err})
+	return len(item.event.Payload)
 }
 
 func (s *server) publishBatch(r *request) error {
-	body, err := r.readBody(nil, maxBatchBody)
-	if err != nil {
-		return err
-	}
 	var f faults
-	key := r.idempotencyKey(body, &f)
-	items, err := splitBatch(r.Header.Get("Content-Type"), body, &f)
+	key := r.idempotencyKey(nil, &f)
+	b := batch{trace: r.traceParent()}
+	sum, err := r.readBatch(r.Header.Get("Content-Type"), &b, key != nil, &f, func(item *batchItem) error { return s.readItem(item, r.environment) })
 	if err != nil {
 		return err
 	}
-	if err := f.err(); err != nil {
-		return err
+	if key != nil {
+		key.Fingerprint = sum
 	}
-	events, trace := make([]publish.Event, 0, len(items)), r.traceParent()
-	for i := range items {
-		item := &items[i]
-		if item.err = s.readItem(item, r.environment); item.err == nil {
-			item.event.TraceParent = trace
-			events = append(events, item.event)
-		}
-	}
-	results, err := s.Publisher.Publish(r.Context(), r.environment, key, events)
+	results, err := s.Publisher.Publish(r.Context(), r.environment, key, b.events)
 	if err != nil {
 		return err
 	}
-	if len(results) != len(events) { // the key's first call was understood otherwise, before the configuration changed
+	if len(results) != len(b.events) { // the key's first call was understood otherwise, before the configuration changed
 		return errKeyReused
 	}
-	r.answerBatch(items, results)
+	r.answerBatch(b.items, results)
 	return nil
-}
-
-// splitBatch cuts a batch into its items. One that is a JSON array must be valid as a whole; one of lines is looked at
-// line by line, later.
-func splitBatch(contentType string, body []byte, f *faults) ([]batchItem, error) {
-	var items []batchItem
-	if isLines(contentType) {
-		for line := range bytes.Lines(body) {
-			if line = bytes.TrimSpace(line); len(line) > 0 && len(items) <= carteiro.MaxBatch {
-				items = append(items, batchItem{raw: line})
-			}
-		}
-	} else {
-		// How deep an item is nested is looked at item by item.
-		const deep = 10 * maxDepth
-		err := payload.CheckObject(body, payload.Limits{MaxBytes: len(body) + 1, MaxDepth: deep})
-		switch {
-		case err == nil: // an object
-			f.add(fieldEvents, mustBeArray)
-			return nil, nil
-		case errors.Is(err, payload.ErrTooDeep):
-			return nil, errTooDeep
-		case !errors.Is(err, payload.ErrNotObject):
-			return nil, errInvalidJSON
-		case !isArray(bytes.TrimLeft(body, " \n\r\t")):
-			f.add(fieldEvents, mustBeArray)
-			return nil, nil
-		}
-		for m := walk(body); len(items) <= carteiro.MaxBatch && m.NextItem(); {
-			items = append(items, batchItem{raw: m.Value})
-		}
-	}
-	switch {
-	case len(items) == 0:
-		f.add(fieldEvents, mustContainAtLeast, 1)
-	case len(items) > carteiro.MaxBatch:
-		f.add(fieldEvents, mustContainAtMost, carteiro.MaxBatch)
-	}
-	return items, nil
 }
 
 // isLines says whether a body of this type holds one JSON value a line.
@@ -107,9 +83,6 @@ func isLines(contentType string) bool {
 
 // readItem reads one event of a batch. It fails as the single call would have.
 func (s *server) readItem(item *batchItem, environment carteiro.ID) error {
-	if limit := s.MaxPayload + maxEnvelope; len(item.raw) > limit {
-		return bodyTooLarge(limit)
-	}
 	if err := checkObject(item.raw); err != nil {
 		return err
 	}
@@ -157,7 +130,7 @@ func (in *eventInput) key(raw []byte, f *faults) *publish.Key {
 }
 
 // answerBatch writes one result an event. results are those of the events that were published, in their order.
-func (r *request) answerBatch(items []batchItem, results []publish.Result) {
+func (r *request) answerBatch(items []itemResult, results []publish.Result) {
 	p, list := buffers.Get().(*[]byte), []byte(nil)
 	accepted := 0
 	for i, item := range items {

@@ -36,40 +36,21 @@ func (s *server) publishCloudEvents(r *request) error {
 }
 
 func (s *server) publishCloudEventBatch(r *request) error {
-	body, err := r.readBody(nil, maxBatchBody)
-	if err != nil {
-		return err
-	}
-	var f faults
-	items, err := splitBatch(typeCloudEvents, body, &f)
-	if err != nil {
-		return err
-	}
-	if err := f.err(); err != nil {
-		return err
-	}
 	structured := map[string][]string{"Content-Type": {typeCloudEvent}}
-	events, trace := make([]publish.Event, 0, len(items)), r.traceParent()
-	for i := range items {
-		item := &items[i]
-		if limit := s.MaxPayload + maxEnvelope; len(item.raw) > limit {
-			item.err = bodyTooLarge(limit)
-		} else {
-			item.err = s.readCloudEvent(item, structured, r.environment)
-		}
-		if item.err == nil {
-			item.event.TraceParent = cmp.Or(item.event.TraceParent, trace)
-			events = append(events, item.event)
-		}
+	b := batch{trace: r.traceParent()}
+	var f faults
+	_, err := r.readBatch(typeCloudEvents, &b, false, &f, func(item *batchItem) error { return s.readCloudEvent(item, structured, r.environment) })
+	if err != nil {
+		return err
 	}
-	results, err := s.Publisher.Publish(r.Context(), r.environment, nil, events)
+	results, err := s.Publisher.Publish(r.Context(), r.environment, nil, b.events)
 	if err != nil {
 		return err
 	}
 	for i := range results {
 		results[i].Err = cloudResultError(results[i].Err, nil)
 	}
-	r.answerBatch(items, results)
+	r.answerBatch(b.items, results)
 	return nil
 }
 

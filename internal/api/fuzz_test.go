@@ -113,8 +113,8 @@ func FuzzDecodeWebhook(f *testing.F) {
 	})
 }
 
-// FuzzSplitBatch: a batch is cut into all its items or refused.
-func FuzzSplitBatch(f *testing.F) {
+// FuzzReadBatch: a batch is cut into all its items or refused.
+func FuzzReadBatch(f *testing.F) {
 	f.Add([]byte(`[{"a":"]"},7,[1,2],"\""]`), false)
 	f.Add([]byte("{}\n\n7\r\nnot json"), true)
 	f.Fuzz(func(t *testing.T, body []byte, lines bool) {
@@ -123,18 +123,28 @@ func FuzzSplitBatch(f *testing.F) {
 			contentType = "application/x-ndjson"
 		}
 		var found faults
-		items, err := splitBatch(contentType, body, &found)
-		if err == nil {
-			err = found.err()
+		s := newDecoder()
+		sent, err := http.NewRequest(http.MethodPost, "/events/batch", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
 		}
+		r := &request{Request: sent, s: s}
+		var items [][]byte
+		b := new(batch)
+		sum, err := r.readBatch(contentType, b, true, &found, func(item *batchItem) error {
+			items = append(items, bytes.Clone(item.raw))
+			return s.readItem(item, carteiro.ID{1})
+		})
 		if err != nil {
 			wellFormed(t, err)
 			return
 		}
-		s := newDecoder()
-		for i := range items {
-			if err := s.readItem(&items[i], carteiro.ID{1}); err != nil {
-				wellFormed(t, err)
+		if sum != fingerprint(sent.Method, sent.URL.Path, body) || len(b.items) != len(items) {
+			t.Errorf("%s: %d results for %d items, fingerprint %x", body, len(b.items), len(items), sum)
+		}
+		for _, result := range b.items {
+			if result.err != nil {
+				wellFormed(t, result.err)
 			}
 		}
 		var want []json.RawMessage
@@ -151,8 +161,8 @@ func FuzzSplitBatch(f *testing.F) {
 			t.Fatalf("%s: %d items, want %d, %v", body, len(items), len(want), err)
 		}
 		for i := range want {
-			if !bytes.Equal(want[i], items[i].raw) {
-				t.Errorf("%s: item %d is %s", body, i, items[i].raw)
+			if !bytes.Equal(want[i], items[i]) {
+				t.Errorf("%s: item %d is %s", body, i, items[i])
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/sha256"
+	"hash"
 	"io"
 
 	"carteiro/internal/publish"
@@ -11,7 +12,7 @@ import (
 const maxKey = 255
 
 // idempotencyKey reads the key that the request bears, if any. body is what, beside method and path, makes another
-// request of it.
+// request of it. Where the body is read later the caller sets the fingerprint.
 func (r *request) idempotencyKey(body []byte, f *faults) *publish.Key {
 	values, ok := r.Header["Idempotency-Key"]
 	if !ok {
@@ -35,9 +36,15 @@ func isKey(s string) bool {
 
 // fingerprint tells requests apart. Neither a method nor a path holds a line break.
 func fingerprint(method, path string, body []byte) (sum [32]byte) {
-	h := sha256.New()
-	_, _ = io.WriteString(h, method+"\n"+path+"\n") // a hash takes everything
-	_, _ = h.Write(body)
+	h := beginFingerprint(method, path)
+	_, _ = h.Write(body) // a hash takes everything
 	h.Sum(sum[:0])
 	return sum
+}
+
+// beginFingerprint returns the hash of a fingerprint before the body.
+func beginFingerprint(method, path string) hash.Hash {
+	h := sha256.New()
+	_, _ = io.WriteString(h, method+"\n"+path+"\n")
+	return h
 }

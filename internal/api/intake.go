@@ -90,10 +90,10 @@ func (in *Intake) refuse(err error) *Refusal {
 }
 
 func (s *server) readMessage(item *batchItem, m *Message, environment carteiro.ID) error {
+	if limit := s.MaxPayload + maxEnvelope; len(item.raw) > limit {
+		return bodyTooLarge(limit)
+	}
 	if m.CloudEvent != nil {
-		if limit := s.MaxPayload + maxEnvelope; len(item.raw) > limit {
-			return bodyTooLarge(limit)
-		}
 		return s.readCloudEvent(item, m.CloudEvent, environment)
 	}
 	if err := s.readItem(item, environment); err != nil {

@@ -1,9 +1,6 @@
 package payload
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // checker reads JSON by its grammar (RFC 8259) without decoding it. Its methods move pos over one thing each; where
 // they fail, pos is at the byte at fault. It recurses no deeper than maxDepth.
@@ -11,6 +8,9 @@ type checker struct {
 	data     []byte
 	pos      int
 	maxDepth int
+	// more, if not nil, reads more of a stream into data once pos is at its end, and reports whether there was more. It may move
+	// what data holds, and pos with it.
+	more func() bool
 }
 
 // value reads one value; depth is what it would have if it were an object or array.
@@ -88,7 +88,9 @@ func (c *checker) array(depth int) error {
 
 func (c *checker) str() error {
 	for c.pos++; ; c.pos++ {
-		c.plain()
+		for c.plain(); c.pos == len(c.data) && c.refill(); {
+			c.plain()
+		}
 		switch b := c.peek(); {
 		case b == '"':
 			c.pos++
@@ -147,10 +149,12 @@ func (c *checker) escape() error {
 }
 
 func (c *checker) literal(word string) error {
-	if !bytes.HasPrefix(c.data[c.pos:], []byte(word)) {
-		return ErrInvalidJSON
+	for i := range len(word) {
+		if !c.take(word[i]) {
+			c.pos -= min(i, c.pos)
+			return ErrInvalidJSON
+		}
 	}
-	c.pos += len(word)
 	return nil
 }
 
@@ -175,23 +179,30 @@ func (c *checker) number() error {
 }
 
 // digits moves over digits and reports whether there was one.
-func (c *checker) digits() bool {
-	start := c.pos
+func (c *checker) digits() (some bool) {
 	for isDigit(c.peek()) {
 		c.pos++
+		some = true
 	}
-	return c.pos > start
+	return some
 }
 
-func (c *checker) space() { c.pos = skipSpace(c.data, c.pos) }
+func (c *checker) space() {
+	for c.pos = skipSpace(c.data, c.pos); c.pos == len(c.data) && c.refill(); {
+		c.pos = skipSpace(c.data, c.pos)
+	}
+}
 
 // peek gives the byte at pos; NUL, which no rule of the grammar takes, at the end.
 func (c *checker) peek() byte {
-	if c.pos < len(c.data) {
+	if c.pos < len(c.data) || c.refill() {
 		return c.data[c.pos]
 	}
 	return 0
 }
+
+// refill reads more of a stream into data, and reports whether there was more.
+func (c *checker) refill() bool { return c.more != nil && c.more() }
 
 // take moves over one byte if it is b.
 func (c *checker) take(b byte) bool {
