@@ -111,14 +111,14 @@ func (c *cluster) total(webhook carteiro.ID, status carteiro.Status) int {
 }
 
 func TestTenNodesBootAtOnceOnAnEmptyDatabase(t *testing.T) {
-	url := postgrestest.Database(t, "")
+	url, now := postgrestest.Database(t, ""), time.Now()
 	var all sync.WaitGroup
 	errs := make([]error, 10)
 	for i := range errs {
 		all.Go(func() {
 			s, err := Open(t.Context(), url, Options{Connections: MinConnections})
 			if err == nil {
-				_, err = s.Purge(t.Context(), store.Purge{Now: time.Now(), Before: time.Now().Add(-time.Hour), Limit: 100}) // makes the days
+				_, err = s.Purge(t.Context(), store.Purge{Now: now, Before: now.Add(-time.Hour), Limit: 100}) // makes the days
 				err = errors.Join(err, s.Close())
 			}
 			errs[i] = err

@@ -32,7 +32,8 @@ var logLimits = logSizes{kept: 48 << 20, most: 64 << 20, step: 8 << 20}
 // checkpointer copies the log into the database while others commit.
 type checkpointer struct {
 	conn    *conn
-	readers *pool
+	pause   func(do func()) // runs do while nobody reads
+	copying sync.Mutex      // held while conn copies
 	limits  logSizes
 	wake    chan struct{} // has room for one
 	copied  atomic.Bool   // the log was copied, for the writer to finish
@@ -47,12 +48,14 @@ func startCheckpointer(path string, readers *pool) (*checkpointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &checkpointer{conn: c, readers: readers, limits: logLimits, wake: make(chan struct{}, 1)}
+	k := &checkpointer{conn: c, pause: readers.pause, limits: logLimits, wake: make(chan struct{}, 1)}
 	k.tryAt, k.pauseAt = k.limits.kept, k.limits.most
 	k.stopped.Go(func() {
 		for range k.wake {
+			k.copying.Lock()
 			k.conn.checkpoint()
 			k.copied.Store(true)
+			k.copying.Unlock()
 		}
 	})
 	return k, nil
@@ -67,14 +70,17 @@ func (k *checkpointer) committed(writer *conn, logSize int64) {
 		k.tryAt, k.pauseAt = k.limits.kept, k.limits.most
 		return
 	}
-	if k.copied.Swap(false) {
-		if logSize > k.pauseAt {
-			// SQLite can wait for readers itself, but among busy ones it may never find the moment.
-			k.readers.pause(writer.checkpoint)
-			k.pauseAt = logSize + k.limits.step
-		} else {
-			writer.checkpoint()
-		}
+	switch {
+	case logSize > k.pauseAt:
+		// A slow copy must not let the log grow without bound: commits wait for it. SQLite can wait for readers itself, but among
+		// busy ones it may never find the moment.
+		k.copying.Lock()
+		k.pause(writer.checkpoint)
+		k.copied.Store(false)
+		k.copying.Unlock()
+		k.pauseAt = logSize + k.limits.step
+	case k.copied.Swap(false):
+		writer.checkpoint()
 	}
 	if logSize > k.tryAt {
 		select {

@@ -208,12 +208,14 @@ func TestADatabaseThatOthersCanReadIsWarnedOf(t *testing.T) {
 }
 
 // overlap has somebody read a state of the database at every moment, until stop is closed: each reader ends when the next
-// has begun and something was committed, or when that takes long because the store lets nobody read.
+// has begun and something was committed, or when the store waits for readers.
 func overlap(t *testing.T, s *Store, committed, stop <-chan struct{}) (ended <-chan struct{}) {
+	paused := watchPauses(s)
 	done := make(chan struct{})
 	var read func(began chan<- struct{})
 	read = func(began chan<- struct{}) {
 		err := s.readSnapshot(context.Background(), func(c *conn) error {
+			waits := paused()
 			_, err := c.execInt("SELECT n FROM ping")
 			close(began)
 			select {
@@ -224,12 +226,11 @@ func overlap(t *testing.T, s *Store, committed, stop <-chan struct{}) (ended <-c
 			}
 			next := make(chan struct{})
 			go read(next)
-			long := time.After(100 * time.Millisecond)
 			for _, until := range []<-chan struct{}{next, committed} {
 				select {
 				case <-until:
-				case <-long:
-					return err
+				case <-stop:
+				case <-waits:
 				}
 			}
 			return err
@@ -240,6 +241,27 @@ func overlap(t *testing.T, s *Store, committed, stop <-chan struct{}) (ended <-c
 	}
 	go read(make(chan struct{}))
 	return done
+}
+
+// watchPauses returns a function that gives a channel, which is closed while the store waits for readers.
+func watchPauses(s *Store) (paused func() <-chan struct{}) {
+	var mu sync.Mutex
+	waits := make(chan struct{})
+	pause := s.checkpointer.pause
+	s.checkpointer.pause = func(do func()) {
+		mu.Lock()
+		close(waits)
+		mu.Unlock()
+		pause(do)
+		mu.Lock()
+		waits = make(chan struct{})
+		mu.Unlock()
+	}
+	return func() <-chan struct{} {
+		mu.Lock()
+		defer mu.Unlock()
+		return waits
+	}
 }
 
 // smallLog has the databases of a test keep a small log.

@@ -13,7 +13,10 @@ import (
 // empty ones that are closed when their test ends.
 func Move(t *testing.T, open, openTarget func(t *testing.T) store.Movable) {
 	for _, s := range moving {
-		t.Run(s.name, func(t *testing.T) { s.tell(newWorld(t, open(t)), openTarget(t)) })
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.tell(newWorld(t, open(t)), openTarget(t))
+		})
 	}
 }
 

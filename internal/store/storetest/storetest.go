@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		t.Run(part.name, func(t *testing.T) {
 			for _, s := range part.stories {
 				t.Run(s.name, func(t *testing.T) {
+					t.Parallel()
 					w := newWorld(t, open(t))
 					s.tell(w)
 					w.wantHealthy()
@@ -57,7 +58,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 // Audit holds a database against what the port says of the audit log, which the model in memory does not keep.
 func Audit(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, s := range audits {
-		t.Run(s.name, func(t *testing.T) { s.tell(newWorld(t, open(t))) })
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.tell(newWorld(t, open(t)))
+		})
 	}
 }
 
