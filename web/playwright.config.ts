@@ -23,6 +23,8 @@ export default defineConfig({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [
         '--no-sandbox',
+        // A name that is not the machine's own: pages there are not in a secure context.
+        '--host-resolver-rules=MAP carteiro.test 127.0.0.1',
         '--disable-gpu',
         '--disable-quic',
         '--no-first-run',

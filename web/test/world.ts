@@ -62,8 +62,8 @@ export const test = base.extend<Fixtures, { carteiro: Carteiro; receiver: Receiv
     await page.context().clearCookies()
     await use(page)
   },
-  page: async ({ page, world }, use) => {
-    const faults = watch(page, world.url)
+  page: async ({ page, world, baseURL }, use) => {
+    const faults = watch(page, baseURL ?? world.url)
     const answer = await page.request.post('/api/v1/session', { data: { token: world.token } })
     expect(answer.status()).toBe(201)
     await use(page)
@@ -84,7 +84,8 @@ function watch(page: Page, url: string): string[] {
   return faults
 }
 
-function worldOf(url: string, token: string, receiver: Receiver): World {
+/** What a test does to an environment beside the page. */
+export function worldOf(url: string, token: string, receiver: Receiver): World {
   const call: World['call'] = async (method, path, body) => {
     const answer = await fetch(`${url}/api/v1${path}`, {
       method,
