@@ -3,7 +3,8 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { createQueryClient } from './api/queries'
-import { TranslationProvider } from './i18n'
+import { initialLanguage, loadLanguage, TranslationProvider } from './i18n'
+import { NoTexts } from './no-texts'
 import { router } from './router'
 import './styles.css'
 import { ToastProvider } from './ui/toast'
@@ -11,14 +12,20 @@ import { ToastProvider } from './ui/toast'
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
 
-createRoot(root).render(
-  <StrictMode>
-    <QueryClientProvider client={createQueryClient()}>
-      <TranslationProvider>
-        <ToastProvider>
-          <RouterProvider router={router} />
-        </ToastProvider>
-      </TranslationProvider>
-    </QueryClientProvider>
-  </StrictMode>,
-)
+const page = createRoot(root)
+
+loadLanguage(initialLanguage())
+  .then((initial) =>
+    page.render(
+      <StrictMode>
+        <QueryClientProvider client={createQueryClient()}>
+          <TranslationProvider initial={initial}>
+            <ToastProvider>
+              <RouterProvider router={router} />
+            </ToastProvider>
+          </TranslationProvider>
+        </QueryClientProvider>
+      </StrictMode>,
+    ),
+  )
+  .catch(() => page.render(<NoTexts />))

@@ -3,72 +3,47 @@ import { readAuditFilters } from './api/audit'
 import { readEventFilters, readReplayFilters } from './api/events'
 import { readFilters } from './api/filters'
 import { isKind, type Kind } from './api/kinds'
-import type { Period } from './api/overview'
+import { readList, readPage, readPeriod } from './api/list-search'
 import { Gate } from './gate'
-import { AuditPage } from './pages/audit'
-import { BulkPage } from './pages/bulk'
-import { BulkListPage } from './pages/bulk-list'
-import { BulkNewPage } from './pages/bulk-new'
-import { DeliveriesPage } from './pages/deliveries'
-import { DeliveryPage } from './pages/delivery'
-import { EventPage } from './pages/event'
-import { EventsPage } from './pages/events'
+import { useTranslation } from './i18n'
+import { lazyPage } from './lazy-page'
 import { LostPage } from './pages/lost'
-import { OverviewPage } from './pages/overview'
-import { OwnerPage } from './pages/owner'
-import { OwnersPage } from './pages/owners'
-import { ReplayNewPage } from './pages/replay-new'
-import { WebhookLayout } from './pages/webhook'
-import { WebhookNewPage } from './pages/webhook-new'
-import { WebhookSettingsPage } from './pages/webhook-settings'
-import { WebhooksPage } from './pages/webhooks'
+import { PageError, RootError } from './pages/page-error'
 import { needing } from './scope'
+import { Loading } from './ui/page'
 
-const page = (value: unknown) => (Number.isInteger(Number(value)) && Number(value) > 1 ? Number(value) : undefined)
-
-/** What the lists of names keep in the address bar. */
-export interface ListSearch {
-  search?: string
-  page?: number
-}
-
-function readList(search: Record<string, unknown>): ListSearch {
-  const at = page(search.page)
-  return {
-    ...(search.search !== undefined && search.search !== '' && { search: String(search.search) }),
-    ...(at && { page: at }),
-  }
-}
-
-const root = createRootRoute({ component: Gate, notFoundComponent: LostPage })
+const root = createRootRoute({ component: Gate, notFoundComponent: LostPage, errorComponent: RootError })
 
 const overview = createRoute({
   getParentRoute: () => root,
   path: '/',
-  component: OverviewPage,
-  validateSearch: ({ period }: Record<string, unknown>): { period?: Period } =>
-    period === 'hour' || period === 'week' || period === 'month' ? { period } : {},
+  component: lazyPage(() => import('./pages/overview').then((page) => page.OverviewPage)),
+  validateSearch: readPeriod,
 })
 
 const webhooks = createRoute({
   getParentRoute: () => root,
   path: '/webhooks',
-  component: WebhooksPage,
+  component: lazyPage(() => import('./pages/webhooks').then((page) => page.WebhooksPage)),
   validateSearch: readList,
 })
 
 const events = createRoute({
   getParentRoute: () => root,
   path: '/events',
-  component: EventsPage,
+  component: lazyPage(() => import('./pages/events').then((page) => page.EventsPage)),
   validateSearch: readEventFilters,
 })
-const event = createRoute({ getParentRoute: () => root, path: '/events/$event', component: EventPage })
+const event = createRoute({
+  getParentRoute: () => root,
+  path: '/events/$event',
+  component: lazyPage(() => import('./pages/event').then((page) => page.EventPage)),
+})
 
 const audit = createRoute({
   getParentRoute: () => root,
   path: '/audit',
-  component: AuditPage,
+  component: lazyPage(() => import('./pages/audit').then((page) => page.AuditPage)),
   validateSearch: readAuditFilters,
 })
 
@@ -85,46 +60,83 @@ const kind = createRoute({
   },
   notFoundComponent: LostPage,
 })
-const owners = createRoute({ getParentRoute: () => kind, path: '/', component: OwnersPage, validateSearch: readList })
+const owners = createRoute({
+  getParentRoute: () => kind,
+  path: '/',
+  component: lazyPage(() => import('./pages/owners').then((page) => page.OwnersPage)),
+  validateSearch: readList,
+})
 const owner = createRoute({ getParentRoute: () => kind, path: '/$owner' })
-const ownerWebhooks = createRoute({ getParentRoute: () => owner, path: '/', component: OwnerPage })
+const ownerWebhooks = createRoute({
+  getParentRoute: () => owner,
+  path: '/',
+  component: lazyPage(() => import('./pages/owner').then((page) => page.OwnerPage)),
+})
 const webhookNew = createRoute({
   getParentRoute: () => owner,
   path: '/new',
-  component: needing('webhooks', WebhookNewPage),
+  component: needing(
+    'webhooks',
+    lazyPage(() => import('./pages/webhook-new').then((page) => page.WebhookNewPage)),
+  ),
 })
 
-const webhook = createRoute({ getParentRoute: () => owner, path: '/$webhook', component: WebhookLayout })
+const webhook = createRoute({
+  getParentRoute: () => owner,
+  path: '/$webhook',
+  component: lazyPage(() => import('./pages/webhook').then((page) => page.WebhookLayout)),
+})
 const deliveries = createRoute({
   getParentRoute: () => webhook,
   path: '/',
-  component: DeliveriesPage,
+  component: lazyPage(() => import('./pages/deliveries').then((page) => page.DeliveriesPage)),
   validateSearch: readFilters,
 })
-const settings = createRoute({ getParentRoute: () => webhook, path: '/settings', component: WebhookSettingsPage })
+const settings = createRoute({
+  getParentRoute: () => webhook,
+  path: '/settings',
+  component: lazyPage(() => import('./pages/webhook-settings').then((page) => page.WebhookSettingsPage)),
+})
 const bulkList = createRoute({
   getParentRoute: () => webhook,
   path: '/retries',
-  component: BulkListPage,
-  validateSearch: (search: Record<string, unknown>): { page?: number } => {
-    const at = page(search.page)
-    return at ? { page: at } : {}
-  },
+  component: lazyPage(() => import('./pages/bulk-list').then((page) => page.BulkListPage)),
+  validateSearch: readPage,
 })
 const bulkNew = createRoute({
   getParentRoute: () => webhook,
   path: '/retries/new',
-  component: needing('retry', BulkNewPage),
+  component: needing(
+    'retry',
+    lazyPage(() => import('./pages/bulk-new').then((page) => page.BulkNewPage)),
+  ),
   validateSearch: readFilters,
 })
 const replayNew = createRoute({
   getParentRoute: () => webhook,
   path: '/retries/replay',
-  component: needing('retry', ReplayNewPage),
+  component: needing(
+    'retry',
+    lazyPage(() => import('./pages/replay-new').then((page) => page.ReplayNewPage)),
+  ),
   validateSearch: readReplayFilters,
 })
-const bulk = createRoute({ getParentRoute: () => webhook, path: '/retries/$job', component: BulkPage })
-const delivery = createRoute({ getParentRoute: () => owner, path: '/$webhook/logs/$log', component: DeliveryPage })
+const bulk = createRoute({
+  getParentRoute: () => webhook,
+  path: '/retries/$job',
+  component: lazyPage(() => import('./pages/bulk').then((page) => page.BulkPage)),
+})
+const delivery = createRoute({
+  getParentRoute: () => owner,
+  path: '/$webhook/logs/$log',
+  component: lazyPage(() => import('./pages/delivery').then((page) => page.DeliveryPage)),
+})
+
+/** Stands in for a page whose code is being loaded. */
+function Pending() {
+  const { t } = useTranslation()
+  return <Loading label={t('loading')} />
+}
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -144,6 +156,9 @@ export const router = createRouter({
     ]),
   ]),
   scrollRestoration: true,
+  defaultErrorComponent: PageError,
+  defaultPendingComponent: Pending,
+  defaultPreload: 'intent',
 })
 
 declare module '@tanstack/react-router' {

@@ -1,7 +1,7 @@
-import type { ReactNode } from 'react'
 import type { Schemas } from './api/client'
 import { useSession } from './api/session'
 import { useTranslation } from './i18n'
+import type { LazyPage } from './lazy-page'
 import { Notice } from './ui/notice'
 
 type Scope = Exclude<Schemas['Scope'], 'all'>
@@ -22,8 +22,7 @@ export function Missing({ scope }: { scope: Scope }) {
 }
 
 /** A page that is of no use without a scope, and says so where the token lacks it. */
-export function needing(scope: Scope, Page: () => ReactNode): () => ReactNode {
-  return function Needing() {
-    return useMay(scope) ? <Page /> : <Missing scope={scope} />
-  }
+export function needing(scope: Scope, Page: LazyPage): LazyPage {
+  const Needing = () => (useMay(scope) ? <Page /> : <Missing scope={scope} />)
+  return Object.assign(Needing, { preload: Page.preload })
 }

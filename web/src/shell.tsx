@@ -8,6 +8,7 @@ import { Button } from './ui/button'
 import { Dialog } from './ui/dialog'
 import { Icon, type IconName } from './ui/icon'
 import { ShortcutHelp } from './ui/shortcuts'
+import { useToast } from './ui/toast'
 
 const ownersPage = (kind: Kind) => new RegExp(`^/${kind}(/[^/]*)?$`)
 
@@ -167,11 +168,12 @@ const quietSelect = 'w-full rounded-md border border-transparent bg-transparent 
 
 export function LanguageSelect() {
   const { t, language, setLanguage } = useTranslation()
+  const say = useToast()
   return (
     <Row label={t('language')}>
       <select
         value={language}
-        onChange={(event) => setLanguage(event.target.value as Language)}
+        onChange={(event) => setLanguage(event.target.value as Language).catch(() => say(t('fault.network')))}
         className={quietSelect}
       >
         <option value="en">English</option>

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react'
+import { keep } from './storage'
 
 /** `system` follows what the browser says of its surroundings. public/theme.js puts a chosen one on before the first paint. */
 export type Theme = 'system' | 'light' | 'dark'
@@ -14,10 +15,10 @@ function current(): Theme {
 function choose(theme: Theme) {
   if (theme === 'system') {
     delete document.documentElement.dataset.theme
-    localStorage.removeItem(stored)
+    keep(stored, null)
   } else {
     document.documentElement.dataset.theme = theme
-    localStorage.setItem(stored, theme)
+    keep(stored, theme)
   }
   for (const tell of readers) tell()
 }

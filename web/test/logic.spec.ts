@@ -4,9 +4,11 @@ import { arrivedSince, merge, remember } from '../src/api/arrivals'
 import { bulkInput } from '../src/api/bulk'
 import type { Delivery, LogPage } from '../src/api/deliveries'
 import { canFollow, logQuery, meets, readFilters } from '../src/api/filters'
-import { catalogues, preferredLanguage } from '../src/i18n'
+import { preferredLanguage, translate } from '../src/i18n'
+import { en } from '../src/i18n/en'
 import { formats } from '../src/i18n/formats'
 import { format } from '../src/i18n/message'
+import { ptBR as pt } from '../src/i18n/pt-BR'
 import { translateServerText } from '../src/i18n/server'
 import { curl } from '../src/pages/curl'
 import { at, differences } from '../src/pages/differences'
@@ -19,7 +21,6 @@ test.describe('catalogues', () => {
   const forms = (message: unknown) => (typeof message === 'string' ? ['text'] : Object.keys(message as object).sort())
 
   test('have the same keys, values and plurals, and no empty text', () => {
-    const { en, 'pt-BR': pt } = catalogues
     expect(Object.keys(pt).sort()).toEqual(Object.keys(en).sort())
     for (const [key, message] of Object.entries(en)) {
       const other = pt[key as keyof typeof pt]
@@ -39,6 +40,18 @@ test.describe('catalogues', () => {
       '2 entregas',
       '1.000.000 entregas',
     ])
+  })
+
+  test('never throw, whatever a newer server says', () => {
+    const { t, moment, clock, relative, duration, tick, eventTypes } = translate(
+      { language: 'pt-BR', catalogue: pt, server: (text) => text },
+      async () => {},
+    )
+    expect(t('audit.webhook.paused' as 'audit.webhook.updated')).toBe('webhook.paused')
+    expect([moment('x'), clock('x'), relative('x', 0), tick(Number.NaN, 1), duration(Number.NaN)]).toEqual(
+      Array(5).fill('–'),
+    )
+    expect(eventTypes).toContain('event_phone_call_ended')
   })
 
   test('are chosen by what the browser wants, and by what was chosen before it', () => {

@@ -28,6 +28,8 @@ interface Fixtures {
   page: Page
   /** A page of somebody who is not. */
   stranger: Page
+  /** A page that is signed in and may throw errors: for tests that provoke them. */
+  rough: Page
 }
 
 /**
@@ -57,6 +59,11 @@ export const test = base.extend<Fixtures, { carteiro: Carteiro; receiver: Receiv
   world: async ({ carteiro, receiver }, use, info) => {
     receiver.reset()
     await use(worldOf(carteiro.url, carteiro.environment(info.testId), receiver))
+  },
+  rough: async ({ context, world }, use) => {
+    const page = await context.newPage()
+    expect((await page.request.post('/api/v1/session', { data: { token: world.token } })).status()).toBe(201)
+    await use(page)
   },
   stranger: async ({ page }, use) => {
     await page.context().clearCookies()

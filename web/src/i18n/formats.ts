@@ -19,6 +19,11 @@ const minute = 60 * second
 const hour = 60 * minute
 const day = 24 * hour
 
+/** Stands for what is not a number or not a time. A format never throws: the server may be newer than the page. */
+const unknown = '–'
+
+const isTime = (at: string | number | Date) => !Number.isNaN(new Date(at).getTime())
+
 export function formats(language: string): Formats {
   const number = new Intl.NumberFormat(language)
   const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 })
@@ -46,18 +51,21 @@ export function formats(language: string): Formats {
     number: (n) => number.format(n),
     percent: (share) => percent.format(share < 1 ? Math.min(share, 0.999) : 1),
     duration: (ms) => {
+      if (!Number.isFinite(ms)) return unknown
       if (ms < second) return units.ms.format(ms)
       if (ms < minute) return units.s.format(ms / second)
       if (ms < hour) return units.min.format(Math.floor(ms / minute))
       if (ms < 2 * day) return units.h.format(Math.floor(ms / hour))
       return units.d.format(Math.floor(ms / day))
     },
-    moment: (at) => moment.format(new Date(at)),
+    moment: (at) => (isTime(at) ? moment.format(new Date(at)) : unknown),
     clock: (at) => {
+      if (!isTime(at)) return unknown
       const then = new Date(at)
       return then.toDateString() === new Date().toDateString() ? time.format(then) : dayTime.format(then)
     },
     relative: (at, now) => {
+      if (!isTime(at)) return unknown
       const ahead = new Date(at).getTime() - now
       const far = Math.abs(ahead)
       const [size, unit] =
@@ -71,6 +79,6 @@ export function formats(language: string): Formats {
       // An abbreviation's own full stop would be a second one at the end of a sentence.
       return relative.format(Math.trunc(ahead / size), unit).replace(/\.$/, '')
     },
-    tick: (at, span) => (span <= 2 * day ? hourMinute : monthDay).format(at),
+    tick: (at, span) => (isTime(at) ? (span <= 2 * day ? hourMinute : monthDay).format(at) : unknown),
   }
 }

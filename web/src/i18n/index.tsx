@@ -1,31 +1,42 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
-import { en } from './en'
+import { keep, recall } from '../storage'
+import type { en } from './en'
 import { type Formats, formats } from './formats'
 import { format, type Message, type Values } from './message'
-import { ptBR } from './pt-BR'
-import { translateServerText } from './server'
 
 export type Key = keyof typeof en
 export type Language = 'en' | 'pt-BR'
 /** A whole catalogue: every key of the English one, and no other. */
 export type Catalogue = Record<Key, Message>
 
-export const catalogues: Record<Language, Catalogue> = { en, 'pt-BR': ptBR }
 const stored = 'carteiro.language'
 
-/** The event types that are built in, but for that of tests. */
-export const eventTypes = Object.keys(en)
-  .filter((key) => /^event\.(event_|campaign|webhook\.|delivery\.)/.test(key) && key !== 'event.webhook.test')
-  .map((key) => key.slice('event.'.length))
+/** What is loaded for one language. */
+export interface Loaded {
+  language: Language
+  catalogue: Catalogue
+  /** Translate a text of the server. */
+  server: (text: string) => string
+}
+
+/** Load the texts of a language. Each is a file of its own, so that a reader loads one. */
+export async function loadLanguage(language: Language): Promise<Loaded> {
+  if (language === 'en') return { language, catalogue: (await import('./en')).en, server: (text) => text }
+  const [{ ptBR }, { translateServerText }] = await Promise.all([import('./pt-BR'), import('./server')])
+  return { language, catalogue: ptBR, server: translateServerText }
+}
 
 type Arguments<K extends Key> = keyof Values<(typeof en)[K]> extends never ? [] : [values: Values<(typeof en)[K]>]
 
 export interface Translation extends Formats {
   language: Language
-  setLanguage: (language: Language) => void
+  /** Rejects when the language's texts cannot be loaded; the language stays what it was then. */
+  setLanguage: (language: Language) => Promise<void>
   t: <K extends Key>(key: K, ...values: Arguments<K>) => string
   /** What the server says in English, in the reader's language where it is known; as it came otherwise. */
   server: (text: string) => string
+  /** The built-in event types, except that of tests. */
+  eventTypes: string[]
   /** What an event type means, or nothing when it is the operator's own. */
   eventMeaning: (event: string) => string | undefined
 }
@@ -41,36 +52,55 @@ export function preferredLanguage(chosen: string | null, wanted: readonly string
   return 'en'
 }
 
-export function TranslationProvider({ children }: { children: ReactNode }) {
-  const [language, setLanguage] = useState<Language>(() =>
-    preferredLanguage(localStorage.getItem(stored), navigator.languages),
-  )
+/** The language to begin with. */
+export const initialLanguage = () => preferredLanguage(recall(stored), navigator.languages)
+
+export function TranslationProvider({ initial, children }: { initial: Loaded; children: ReactNode }) {
+  const [loaded, setLoaded] = useState(initial)
   useEffect(() => {
-    document.documentElement.lang = language
-  }, [language])
-  const translation = useMemo(() => translate(language, setLanguage), [language])
+    document.documentElement.lang = loaded.language
+  }, [loaded])
+  const translation = useMemo(
+    () =>
+      translate(loaded, async (chosen) => {
+        setLoaded(await loadLanguage(chosen))
+        keep(stored, chosen)
+      }),
+    [loaded],
+  )
   return <Context value={translation}>{children}</Context>
 }
 
-function translate(language: Language, set: (language: Language) => void): Translation {
-  const catalogue = catalogues[language]
+export function translate(
+  { language, catalogue, server }: Loaded,
+  setLanguage: (language: Language) => Promise<void>,
+): Translation {
   const plural = new Intl.PluralRules(language)
   const f = formats(language)
   return {
     ...f,
     language,
-    setLanguage: (chosen) => {
-      localStorage.setItem(stored, chosen)
-      set(chosen)
+    setLanguage,
+    t: (key, ...values) => {
+      const message: Message | undefined = catalogue[key]
+      return message === undefined ? wordOf(key) : format(message, values[0] ?? {}, plural, f.number)
     },
-    t: (key, ...values) => format(catalogue[key], values[0] ?? {}, plural, f.number),
-    server: (text) => (language === 'en' ? text : translateServerText(text)),
+    server,
+    eventTypes: Object.keys(catalogue)
+      .filter((key) => /^event\.(event_|campaign|webhook\.|delivery\.)/.test(key) && key !== 'event.webhook.test')
+      .map((key) => key.slice('event.'.length)),
     eventMeaning: (event) => {
       const message: Message | undefined = catalogue[`event.${event}` as Key]
       return typeof message === 'string' ? message : undefined
     },
   }
 }
+
+/**
+ * Stands in for a text that the catalog lacks: the server is newer than this page and answered with a word the page does not
+ * know, as in `audit.webhook.paused`.
+ */
+const wordOf = (key: string) => key.slice(key.indexOf('.') + 1)
 
 export function useTranslation(): Translation {
   const translation = useContext(Context)

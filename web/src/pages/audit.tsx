@@ -12,7 +12,7 @@ const route = getRouteApi('/audit')
 /** Who changed what, newest first. */
 export function AuditPage() {
   const { t } = useTranslation()
-  const filters = route.useSearch()
+  const filters = route.useSearch({ select: readAuditFilters, structuralSharing: true })
   const navigate = useNavigate()
   const page = useAudit(filters)
   const go = useCallback((search: AuditFilters) => navigate({ to: '/audit', search }), [navigate])

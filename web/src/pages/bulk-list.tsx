@@ -1,5 +1,6 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { type BulkRetry, useBulkRetries } from '../api/bulk'
+import { readPage } from '../api/list-search'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
 import { buttonLook } from '../ui/button'
@@ -21,7 +22,7 @@ export function BulkListPage() {
   const { t } = useTranslation()
   const place = placeOf(route.useParams())
   const params = paramsOf(place)
-  const { page = 1 } = route.useSearch()
+  const { page = 1 } = route.useSearch({ select: readPage, structuralSharing: true })
   const navigate = useNavigate()
   const jobs = useBulkRetries(place, page)
   const may = useMay('retry')

@@ -14,7 +14,7 @@ const route = getRouteApi('/$kind/$owner/$webhook/retries/new')
 export function BulkNewPage() {
   const { t } = useTranslation()
   const place = placeOf(route.useParams())
-  const filters = route.useSearch()
+  const filters = route.useSearch({ select: readFilters, structuralSharing: true })
   const navigate = useNavigate()
   // A span ends when it was chosen: what is counted here is what will be retried.
   const input = useMemo(() => bulkInput(filters, Date.now()), [filters])

@@ -2,7 +2,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback, useRef, useState } from 'react'
 import { ApiError } from '../api/client'
 import { type Delivery, type LogPage, useDeliveries } from '../api/deliveries'
-import { canFollow, type Filters } from '../api/filters'
+import { canFollow, type Filters, readFilters } from '../api/filters'
 import { type Live, useLive } from '../api/live'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
@@ -24,7 +24,7 @@ export function DeliveriesPage() {
   const { t } = useTranslation()
   const { kind, owner, webhook } = route.useParams()
   const place = placeOf({ kind, owner, webhook })
-  const filters = route.useSearch()
+  const filters = route.useSearch({ select: readFilters, structuralSharing: true })
   const navigate = useNavigate()
   const follows = canFollow(filters)
   const page = useDeliveries(place, filters, follows)

@@ -2,7 +2,7 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import { type EventFilters, readEventFilters, reasons, useEvents } from '../api/events'
 import { wholeId } from '../api/filters'
-import { eventTypes, useTranslation } from '../i18n'
+import { useTranslation } from '../i18n'
 import { Empty, Heading } from '../ui/page'
 import { SearchBox, useSearchKey } from '../ui/search'
 import { CursorList } from './cursor-list'
@@ -14,7 +14,7 @@ const route = getRouteApi('/events')
 /** Every event that came in, whether it went to a webhook or not. */
 export function EventsPage() {
   const { t } = useTranslation()
-  const filters = route.useSearch()
+  const filters = route.useSearch({ select: readEventFilters, structuralSharing: true })
   const navigate = useNavigate()
   const page = useEvents(filters)
   const go = useCallback((search: EventFilters) => navigate({ to: '/events', search }), [navigate])
@@ -42,7 +42,7 @@ export function EventsPage() {
 }
 
 function Bar({ filters, onChange }: { filters: EventFilters; onChange: (filters: EventFilters) => void }) {
-  const { t, eventMeaning } = useTranslation()
+  const { t, eventMeaning, eventTypes } = useTranslation()
   const navigate = useNavigate()
   const search = useSearchKey()
   const [typed, setTyped] = useState('')

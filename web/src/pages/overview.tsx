@@ -1,6 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { kindOf } from '../api/kinds'
+import { readPeriod } from '../api/list-search'
 import { type Overview, type Period, useOverview } from '../api/overview'
 import { useTranslation } from '../i18n'
 import { buttonLook } from '../ui/button'
@@ -17,7 +18,7 @@ const route = getRouteApi('/')
 /** How the environment's deliveries are doing. */
 export function OverviewPage() {
   const { t } = useTranslation()
-  const { period = 'day' } = route.useSearch()
+  const { period = 'day' } = route.useSearch({ select: readPeriod, structuralSharing: true })
   const navigate = useNavigate()
   const overview = useOverview(period)
   const data = overview.data

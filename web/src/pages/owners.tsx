@@ -1,10 +1,10 @@
 import { getRouteApi, Link, Navigate, useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import type { Registered } from '../api/kinds'
+import { type ListSearch, readList } from '../api/list-search'
 import { useOwners } from '../api/owners'
 import { useSession } from '../api/session'
 import { useTranslation } from '../i18n'
-import type { ListSearch } from '../router'
 import { useMay } from '../scope'
 import { Button } from '../ui/button'
 import { Icon } from '../ui/icon'
@@ -27,7 +27,7 @@ export function OwnersPage() {
 /** Agents, or campaigns: search, open, make. */
 function Owners({ kind }: { kind: Registered }) {
   const { t } = useTranslation()
-  const search = route.useSearch()
+  const search = route.useSearch({ select: readList, structuralSharing: true })
   const navigate = useNavigate()
   const [making, setMaking] = useState(false)
   const owners = useOwners(kind, search)

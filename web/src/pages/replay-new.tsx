@@ -14,7 +14,7 @@ const route = getRouteApi('/$kind/$owner/$webhook/retries/replay')
 export function ReplayNewPage() {
   const { t } = useTranslation()
   const place = placeOf(route.useParams())
-  const filters = route.useSearch()
+  const filters = route.useSearch({ select: readReplayFilters, structuralSharing: true })
   const navigate = useNavigate()
   // A span ends when it was chosen: what is counted here is what will be sent.
   const input = useMemo(() => replayInput(filters, Date.now()), [filters])

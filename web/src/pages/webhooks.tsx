@@ -1,9 +1,9 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useCallback } from 'react'
 import { kindOf } from '../api/kinds'
+import { type ListSearch, readList } from '../api/list-search'
 import { useFoundWebhooks } from '../api/overview'
 import { useTranslation } from '../i18n'
-import type { ListSearch } from '../router'
 import { buttonLook } from '../ui/button'
 import { Empty, Heading } from '../ui/page'
 import { RowName, rowLook } from '../ui/row'
@@ -15,7 +15,7 @@ const route = getRouteApi('/webhooks')
 /** The webhooks of all owners, by name. */
 export function WebhooksPage() {
   const { t } = useTranslation()
-  const search = route.useSearch()
+  const search = route.useSearch({ select: readList, structuralSharing: true })
   const navigate = useNavigate()
   const found = useFoundWebhooks(search)
   const go = useCallback((to: ListSearch) => navigate({ to: '/webhooks', search: to, replace: true }), [navigate])
