@@ -127,18 +127,8 @@ func (d *Dispatcher) oldestClaim() uint64 {
 
 // findUnknown lists the attempts that the session holds and this node knows nothing of, and marks them as being released.
 func (d *Dispatcher) findUnknown(session store.Session) (unknown []store.AttemptRef, err error) {
-	d.look++
-	p := store.Held{Session: session, Limit: heldPage}
-	for {
-		page, err := d.Store.Held(d.stopping, p)
-		if err != nil {
-			return nil, err
-		}
-		if len(page) == 0 {
-			break
-		}
-		unknown = append(unknown, d.unknown(session, page)...)
-		p.After = page[len(page)-1]
+	if unknown, err = d.listUnknown(session); err != nil {
+		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -156,6 +146,32 @@ func (d *Dispatcher) findUnknown(session store.Session) (unknown []store.Attempt
 		d.releasing[ref.ID] = math.MaxUint64
 	}
 	return unknown, nil
+}
+
+// listUnknown reads what the session holds, and picks what this node knows nothing of. It ends with the first page that is not
+// full: what is accepted meanwhile would keep it going. Pages may be many and slow, so it renews the lease between them.
+func (d *Dispatcher) listUnknown(session store.Session) (unknown []store.AttemptRef, err error) {
+	d.look++
+	renewed := time.Now()
+	p := store.Held{Session: session, Limit: heldPage}
+	for {
+		page, err := d.Store.Held(d.stopping, p)
+		if err != nil {
+			return nil, err
+		}
+		unknown = append(unknown, d.unknown(session, page)...)
+		if len(page) < heldPage {
+			return unknown, nil
+		}
+		p.After = page[len(page)-1]
+		if time.Since(renewed) < d.beatEvery() {
+			continue
+		}
+		var ok bool
+		if renewed, ok = d.renewLease(); !ok {
+			return nil, errNoLease
+		}
+	}
 }
 
 // unknown picks those of held attempts that this node knows nothing of. While a claim of the webhook is under way, an attempt may be
