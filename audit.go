@@ -53,6 +53,7 @@ const (
 	EnvironmentCreated AuditAction = "environment.created"
 	EnvironmentRenamed AuditAction = "environment.renamed"
 	EnvironmentRotated AuditAction = "environment.rotated" // one new token, and all others end
+	EnvironmentDeleted AuditAction = "environment.deleted"
 	TokenCreated       AuditAction = "token.created"
 	TokenRevoked       AuditAction = "token.revoked"
 	TokenRotated       AuditAction = "token.rotated"
@@ -76,7 +77,7 @@ const (
 // AuditActions are all of them.
 func AuditActions() []AuditAction {
 	return []AuditAction{
-		EnvironmentCreated, EnvironmentRenamed, EnvironmentRotated, TokenCreated, TokenRevoked, TokenRotated, SessionBegun,
+		EnvironmentCreated, EnvironmentRenamed, EnvironmentRotated, EnvironmentDeleted, TokenCreated, TokenRevoked, TokenRotated, SessionBegun,
 		OwnerCreated, OwnerUpdated, OwnerDeleted, WebhookCreated, WebhookUpdated, WebhookEnabled, WebhookTurnedOff, WebhookDeleted,
 		LogRetried, BulkRetryBegun, ReplayBegun, BulkRetryPaused, BulkRetryResumed, BulkRetryCancelled,
 	}

@@ -7,6 +7,7 @@ type Environment struct {
 	ID        ID
 	Name      string
 	CreatedAt time.Time
+	DeletedAt time.Time // zero unless it is deleted and not all of its data is erased yet
 }
 
 // Owner is the environment as the owner of its operators' webhooks.

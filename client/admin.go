@@ -95,6 +95,16 @@ func (a *Admin) RenameEnvironment(ctx context.Context, id, name string) (Environ
 	return get[Environment](ctx, a.client, request{method: http.MethodPut, path: environmentPath(id), body: named{name}})
 }
 
+// DeleteEnvironment deletes an environment; its tokens and sessions end at once. One that has an agent, a campaign, a webhook
+// or an event is only deleted with force, with everything in it; otherwise the error's code is ENVIRONMENT_IN_USE.
+func (a *Admin) DeleteEnvironment(ctx context.Context, id string, force bool) error {
+	q := make(url.Values)
+	if force {
+		q.Set("force", "true")
+	}
+	return a.client.call(ctx, request{method: http.MethodDelete, path: environmentPath(id), query: q}, nil)
+}
+
 // ListTokens gives a page of an environment's tokens, oldest first, those that have ended too. Page is counted from 1;
 // zeros are the server's defaults.
 func (a *Admin) ListTokens(ctx context.Context, environmentID string, perPage, page int) ([]Token, Pagination, error) {

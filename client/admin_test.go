@@ -86,6 +86,16 @@ func TestTheOperatorsCallsAreAsDocumented(t *testing.T) {
 			status: 200, body: `{"success":true,"message":"Environment updated successfully","data":` + production + `}`,
 			want: results{environment},
 		},
+		"delete an environment": {
+			call:   func(a *client.Admin) (results, error) { return nil, a.DeleteEnvironment(ctx, environmentID, false) },
+			asks:   "DELETE " + all + "/" + environmentID,
+			status: 200, body: `{"success":true,"message":"Environment deleted successfully"}`,
+		},
+		"delete an environment that is in use": {
+			call:   func(a *client.Admin) (results, error) { return nil, a.DeleteEnvironment(ctx, environmentID, true) },
+			asks:   "DELETE " + all + "/" + environmentID + "?force=true",
+			status: 200, body: `{"success":true,"message":"Environment deleted successfully"}`,
+		},
 		"list tokens": {
 			call: func(a *client.Admin) (results, error) {
 				tokens, _, err := a.ListTokens(ctx, environmentID, 20, 1)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -18,6 +19,7 @@ import (
 type environmentCommand struct {
 	Create environmentCreate `cmd:"" help:"Create an environment and print its token, once."`
 	List   environmentList   `cmd:"" help:"List the environments."`
+	Delete environmentDelete `cmd:"" help:"Delete an environment; with --force, with everything in it."`
 	Rotate environmentRotate `cmd:"" help:"Give an environment a new token, printed once; all its others end."`
 }
 
@@ -146,6 +148,45 @@ func (c *environmentRotate) Run(ctx context.Context) error {
 			return err
 		}
 		return c.print(environment, secret)
+	})
+}
+
+type environmentDelete struct {
+	config.Database
+	Environment string `arg:"" help:"Its id, or its name if only one has it."`
+	Force       bool   `help:"Delete an environment that is in use, with everything in it." env:"-"`
+}
+
+// Help says more than fits a line.
+func (*environmentDelete) Help() string {
+	return `Tokens and sessions of the environment end at once, and its name is free. An environment that has an agent, a campaign,
+a webhook or an event is only deleted with --force. Pending deliveries then end as failed, and a server that runs on the same
+database, or the next one that starts, erases webhooks, secrets, events and logs. The audit log keeps its entries.
+
+	carteiro environment delete staging --force`
+}
+
+// Run deletes the environment.
+func (c *environmentDelete) Run(ctx context.Context) error {
+	return withStore(ctx, c.Database, func(s store.Store) error {
+		environment, err := findEnvironment(ctx, s, c.Environment)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		err = s.DeleteEnvironment(ctx, store.DeleteEnvironment{
+			ID: environment.ID, Force: c.Force, Now: now, Audit: auditEntry(new(carteiro.IDSource), carteiro.EnvironmentDeleted, carteiro.Subject{
+				Kind: carteiro.SubjectEnvironment, ID: environment.ID,
+			}, environment.ID, now),
+		})
+		if errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("environment %q is in use: --force deletes it with everything in it", environment.Name)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Printf("environment %s (%s) is deleted\n", shown(environment.Name), environment.ID)
+		return nil
 	})
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (s *server) adminRoutes() {
 	tokens := environment + "/tokens"
 	s.root(adminBase)
 	s.handle(adminBase+"/environments", admin, methods{"GET": {noScope, s.listEnvironments}, "POST": {noScope, s.createEnvironment}})
-	s.handle(environment, admin, methods{"GET": {noScope, s.getEnvironment}, "PUT": {noScope, s.renameEnvironment}})
+	s.handle(environment, admin, methods{"GET": {noScope, s.getEnvironment}, "PUT": {noScope, s.renameEnvironment}, "DELETE": {noScope, s.deleteEnvironment}})
 	s.handle(tokens, admin, methods{"GET": {noScope, s.listTokens}, "POST": {noScope, s.createToken}})
 	s.handle(tokens+"/{"+pathToken+"}", admin, methods{"DELETE": {noScope, s.revokeToken}})
 	s.handle(tokens+"/{"+pathToken+"}/rotate", admin, methods{"POST": {noScope, s.rotateToken}})
@@ -169,6 +170,30 @@ func (s *server) renameEnvironment(r *request) error {
 		return missing(err, errEnvironmentNotFound)
 	}
 	return r.answer(http.StatusOK, answer{Message: msgEnvironmentUpdated, Data: showEnvironment(&e)})
+}
+
+// deleteEnvironment deletes an environment; one that is in use only with force=true.
+func (s *server) deleteEnvironment(r *request) error {
+	e, err := r.ofEnvironment()
+	if err != nil {
+		return err
+	}
+	q := r.query()
+	force := q.boolean(fieldForce)
+	if err := q.faults.err(); err != nil {
+		return err
+	}
+	err = s.Directory.DeleteEnvironment(r.Context(), store.DeleteEnvironment{
+		ID: e.ID, Force: force != nil && *force, Now: r.begun.UTC(),
+		Audit: r.auditEntry(carteiro.EnvironmentDeleted, carteiro.Subject{Kind: carteiro.SubjectEnvironment, ID: e.ID}),
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return errEnvironmentInUse
+	}
+	if err != nil {
+		return missing(err, errEnvironmentNotFound)
+	}
+	return r.answer(http.StatusOK, answer{Message: msgEnvironmentDeleted})
 }
 
 func (s *server) listAllAudit(r *request) error {

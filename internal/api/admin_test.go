@@ -166,3 +166,35 @@ func TestWhatTheOperatorSendsIsLookedAt(t *testing.T) {
 	w.callAs(admin, "GET", "/admin/v1/environments/no", nil).is(404, `{"success":false,"message":"Environment not found."}`)
 	w.callAs(admin, "DELETE", one+"/tokens/no", nil).is(404, `{"success":false,"message":"Token not found."}`)
 }
+
+func TestAnEnvironmentIsDeleted(t *testing.T) {
+	w, admin := newAdminWorld(t)
+	const all = "/admin/v1/environments"
+	empty := w.callAs(admin, "POST", all, map[string]any{"name": "empty"}).has(201)
+	w.callAs(admin, "DELETE", all+"/"+empty.text("data.id"), nil).is(200, `{"success":true,"message":"Environment deleted successfully"}`)
+
+	made := w.callAs(admin, "POST", all, map[string]any{"name": "staging"}).has(201)
+	one, first := all+"/"+made.text("data.id"), &tenant{made.id("data.id"), made.text("data.token.token")}
+	o, kept := w.newOwner(first, "agents"), w.newOwner(w.home, "agents")
+	session := w.signIn(first)
+	w.with(session, "GET", o.hook, nil).has(200)
+	stream := w.streamOf(o.hook+"/logs/stream", "Authorization", "Bearer "+first.token)
+
+	w.callAs(admin, "DELETE", one, nil).is(409, `{"success":false,"message":"The environment is in use. Delete it with force=true.","code":"ENVIRONMENT_IN_USE"}`)
+	wantList(t, "faults", w.callAs(admin, "DELETE", one+"?force=x", nil).errors(), []string{"force: The force field must be true or false."})
+	w.callAs(first, "GET", o.hook, nil).has(200)
+	w.callAs(admin, "DELETE", one+"?force=true", nil).has(200)
+
+	w.callAs(first, "POST", o.events, `{"event":"event_recording","payload":{}}`).has(401, "UNAUTHORIZED")
+	w.with(session, "GET", o.hook, nil).has(401, "UNAUTHORIZED")
+	for more := true; more; {
+		_, more = stream.next()
+	}
+	w.callAs(admin, "GET", one, nil).has(404)
+	w.callAs(admin, "DELETE", one+"?force=true", nil).has(404)
+	w.callAs(admin, "GET", one+"/tokens", nil).has(404)
+	w.callAs(admin, "POST", all, map[string]any{"name": "staging"}).has(201)
+	w.callAs(admin, "GET", "/admin/v1/audit?environment_id="+made.text("data.id"), nil).has(200,
+		`"action":"environment.deleted"`, `"subject":{"type":"environment","id":"`+made.text("data.id")+`","name":"staging"}`)
+	w.call("GET", kept.hook, nil).has(200)
+}

@@ -114,15 +114,7 @@ func (q *query) eventFilter() (p store.ListEvents) {
 		p.Types = []string{eventType}
 	}
 	p.From, p.To = q.time(fieldFrom), includeTo(q.time(fieldTo))
-	switch q.values.Get(fieldUndelivered) {
-	case "":
-	case "true", "1":
-		p.Undelivered = new(true)
-	case "false", "0":
-		p.Undelivered = new(false)
-	default:
-		q.faults.add(fieldUndelivered, mustBeBoolean)
-	}
+	p.Undelivered = q.boolean(fieldUndelivered)
 	p.Reason = carteiro.Undelivered(q.values.Get(fieldReason))
 	if p.Reason != "" && !slices.Contains(carteiro.UndeliveredReasons, p.Reason) {
 		q.faults.add(fieldReason, isNotAmongTheSelection)

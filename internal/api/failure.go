@@ -102,6 +102,7 @@ var (
 	errUnavailable         = newFailure(http.StatusServiceUnavailable, msgUnavailable, member{"code", codeUnavailable}).with("Retry-After", "5")
 	errBusy                = newFailure(http.StatusServiceUnavailable, msgBusy, member{"code", codeBusy}).with("Retry-After", "1")
 	errEnvironmentNotFound = newFailure(http.StatusNotFound, msgEnvironmentNotFound)
+	errEnvironmentInUse    = newFailure(http.StatusConflict, msgEnvironmentInUse, member{"code", codeEnvironmentInUse})
 	errTokenNotFound       = newFailure(http.StatusNotFound, msgTokenNotFound)
 	errTokenReplaced       = newFailure(http.StatusConflict, msgTokenReplaced, member{"code", codeTokenReplaced})
 )

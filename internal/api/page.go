@@ -103,6 +103,20 @@ func (q *query) text(name string) string {
 	return ""
 }
 
+// boolean reads true or false; nil if neither is asked for.
+func (q *query) boolean(name string) *bool {
+	switch q.values.Get(name) {
+	case "":
+	case "true", "1":
+		return new(true)
+	case "false", "0":
+		return new(false)
+	default:
+		q.faults.add(name, mustBeBoolean)
+	}
+	return nil
+}
+
 func (q *query) id(name string) (id carteiro.ID) {
 	s := q.values.Get(name)
 	if s == "" {

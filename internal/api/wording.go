@@ -55,6 +55,7 @@ const (
 	fieldExpiresAt          = "expires_at"
 	fieldGrace              = "grace"
 	fieldEnvironmentID      = "environment_id"
+	fieldForce              = "force"
 	fieldSubjectID          = "subject_id"
 	fieldActor              = "actor"
 	fieldAction             = "action"
@@ -149,6 +150,7 @@ const (
 	msgTokenNotFound       = "Token not found."
 	msgVersionConflict     = "The webhook has been changed."
 	msgEnvironmentMismatch = "The X-Environment-Id header names another environment than the token."
+	msgEnvironmentInUse    = "The environment is in use. Delete it with force=true."
 	msgTokenReplaced       = "The token has already been rotated."
 )
 
@@ -180,6 +182,7 @@ const (
 	codeVersionConflict     = "VERSION_CONFLICT"
 	codeEnvironmentMismatch = "ENVIRONMENT_MISMATCH"
 	codeTokenReplaced       = "TOKEN_REPLACED"
+	codeEnvironmentInUse    = "ENVIRONMENT_IN_USE"
 )
 
 // Messages of success that agents and campaigns share.
@@ -196,6 +199,7 @@ const (
 	msgRotated            = "Webhook secret rotated"
 	msgEnvironmentCreated = "Environment created successfully"
 	msgEnvironmentUpdated = "Environment updated successfully"
+	msgEnvironmentDeleted = "Environment deleted successfully"
 	msgTokenCreated       = "Token created successfully"
 	msgTokenRevoked       = "Token revoked successfully" //nolint:gosec // a message, no credential
 	msgTokenRotated       = "Token rotated successfully" //nolint:gosec // a message, no credential

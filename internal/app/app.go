@@ -130,7 +130,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	counts.WatchState(depth(a.dispatcher), s)
 	counts.WatchSecrets(given.keys.First(), s)
 	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, AuditRetention: c.AuditRetention, Logger: logger}
-	a.cleaner = &maintenance.Cleaner{Store: s, Logger: logger}
+	a.cleaner = &maintenance.Cleaner{Store: s, Environments: a.directory, Logger: logger}
 	a.disabler = &maintenance.Disabler{Webhooks: a.directory, IDs: ids, After: c.DisableAfter, Logger: logger}
 	a.bulk = bulk.New(bulk.Config{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,

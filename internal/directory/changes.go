@@ -23,6 +23,40 @@ func (d *Directory) RenameEnvironment(ctx context.Context, p store.RenameEnviron
 	return environment, err
 }
 
+// DeleteEnvironment is [store.Environments.DeleteEnvironment]. On this node the environment's tokens and sessions open nothing
+// any more once it returns, on others within [Freshness]. Its agents and campaigns are deleted, unless there are very many;
+// maintenance deletes the rest.
+func (d *Directory) DeleteEnvironment(ctx context.Context, p store.DeleteEnvironment) error {
+	err := d.store.DeleteEnvironment(ctx, p)
+	d.forgetAll()
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	for range maxCleans {
+		cleaned, err := d.CleanEnvironment(ctx, store.CleanEnvironment{ID: p.ID, Limit: 1})
+		if err != nil || len(cleaned.Owners) == 0 {
+			return nil //nolint:nilerr // the environment is deleted; maintenance goes on
+		}
+	}
+	return nil
+}
+
+// CleanEnvironment is [store.Environments.CleanEnvironment]; it also deletes the agents and campaigns that are left.
+func (d *Directory) CleanEnvironment(ctx context.Context, p store.CleanEnvironment) (store.CleanedEnvironment, error) {
+	cleaned, err := d.store.CleanEnvironment(ctx, p)
+	if err != nil {
+		return cleaned, err
+	}
+	for _, owner := range cleaned.Owners {
+		err := d.DeleteOwner(ctx, store.DeleteOwner{OwnerRef: owner, Now: time.Now()})
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // another node may have deleted it
+			return cleaned, err
+		}
+	}
+	return cleaned, nil
+}
+
 // DeleteOwner is [store.Registry.DeleteOwner]. Nothing is sent to the owner's webhooks any more once it returns, and pending
 // attempts are finished, unless there are very many.
 func (d *Directory) DeleteOwner(ctx context.Context, p store.DeleteOwner) error {

@@ -20,10 +20,18 @@ const (
 	settledAfter = 5 * time.Minute
 )
 
-// Cleaner finishes what deleted webhooks leave behind: queued attempts, scheduled retries, open jobs and secrets.
+// Cleaner finishes what deleted webhooks leave behind: queued attempts, scheduled retries, open jobs and secrets. It erases
+// the data of deleted environments.
 type Cleaner struct {
-	Store  store.Deletions
-	Logger *slog.Logger
+	Store store.Deletions
+	// Environments is the directory, so that no node goes on with what is deleted.
+	Environments Environments
+	Logger       *slog.Logger
+}
+
+// Environments erases deleted environments step by step.
+type Environments interface {
+	CleanEnvironment(ctx context.Context, p store.CleanEnvironment) (store.CleanedEnvironment, error)
 }
 
 // Run cleans deleted webhooks until ctx ends.
@@ -32,8 +40,29 @@ func (c *Cleaner) Run(ctx context.Context) {
 		if err := c.clean(ctx); err != nil && ctx.Err() == nil {
 			c.Logger.Warn("cannot finish the attempts of deleted webhooks; retrying", "error", err)
 		}
+		if err := c.cleanEnvironments(ctx); err != nil && ctx.Err() == nil {
+			c.Logger.Warn("cannot erase deleted environments; retrying", "error", err)
+		}
 		pause(ctx, cleanEvery)
 	}
+}
+
+// cleanEnvironments erases what can be erased by now of all deleted environments. The rest waits for clean webhooks.
+func (c *Cleaner) cleanEnvironments(ctx context.Context) error {
+	p := store.CleanEnvironment{Limit: cleanLimit}
+	for ctx.Err() == nil {
+		p.SettledBefore = time.Now().Add(-settledAfter)
+		cleaned, err := c.Environments.CleanEnvironment(ctx, p)
+		if err != nil || cleaned.ID.IsZero() {
+			return err
+		}
+		if cleaned.More {
+			pause(ctx, cleanPause)
+			continue
+		}
+		p.After = cleaned.ID
+	}
+	return nil
 }
 
 // clean visits all webhooks that are deleted and not clean.

@@ -64,7 +64,7 @@ func TestTheAttemptsOfADeletedWebhookAreFinishedByWhicheverNodeRuns(t *testing.T
 		run := func(d time.Duration) {
 			ctx, cancel := context.WithTimeout(t.Context(), d)
 			defer cancel()
-			(&Cleaner{Store: s, Logger: slog.New(slog.DiscardHandler)}).Run(ctx)
+			(&Cleaner{Store: s, Environments: s, Logger: slog.New(slog.DiscardHandler)}).Run(ctx)
 		}
 		run(cleanPause + cleanPause/2)
 		if left := pending(t, s, hook); left != 3*cleanLimit {
@@ -106,17 +106,35 @@ func (u *unclean) CleanDeleted(_ context.Context, p store.CleanDeleted) (store.C
 	return store.CleanedDeleted{WebhookID: carteiro.ID{next}, More: u.visits[next]%2 == 1}, nil
 }
 
+// CleanEnvironment has the same three environments, and notes them behind the webhooks.
+func (u *unclean) CleanEnvironment(_ context.Context, p store.CleanEnvironment) (store.CleanedEnvironment, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if time.Since(p.SettledBefore) != settledAfter || p.Limit != cleanLimit {
+		return store.CleanedEnvironment{}, errors.New("unexpected parameters")
+	}
+	next := max(p.After[0], 10) + 1
+	if next > 13 {
+		return store.CleanedEnvironment{}, nil
+	}
+	u.visits[next]++
+	return store.CleanedEnvironment{ID: carteiro.ID{next}, More: u.visits[next]%2 == 1}, nil
+}
+
 func TestEachPassVisitsEveryWebhookUntilNothingIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &unclean{visits: make(map[byte]int), fault: errors.New("once")}
 		ctx, cancel := context.WithCancel(t.Context())
-		go (&Cleaner{Store: u, Logger: slog.New(slog.DiscardHandler)}).Run(ctx)
+		go (&Cleaner{Store: u, Environments: u, Logger: slog.New(slog.DiscardHandler)}).Run(ctx)
 		for passes := range 3 {
 			synctest.Wait()
 			u.mu.Lock()
 			for webhook := byte(1); webhook <= 3; webhook++ {
 				if got, want := u.visits[webhook], 2*passes; got != want {
 					t.Errorf("webhook %d was visited %d times after %d passes, want %d", webhook, got, passes, want)
+				}
+				if passes > 0 && u.visits[webhook+10] < 2*passes {
+					t.Errorf("environment %d was visited %d times after %d passes", webhook, u.visits[webhook+10], passes)
 				}
 			}
 			u.mu.Unlock()

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	insertEnvironment = `INSERT INTO environments (id, name, created_at) VALUES ($1, $2, $3)`
-	listEnvironments  = `SELECT id, name, created_at FROM environments ORDER BY created_at, id`
-	getEnvironment    = `SELECT id, name, created_at FROM environments WHERE id = $1 FOR UPDATE`
+	insertEnvironment = `INSERT INTO environments (id, name, created_at, deleted_at) VALUES ($1, $2, $3, $4)`
+	listEnvironments  = `SELECT id, name, created_at, deleted_at FROM environments WHERE deleted_at IS NULL ORDER BY created_at, id`
+	getEnvironment    = `SELECT id, name, created_at, deleted_at FROM environments WHERE id = $1 AND deleted_at IS NULL FOR UPDATE`
 	renameEnvironment = `UPDATE environments SET name = $2 WHERE id = $1`
 	renameOwnOwner    = `UPDATE owners SET name = $2, folded = $2 WHERE environment_id = $1 AND kind = 3 AND id = $1`
 )
@@ -19,7 +19,7 @@ const (
 func (s *Store) CreateEnvironment(ctx context.Context, p store.CreateEnvironment) error {
 	return s.inTx(ctx, func(t *tx) error {
 		e := &p.Environment
-		if _, err := t.run(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt)); err != nil {
+		if _, err := t.run(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt), nil); err != nil {
 			return conflict(err)
 		}
 		if _, err := t.run(insertOwner, ownerValues(new(e.Owner()))...); err != nil {
@@ -33,7 +33,7 @@ func (s *Store) CreateEnvironment(ctx context.Context, p store.CreateEnvironment
 }
 
 func environmentFields(e *carteiro.Environment) []any {
-	return []any{toID(&e.ID), octet{&e.Name}, toTime(&e.CreatedAt)}
+	return []any{toID(&e.ID), octet{&e.Name}, toTime(&e.CreatedAt), toTime(&e.DeletedAt)}
 }
 
 // ListEnvironments implements [store.Environments].

@@ -63,7 +63,7 @@ var exports = [store.Sections]export{
 	},
 	store.SectionEnvironments: {
 		count: `SELECT count(*) FROM environments`,
-		rows:  `SELECT id, name, created_at FROM environments WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
+		rows:  `SELECT id, name, created_at, deleted_at FROM environments WHERE $2 > 0 AND id > $3 ORDER BY id LIMIT $1`,
 		from:  afterID,
 		read: func(_ *tx, scan func(...any) error, page *store.Page) (int, error) {
 			var e carteiro.Environment

@@ -138,7 +138,7 @@ func (s *Store) makeDaysOfPage(page *store.Page) {
 func queueEnvironments(b *pgx.Batch, page *store.Page) {
 	for i := range page.Environments {
 		e := &page.Environments[i]
-		b.Queue(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt))
+		b.Queue(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt), moment(e.DeletedAt))
 	}
 	queueTokens(b, page.Tokens)
 	for i := range page.Audit {

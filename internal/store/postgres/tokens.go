@@ -12,7 +12,7 @@ import (
 
 const (
 	// Tokens are derived, replaced, revoked and rotated one after the other: no derived one slips through the end of the others.
-	lockEnvironment = `SELECT 1 FROM environments WHERE id = $1 FOR UPDATE`
+	lockEnvironment = `SELECT 1 FROM environments WHERE id = $1 AND deleted_at IS NULL FOR UPDATE`
 	lockOfToken     = `SELECT 1 FROM environments WHERE id = (SELECT environment_id FROM tokens WHERE hash = $1) FOR UPDATE` //nolint:gosec // a statement, no credential
 
 	tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id, replaced_by`

@@ -84,8 +84,9 @@ const withoutReads = `ALTER TABLE sessions DROP COLUMN reads`
 // withoutSuccessors undoes what the layout with tokens' successors adds.
 const withoutSuccessors = `ALTER TABLE tokens DROP COLUMN replaced_by`
 
-// withoutDeletions undoes what the layout with cleaned webhooks adds.
-const withoutDeletions = `DROP INDEX webhooks_to_clean; ALTER TABLE webhooks DROP COLUMN cleaned; ALTER TABLE bulk_retries DROP COLUMN paused_by`
+// withoutDeletions undoes what the layout with cleaned webhooks adds, and the next one.
+const withoutDeletions = `DROP INDEX webhooks_to_clean; ALTER TABLE webhooks DROP COLUMN cleaned; ALTER TABLE bulk_retries DROP COLUMN paused_by;
+	ALTER TABLE environments DROP COLUMN deleted_at`
 
 // withoutCircuits undoes what the layout with circuits adds.
 const withoutCircuits = `ALTER TABLE webhooks DROP COLUMN opened_at, DROP COLUMN probe_at, DROP COLUMN probes, DROP COLUMN probe,

@@ -48,7 +48,8 @@ func TestEntriesOfAnEarlierLayoutHaveNoOwner(t *testing.T) {
 	must(t, s.writer.write(t.Context(), 1, func(tx *tx) error {
 		return tx.script(fmt.Sprintf(`ALTER TABLE audit DROP COLUMN owner_kind; ALTER TABLE audit DROP COLUMN owner_id;
 			DELETE FROM owners WHERE kind = 3; DROP TABLE notices; ALTER TABLE tokens DROP COLUMN replaced_by;
-			DROP INDEX webhooks_to_clean; ALTER TABLE webhooks DROP COLUMN cleaned; ALTER TABLE bulk_retries DROP COLUMN paused_by; PRAGMA user_version = %d`, withoutOwners))
+			DROP INDEX webhooks_to_clean; ALTER TABLE webhooks DROP COLUMN cleaned; ALTER TABLE bulk_retries DROP COLUMN paused_by;
+			ALTER TABLE environments DROP COLUMN deleted_at; PRAGMA user_version = %d`, withoutOwners))
 	}))
 	closeStore(t, s)
 	upgraded := reopen(t, path, Options{})

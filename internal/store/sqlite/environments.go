@@ -8,10 +8,10 @@ import (
 )
 
 var (
-	insertEnvironment = newQuery(`INSERT INTO environments (id, name, created_at) VALUES (?, ?, ?)`)
-	hasEnvironment    = newQuery(`SELECT 1 FROM environments WHERE id = ?`)
-	getEnvironment    = newQuery(`SELECT id, name, created_at FROM environments WHERE id = ?`)
-	listEnvironments  = newQuery(`SELECT id, name, created_at FROM environments ORDER BY created_at, id`)
+	insertEnvironment = newQuery(`INSERT INTO environments (id, name, created_at, deleted_at) VALUES (?, ?, ?, ?)`)
+	hasEnvironment    = newQuery(`SELECT 1 FROM environments WHERE id = ? AND deleted_at IS NULL`)
+	getEnvironment    = newQuery(`SELECT id, name, created_at, deleted_at FROM environments WHERE id = ? AND deleted_at IS NULL`)
+	listEnvironments  = newQuery(`SELECT id, name, created_at, deleted_at FROM environments WHERE deleted_at IS NULL ORDER BY created_at, id`)
 	renameEnvironment = newQuery(`UPDATE environments SET name = ?2 WHERE id = ?1`)
 	renameOwnOwner    = newQuery(`UPDATE owners SET name = ?2, folded = ?2 WHERE environment_id = ?1 AND kind = 3 AND id = ?1`)
 )
@@ -19,7 +19,7 @@ var (
 // CreateEnvironment implements [store.Environments].
 func (s *Store) CreateEnvironment(ctx context.Context, p store.CreateEnvironment) error {
 	return s.writer.write(ctx, 2, func(t *tx) error {
-		err := t.write(insertEnvironment).id(p.Environment.ID).text(p.Environment.Name).time(p.Environment.CreatedAt).run()
+		err := t.write(insertEnvironment).id(p.Environment.ID).text(p.Environment.Name).time(p.Environment.CreatedAt).null().run()
 		if err != nil {
 			return conflict(err)
 		}
@@ -46,7 +46,7 @@ func (s *Store) ListEnvironments(ctx context.Context) (environments []carteiro.E
 }
 
 func readEnvironment(row *stmt) carteiro.Environment {
-	return carteiro.Environment{ID: row.colID(0), Name: row.colText(1), CreatedAt: row.colTime(2)}
+	return carteiro.Environment{ID: row.colID(0), Name: row.colText(1), CreatedAt: row.colTime(2), DeletedAt: row.colTime(3)}
 }
 
 // RenameEnvironment implements [store.Environments].

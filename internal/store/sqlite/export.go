@@ -41,7 +41,7 @@ var exports = [store.Sections]export{
 	},
 	store.SectionEnvironments: {
 		count: newQuery(`SELECT count(*) FROM environments`),
-		rows:  newQuery(`SELECT id, name, created_at FROM environments WHERE id > ? ORDER BY id LIMIT ?`),
+		rows:  newQuery(`SELECT id, name, created_at, deleted_at FROM environments WHERE id > ? ORDER BY id LIMIT ?`),
 		from:  afterID,
 		read: func(row *stmt, page *store.Page) (int, error) {
 			page.Environments = append(page.Environments, readEnvironment(row))

@@ -124,7 +124,7 @@ func (t *tx) importPage(page *store.Page) error {
 func (t *tx) importEnvironments(page *store.Page) error {
 	for i := range page.Environments {
 		e := &page.Environments[i]
-		if err := t.write(insertEnvironment).id(e.ID).text(e.Name).time(e.CreatedAt).run(); err != nil {
+		if err := t.write(insertEnvironment).id(e.ID).text(e.Name).time(e.CreatedAt).time(e.DeletedAt).run(); err != nil {
 			return err
 		}
 	}

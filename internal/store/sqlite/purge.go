@@ -120,19 +120,12 @@ type oldAttempt struct {
 }
 
 func (t *tx) purgeHour(place purgePlace, before carteiro.ID, limit int) (deleted int, err error) {
-	var old []oldAttempt
 	end := layout.StartOfHour(place.hour + 1)
 	if layout.Less(before, end) {
 		end = before
 	}
-	rows := t.query(oldAttempts).id(place.webhook).id(layout.StartOfHour(place.hour)).id(end).int(int64(limit))
-	for rows.next() {
-		old = append(old, oldAttempt{
-			id: rows.colID(0), status: rows.colInt(1), event: rows.colInt(2), exchange: rows.colInt(3), eventType: rows.colText(4),
-			httpStatus: int(rows.colInt(5)),
-		})
-	}
-	if err := rows.end(); err != nil {
+	old, err := oldAttemptsOf(t.query(oldAttempts).id(place.webhook).id(layout.StartOfHour(place.hour)).id(end).int(int64(limit)))
+	if err != nil {
 		return 0, err
 	}
 	for i := range old {
@@ -141,6 +134,16 @@ func (t *tx) purgeHour(place purgePlace, before carteiro.ID, limit int) (deleted
 		}
 	}
 	return len(old), nil
+}
+
+func oldAttemptsOf(rows *stmt) (old []oldAttempt, err error) {
+	for rows.next() {
+		old = append(old, oldAttempt{
+			id: rows.colID(0), status: rows.colInt(1), event: rows.colInt(2), exchange: rows.colInt(3), eventType: rows.colText(4),
+			httpStatus: int(rows.colInt(5)),
+		})
+	}
+	return old, rows.end()
 }
 
 // purgeAttempt deletes one attempt, with its event if it was the last of it.

@@ -19,7 +19,7 @@ func (m *model) CleanDeleted(_ context.Context, p store.CleanDeleted) (cleaned s
 	cleaned.WebhookID = w.ID
 	for i := range m.jobs {
 		if job := &m.jobs[i]; job.WebhookID == w.ID && !job.Status.Ended() {
-			job.Status, job.UpdatedAt, job.EndedAt = carteiro.BulkCancelled, p.Now, p.Now
+			job.Status, job.UpdatedAt, job.EndedAt, job.PausedBy = carteiro.BulkCancelled, p.Now, p.Now, ""
 		}
 	}
 	var pending []*modelAttempt

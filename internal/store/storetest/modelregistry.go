@@ -3,6 +3,7 @@ package storetest
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,12 +37,94 @@ func (m *model) addToken(token carteiro.Token) error {
 	return nil
 }
 
+func (m *model) DeleteEnvironment(_ context.Context, p store.DeleteEnvironment) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.IndexFunc(m.environments, func(e carteiro.Environment) bool { return e.ID == p.ID && e.DeletedAt.IsZero() })
+	if i < 0 {
+		return store.ErrNotFound
+	}
+	if !p.Force && m.isUsed(p.ID) {
+		return store.ErrConflict
+	}
+	m.environments[i].DeletedAt = p.Now
+	m.tokens = slices.DeleteFunc(m.tokens, func(t carteiro.Token) bool { return t.EnvironmentID == p.ID })
+	return nil
+}
+
+func (m *model) isUsed(environment carteiro.ID) bool {
+	for ref := range m.owners {
+		if ref.EnvironmentID == environment && ref.Kind != carteiro.OwnerEnvironment {
+			return true
+		}
+	}
+	for _, w := range m.webhooks {
+		if w.EnvironmentID == environment {
+			return true
+		}
+	}
+	for _, e := range m.events {
+		if e.EnvironmentID == environment && !e.Test {
+			return true
+		}
+	}
+	return false
+}
+
+// CleanEnvironment deletes all at once, but for the owners: only that nothing is left is the same everywhere.
+func (m *model) CleanEnvironment(_ context.Context, p store.CleanEnvironment) (cleaned store.CleanedEnvironment, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var e carteiro.Environment
+	for _, other := range m.environments {
+		wanted := other.ID == p.ID || p.ID.IsZero() && compareIDs(other.ID, p.After) > 0
+		if wanted && !other.DeletedAt.IsZero() && (e.ID.IsZero() || compareIDs(other.ID, e.ID) < 0) {
+			e = other
+		}
+	}
+	if cleaned.ID = e.ID; e.ID.IsZero() {
+		return cleaned, nil
+	}
+	for ref := range m.owners {
+		if ref.EnvironmentID == e.ID && len(cleaned.Owners) < p.Limit {
+			cleaned.Owners, cleaned.More = append(cleaned.Owners, ref), true
+		}
+	}
+	if cleaned.More {
+		return cleaned, nil
+	}
+	for id, w := range m.webhooks {
+		if w.EnvironmentID == e.ID {
+			if !m.cleaned[id] {
+				return cleaned, nil
+			}
+			m.eraseWebhook(id)
+		}
+	}
+	maps.DeleteFunc(m.events, func(_ carteiro.ID, event carteiro.Event) bool { return event.EnvironmentID == e.ID })
+	maps.DeleteFunc(m.keys, func(key modelKey, _ store.Key) bool { return key.environment == e.ID })
+	m.recorded = slices.DeleteFunc(m.recorded, func(r modelRecord) bool { return r.environment == e.ID })
+	m.notices = slices.DeleteFunc(m.notices, func(n carteiro.Notice) bool { return n.EnvironmentID == e.ID })
+	if e.DeletedAt.Before(p.SettledBefore) {
+		m.environments = slices.DeleteFunc(m.environments, func(other carteiro.Environment) bool { return other.ID == e.ID })
+	}
+	return cleaned, nil
+}
+
+func (m *model) eraseWebhook(id carteiro.ID) {
+	maps.DeleteFunc(m.attempts, func(ref store.AttemptRef, _ *modelAttempt) bool { return ref.WebhookID == id })
+	m.jobs = slices.DeleteFunc(m.jobs, func(job carteiro.BulkRetry) bool { return job.WebhookID == id })
+	delete(m.webhooks, id)
+}
+
 func (m *model) ListEnvironments(context.Context) ([]carteiro.Environment, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.SortedFunc(slices.Values(m.environments), func(a, b carteiro.Environment) int {
+	all := slices.DeleteFunc(slices.Clone(m.environments), func(e carteiro.Environment) bool { return !e.DeletedAt.IsZero() })
+	slices.SortFunc(all, func(a, b carteiro.Environment) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), compareIDs(a.ID, b.ID))
-	}), nil
+	})
+	return all, nil
 }
 
 func (m *model) PutOwner(_ context.Context, p store.PutOwner) (carteiro.Owner, bool, error) {

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, only ...string) {
 		{"events", events},
 		{"replays", replays},
 		{"deletions", deleting},
+		{"deleted environments", deletingEnvironments},
 		{"purge", purging},
 		{"histories", histories},
 	} {

@@ -10,14 +10,14 @@ import (
 )
 
 func (m *model) hasEnvironment(id carteiro.ID) bool {
-	return slices.ContainsFunc(m.environments, func(e carteiro.Environment) bool { return e.ID == id })
+	return slices.ContainsFunc(m.environments, func(e carteiro.Environment) bool { return e.ID == id && e.DeletedAt.IsZero() })
 }
 
 func (m *model) RenameEnvironment(_ context.Context, p store.RenameEnvironment) (carteiro.Environment, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.environments {
-		if e := &m.environments[i]; e.ID == p.ID {
+		if e := &m.environments[i]; e.ID == p.ID && e.DeletedAt.IsZero() {
 			e.Name = p.Name
 			own := e.Owner()
 			m.owners[store.OwnerRef{EnvironmentID: own.EnvironmentID, Kind: own.Kind, ID: own.ID}] = own

@@ -31,6 +31,7 @@ export const actions: AuditAction[] = [
   'environment.created',
   'environment.renamed',
   'environment.rotated',
+  'environment.deleted',
 ]
 
 /** How the audit log is filtered; it stands so in the address bar. */

@@ -509,6 +509,7 @@ export const en = {
   'audit.environment.created': 'Environment created',
   'audit.environment.renamed': 'Environment renamed',
   'audit.environment.rotated': 'All tokens replaced by one',
+  'audit.environment.deleted': 'Environment deleted',
   'audit.token.created': 'Token created',
   'audit.token.revoked': 'Token revoked',
   'audit.token.rotated': 'Token rotated',

@@ -513,6 +513,7 @@ export const ptBR = {
   'audit.environment.created': 'Ambiente criado',
   'audit.environment.renamed': 'Ambiente renomeado',
   'audit.environment.rotated': 'Todos os tokens trocados por um',
+  'audit.environment.deleted': 'Ambiente excluído',
   'audit.token.created': 'Token criado',
   'audit.token.revoked': 'Token revogado',
   'audit.token.rotated': 'Token trocado',

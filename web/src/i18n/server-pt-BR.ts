@@ -50,6 +50,7 @@ export const fields: Record<string, string> = {
   undelivered: 'não entregues',
   reason: 'motivo',
   scopes: 'escopos',
+  force: 'force',
   'expires at': 'validade',
   grace: 'carência',
   'environment id': 'ambiente',
@@ -155,6 +156,7 @@ export const messages: Record<string, string> = {
   'The X-Environment-Id header names another environment than the token.':
     'O cabeçalho X-Environment-Id indica um ambiente diferente do ambiente do token.',
   'The token has already been rotated.': 'O token já foi trocado.',
+  'The environment is in use. Delete it with force=true.': 'O ambiente está em uso. Exclua-o com force=true.',
   'An agent may have at most %d webhooks.': 'Um agente pode ter no máximo {1} webhooks.',
   'An environment may have at most %d webhooks of its own.': 'Um ambiente pode ter no máximo {1} webhooks próprios.',
   'A campaign may have at most %d webhooks.': 'Uma campanha pode ter no máximo {1} webhooks.',
@@ -171,6 +173,7 @@ export const messages: Record<string, string> = {
   'Webhook secret rotated': 'Segredo trocado.',
   'Environment created successfully': 'Ambiente criado.',
   'Environment updated successfully': 'Ambiente alterado.',
+  'Environment deleted successfully': 'Ambiente excluído.',
   'Token created successfully': 'Token criado.',
   'Token revoked successfully': 'Token revogado.',
   'Token rotated successfully': 'Token trocado.',

@@ -1,0 +1,2 @@
+-- A deleted environment stays until its data is erased.
+ALTER TABLE environments ADD COLUMN deleted_at INTEGER;
