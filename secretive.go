@@ -12,7 +12,7 @@ var (
 		"signature", "jwt", "hmac", "bearer", "assertion", "saml", "macaroon", "csrf", "xsrf", "subscription",
 	}
 	secretWords = []string{
-		"pass", "pw", "pin", "otp", "totp", "mfa", "sig", "sign", "signed", "mac", "psk", "pat", "sid", "sso", "cred", "creds", "cert",
+		"pass", "pw", "pin", "otp", "totp", "mfa", "sign", "signed", "mac", "psk", "pat", "sid", "sso", "cred", "creds", "cert",
 		"ticket", "login", "access",
 	}
 )

@@ -1,6 +1,7 @@
 package carteiro_test
 
 import (
+	"strings"
 	"testing"
 
 	"carteiro"
@@ -22,6 +23,28 @@ func TestHeadersThatCarryCredentialsAreSecret(t *testing.T) {
 	} {
 		if carteiro.Secretive(name) {
 			t.Errorf("%s is masked", name)
+		}
+	}
+}
+
+// Each header is masked because of one word alone, so that the list cannot lose a word unnoticed.
+func TestEveryWordOfACredentialMasksAHeader(t *testing.T) {
+	for word, header := range map[string]string{
+		"auth": "Authorization", "key": "X-Goog-Api-Key", "token": "X-Vault-Token", "secret": "X-Webhook-Secret", "password": "X-Password",
+		"passwd": "X-Passwd", "passphrase": "KC-API-Passphrase", "passcode": "X-Passcode", "pwd": "X-User-Pwd", "cookie": "Set-Cookie",
+		"credential": "X-Amz-Credential", "session": "X-Transmission-Session-Id", "signature": "X-Hub-Signature-256", "jwt": "X-JWT",
+		"hmac": "X-Shopify-Hmac-Sha256", "bearer": "X-Bearer", "assertion": "X-Client-Assertion", "saml": "X-SAML-Response",
+		"macaroon": "Grpc-Metadata-Macaroon", "csrf": "X-CSRF", "xsrf": "X-XSRF", "subscription": "X-Subscription-Id",
+
+		"pass": "X-Pass", "pw": "X-PW", "pin": "X-User-Pin", "otp": "X-GitHub-OTP", "totp": "X-TOTP", "mfa": "X-Amz-Mfa", "sig": "X-RequestSig",
+		"sign": "X-BAPI-SIGN", "signed": "X-Signed", "mac": "X-MAC", "psk": "X-PSK", "pat": "X-PAT", "sid": "X-SID", "sso": "X-SSO", "cred": "X-Cred",
+		"creds": "X-Creds", "cert": "X-Client-Cert", "ticket": "X-CAS-Ticket", "login": "X-Login", "access": "CF-Access-Client-Id",
+	} {
+		if !carteiro.Secretive(header) {
+			t.Errorf("%s is shown", header)
+		}
+		if other := strings.Replace(strings.ToLower(header), word, "tell", 1); carteiro.Secretive(other) {
+			t.Errorf("%s is masked without %q", header, word)
 		}
 	}
 }

@@ -211,3 +211,44 @@ func TestStreamsOfDeliveriesAreBoundedAndEndWithTheirWebhook(t *testing.T) {
 	}
 	w.call("GET", o.hook+"/deliveries/stream", nil).has(404, `"Webhook not found."`)
 }
+
+// A stream that has ended leaves its slot to the next one, also when its reader goes.
+func TestAnEndedStreamOfDeliveriesMakesRoomForAnother(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.newOwner(w.home, "agents"), w.newOwner(w.home, "agents")
+	var all []*reader
+	for range 8 {
+		all = append(all, w.deliveries(first))
+	}
+	w.call("DELETE", first.hook, nil).has(200)
+	for _, r := range all {
+		for more := true; more; {
+			_, more = r.next() // the end of an answer is sent after the handler has returned
+		}
+	}
+	for range 8 {
+		w.deliveries(second)
+	}
+	w.call("GET", second.hook+"/deliveries/stream", nil).has(429)
+}
+
+func TestAReaderThatGoesLeavesItsStreamOfDeliveriesToAnother(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents")
+	for range 8 {
+		w.deliveries(o).close()
+	}
+	deadline := time.Now().Add(30 * time.Second) // for a failure: the server learns soon that a reader has gone
+	for w.call("HEAD", o.hook+"/deliveries/stream", nil).has(200); ; {
+		req, _ := w.request(w.home, "GET", o.hook+"/deliveries/stream", nil)
+		resp, err := http.DefaultClient.Do(req.WithContext(t.Context()))
+		must(t, err)
+		must(t, resp.Body.Close())
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the ninth stream is answered %d", resp.StatusCode)
+		}
+	}
+}

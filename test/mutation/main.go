@@ -24,6 +24,7 @@ type options struct {
 	tests  []string // import paths of the packages whose tests run
 	sample int      // number of mutants, 0 for all
 	seed   uint64   // of the sample
+	part   string   // "2/3": the second third of the sample, "" for all of it
 	at     string   // "file.go:12" or "file.go": only these mutants
 	min    int      // percentage of mutants that tests must kill
 	dir    string   // for binaries and the overlay
@@ -55,10 +56,14 @@ func run(ctx context.Context, args []string) (ok bool, err error) {
 	flags := flag.NewFlagSet("mutation", flag.ContinueOnError)
 	flags.IntVar(&o.sample, "sample", 60, "Number of mutants to test per package, chosen by the seed (0 for all)")
 	flags.Uint64Var(&o.seed, "seed", 1, "Seed of the sample")
+	flags.StringVar(&o.part, "part", "", "Part of the sample to test, so that a long measurement can be split (2/3: the second third)")
 	flags.IntVar(&o.min, "min", 90, "Percentage of mutants that the tests must kill")
 	flags.StringVar(&o.at, "at", "", "Test only the mutants of this file or line, for example dial.go:63")
 	flags.StringVar(&tests, "tests", "", "Comma-separated test packages (default: the package and those that import it, without test/)")
 	if err := flags.Parse(args); err != nil {
+		return false, err
+	}
+	if _, _, err := o.fraction(); err != nil {
 		return false, err
 	}
 	if o.dir, err = os.MkdirTemp("", "carteiro-mutation-"); err != nil {
@@ -101,7 +106,7 @@ func measure(ctx context.Context, packages map[string]*goPackage, o *options) (e
 	if err := h.record(ctx); err != nil {
 		return false, err
 	}
-	chosen := choose(h.viable(), o)
+	chosen := o.partOf(choose(h.viable(), o))
 	o.say("%s: %d mutants, testing %d (seed %d)\n", o.pkg, len(h.viable()), len(chosen), o.seed)
 	var t tally
 	for i, m := range chosen {
@@ -119,6 +124,26 @@ func measure(ctx context.Context, packages map[string]*goPackage, o *options) (e
 	}
 	o.say("%s: %s\n", o.pkg, t)
 	return t.percent() >= float64(o.min), nil
+}
+
+// fraction parses the part: number of count.
+func (o *options) fraction() (number, count int, err error) {
+	if o.part == "" {
+		return 1, 1, nil
+	}
+	if n, err := fmt.Sscanf(o.part, "%d/%d", &number, &count); err != nil || n != 2 || number < 1 || number > count {
+		return 0, 0, fmt.Errorf("-part %s: want a number and a count, such as 2/3", o.part)
+	}
+	return number, count, nil
+}
+
+// partOf returns the part of the mutants that the options name. All parts together are all mutants.
+func (o *options) partOf(all []*mutant) []*mutant {
+	number, count, err := o.fraction()
+	if err != nil {
+		return nil
+	}
+	return all[len(all)*(number-1)/count : len(all)*number/count]
 }
 
 // choose returns a random sample of the mutants, in the order of the source.

@@ -97,3 +97,22 @@ func TestASampleIsTheSameForTheSameSeed(t *testing.T) {
 		t.Errorf("samples are %v, %v and %v", first, again, other)
 	}
 }
+
+func TestThePartsOfASampleAreTheSample(t *testing.T) {
+	all := make([]*mutant, 10)
+	for i := range all {
+		all[i] = &mutant{id: i}
+	}
+	var parts []*mutant
+	for _, part := range []string{"1/3", "2/3", "3/3"} {
+		parts = append(parts, (&options{part: part}).partOf(all)...)
+	}
+	if !slices.Equal(parts, all) {
+		t.Errorf("the parts are %v", parts)
+	}
+	for _, part := range []string{"0/3", "4/3", "x", "1"} {
+		if _, _, err := (&options{part: part}).fraction(); err == nil {
+			t.Errorf("-part %s is accepted", part)
+		}
+	}
+}

@@ -292,3 +292,29 @@ func TestWhatAnotherNodeHasInHandIsPassedOver(t *testing.T) {
 		changing.commit()
 	})
 }
+
+// Deleting an owner and noting the health of its webhooks lock these in one order.
+func TestDeletingAnOwnerLocksWebhooksInTheOrderOfTheirIDs(t *testing.T) {
+	c := newCluster(t)
+	firstID := c.ids.New(c.now)
+	second, first := c.webhook(), *c.webhook()
+	first.ID = firstID // stored after the second
+	c.ok(c.a.CreateWebhook(t.Context(), store.CreateWebhook{Webhook: &first}))
+	before := c.begin()
+	before.exec(`DROP INDEX webhooks_of`) // some index may happen to give the order
+	before.exec(`DROP INDEX webhooks_by_name`)
+	before.commit()
+	before = c.begin()
+	before.exec(`SELECT FROM webhooks WHERE id = $1 FOR UPDATE`, [16]byte(first.ID))
+	var all sync.WaitGroup
+	all.Go(func() {
+		deleted, err := c.a.DeleteOwner(t.Context(), store.DeleteOwner{OwnerRef: c.owner, Now: c.now})
+		if err != nil || len(deleted) != 3 {
+			t.Errorf("%d webhooks are deleted, %v", len(deleted), err)
+		}
+	})
+	before.awaitBlocked()
+	before.exec(`SELECT FROM webhooks WHERE id = $1 FOR UPDATE NOWAIT`, [16]byte(second.ID))
+	before.commit()
+	all.Wait()
+}

@@ -122,6 +122,29 @@ var audits = []story{
 		}
 		w.wantAudit(store.ListAudit{EnvironmentID: hook.EnvironmentID}, "webhook.disabled "+hook.Name+" enabled true false")
 	}},
+	{"is listed and purged for each environment apart, whatever else the entries have in common", func(w *world) {
+		environments := []carteiro.ID{w.newID(), w.newID()}
+		entry := w.entry(carteiro.WebhookUpdated, carteiro.SubjectWebhook, w.newID())
+		var want []carteiro.AuditEntry
+		for _, environment := range environments {
+			w.pass(time.Minute)
+			one, hook := *entry, w.webhook()
+			one.ID, one.EnvironmentID = w.newID(), environment
+			w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: hook, Audit: &one}))
+			want = append(want, one)
+		}
+		for _, p := range []store.ListAudit{
+			{}, {Actor: entry.Actor.Kind}, {Action: entry.Action}, {Subject: entry.Subject.Kind}, {Subject: entry.Subject.Kind, SubjectID: entry.Subject.ID},
+			{From: w.now.Add(-time.Hour)}, {To: w.now.Add(time.Hour)}, {Before: w.newID()},
+		} {
+			for i, environment := range environments {
+				p.EnvironmentID, p.Limit = environment, 1
+				got, more, err := w.ListAudit(w.t.Context(), p)
+				w.ok(err)
+				equal(w.t, "entries by "+show(p), []any{got, more}, []any{want[i : i+1], false})
+			}
+		}
+	}},
 	{"is listed newest first, by filters, in pages, and whole", func(w *world) {
 		first, other := w.owner.EnvironmentID, w.newID()
 		var all []carteiro.AuditEntry

@@ -42,6 +42,16 @@ func (t twin) publish(session store.Session, hook carteiro.ID) *carteiro.Deliver
 	return delivery(event, item.Attempts[0])
 }
 
+// everything gives what the twin's environment shows of a webhook.
+func (t twin) everything(hook carteiro.ID) []any {
+	t.t.Helper()
+	overview, err := t.Overview(t.t.Context(), store.Overview{EnvironmentID: t.environment.ID, Now: t.now, From: t.now.Add(-time.Hour), Failing: 5})
+	t.ok(err)
+	events, err := t.ListEvents(t.t.Context(), store.ListEvents{EnvironmentID: t.environment.ID, Limit: 10})
+	t.ok(err)
+	return []any{t.list(store.ListLogs{WebhookID: hook}), overview, events}
+}
+
 // isolated are the verbs that take an environment. Of each it is told that it neither reads nor changes anything of another.
 var isolated = []story{
 	{"deleting an agent leaves the agent, the webhooks and the campaigns of another environment", func(w *world) {
@@ -205,6 +215,59 @@ var isolated = []story{
 			w.ok(err)
 			equal(w.t, "replayed", result.Replay != nil, false)
 		}
+	}},
+	{"a purge takes what is old in one environment and leaves what is young in another", func(w *world) {
+		t, session := w.twin(), w.join()
+		own, hook := w.webhook(), t.webhook()
+		accept := func(key *store.Key) bool {
+			result, err := w.Accept(w.t.Context(), store.Accept{Now: w.now, Key: key})
+			w.ok(err)
+			return result.Replay != nil
+		}
+		ownKey, key := w.key("k", 1), w.key("k", 1)
+		key.EnvironmentID, key.ExpiresAt = t.environment.ID, w.now.Add(10*day)
+		accept(ownKey)
+		accept(key)
+		w.succeed(session, w.publish(session, own.ID))
+		old := t.publish(session, hook.ID) // pending, so that it stays
+		w.nextDay()
+		w.pass(day)
+		young := t.publish(session, hook.ID)
+		w.fail(session, young, false)
+		before := t.everything(hook.ID)
+		w.purgeAll(w.now.Truncate(day))
+		equal(w.t, "entries left", w.list(store.ListLogs{WebhookID: own.ID}), store.LogPage{})
+		equal(w.t, "elsewhere", t.everything(hook.ID), before)
+		equal(w.t, "pending elsewhere", w.log(hook.ID, old.ID).Status, carteiro.StatusPending)
+		equal(w.t, "keys that are known", []bool{accept(ownKey), accept(key)}, []bool{false, true})
+	}},
+	{"a job of another environment with the same id neither pauses nor ends with this one", func(w *world) {
+		t, session := w.twin(), w.join()
+		own, hook := w.webhook(), t.webhook()
+		w.fail(session, w.publish(session, own.ID), false)
+		w.fail(session, t.publish(session, hook.ID), false)
+		w.pass(time.Second)
+		id := w.newID()
+		for _, p := range []store.CreateBulkRetry{{OwnerRef: w.owner, WebhookID: own.ID}, {OwnerRef: t.owner, WebhookID: hook.ID}} {
+			p.ID, p.Matched, p.Now = id, 1, w.now
+			_, err := w.CreateBulkRetry(w.t.Context(), p)
+			w.ok(err)
+		}
+		elsewhere := func() carteiro.BulkRetry {
+			job, err := w.GetBulkRetry(w.t.Context(), store.BulkRef{WebhookID: hook.ID, ID: id})
+			w.ok(err)
+			return job
+		}
+		want := elsewhere()
+		for _, status := range []carteiro.BulkStatus{carteiro.BulkPaused, carteiro.BulkRunning, carteiro.BulkCancelled} {
+			w.pass(time.Second)
+			job, err := w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{BulkRef: store.BulkRef{WebhookID: own.ID, ID: id}, Status: status, Now: w.now})
+			w.ok(err)
+			equal(w.t, "changed", []any{job.WebhookID, job.Status == status || job.Status == carteiro.BulkQueued}, []any{own.ID, true})
+			equal(w.t, "elsewhere", elsewhere(), want)
+		}
+		step := w.step(1, 100)
+		equal(w.t, "goes on", []any{step.Job.WebhookID, step.Retried}, []any{hook.ID, 1})
 	}},
 	{"an environment is renamed alone", func(w *world) {
 		one, _ := w.environment("one")
