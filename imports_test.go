@@ -199,9 +199,10 @@ var house = map[string]room{
 	},
 	"internal/dispatch": {
 		imports: edges{
-			"/":              vocabulary,
-			"internal/send":  "makes the one HTTP attempt",
-			"internal/store": "claims and records",
+			"/":               vocabulary,
+			"internal/budget": "charges bodies that templates make",
+			"internal/send":   "makes the one HTTP attempt",
+			"internal/store":  "claims and records",
 		},
 		tests: edges{
 			"internal/directory":    "the webhook as it is at the moment of sending",
@@ -276,6 +277,8 @@ var house = map[string]room{
 	"internal/publish": {
 		imports: edges{
 			"/":                  vocabulary,
+			"internal/budget":    "charges attempts until they are stored",
+			"internal/payload":   "how much templates make of an event",
 			"internal/directory": "which webhooks want an event",
 			"internal/store":     "accepts in one durable commit",
 		},

@@ -37,6 +37,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	logger := c.Logger(level)
 	defer c.reloadAtHangup(level, logger)()
 	ignoreFileSize()
+	tuneCollector(c.MemoryBudget)
 	if c.Demo {
 		return c.demo(ctx, logger)
 	}

@@ -53,13 +53,22 @@ func (r *request) encode(status int, v any) error {
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(v)
 	if err == nil {
-		err = r.charge(buffer.Len()) // while the client reads it
+		err = r.chargeResponse(buffer.Cap()) // while the client reads it
 	}
 	if err == nil {
 		r.write(status, bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'}))
 	}
 	putBuffer(p, buffer.Bytes())
 	return err
+}
+
+// chargeResponse charges a response of n bytes, for which memory may be reserved.
+func (r *request) chargeResponse(n int) error {
+	if r.reserved > 0 {
+		r.keep(n)
+		return nil
+	}
+	return r.charge(n)
 }
 
 // write sends a JSON body.

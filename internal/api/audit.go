@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 
 	"carteiro"
@@ -177,13 +176,7 @@ func showAudit(e *carteiro.AuditEntry) auditShown {
 	return shown
 }
 
-// auditAnswer is a page of the audit log. How many entries there are in all nobody counts.
-type auditAnswer struct {
-	Success    bool         `json:"success"`
-	Data       []auditShown `json:"data"`
-	Pagination cursorPage   `json:"pagination"`
-}
-
+// cursorPage says where a page of the audit log stands. How many entries there are in all nobody counts.
 type cursorPage struct {
 	PerPage    int    `json:"per_page"`
 	NextCursor string `json:"next_cursor,omitempty"`
@@ -204,19 +197,27 @@ func (s *server) answerAudit(r *request, q *query, environment carteiro.ID) erro
 	if err := q.faults.err(); err != nil {
 		return err
 	}
-	entries, more, err := s.Store.ListAudit(r.Context(), p)
-	if err != nil {
-		return err
+	l, shown := r.newList(`{"success":true,"data":[`), cursorPage{PerPage: p.Limit}
+	for left := p.Limit; left > 0; left -= p.Limit {
+		p.Limit = min(left, auditAtOnce)
+		entries, more, err := s.Store.ListAudit(r.Context(), p)
+		for i := 0; err == nil && i < len(entries); i++ {
+			p.Before = entries[i].ID
+			err = l.add(showAudit(&entries[i]))
+		}
+		if shown.NextCursor = ""; more {
+			shown.NextCursor = encodeCursor(p.Before)
+		}
+		if err != nil || !more {
+			return l.end(err, `],"pagination":`, shown, "}")
+		}
 	}
-	a := auditAnswer{Success: true, Data: make([]auditShown, len(entries)), Pagination: cursorPage{PerPage: p.Limit}}
-	for i := range entries {
-		a.Data[i] = showAudit(&entries[i])
-	}
-	if more {
-		a.Pagination.NextCursor = encodeCursor(entries[len(entries)-1].ID)
-	}
-	return r.encode(http.StatusOK, a)
+	return l.end(nil, `],"pagination":`, shown, "}")
 }
+
+// auditAtOnce is how many entries of the audit log are read at once. Memory is reserved for so many, each with a webhook's settings
+// before and after a change.
+const auditAtOnce = 10
 
 // queryChoice reads one of a few words.
 func queryChoice[T ~string](q *query, into *T, name string, choices []T) {

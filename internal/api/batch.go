@@ -137,7 +137,7 @@ func (r *request) answerBatch(items []itemResult, results []publish.Result) {
 		var result publish.Result
 		if item.err == nil {
 			result, results = results[0], results[1:]
-			item.err = resultError(result.Err, item.kind)
+			item.err = r.s.resultError(result.Err, item.kind)
 		}
 		list = strconv.AppendInt(append(list, `,{"index":`...), int64(i), 10)
 		if item.err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -92,12 +93,6 @@ func showBulk(job *carteiro.BulkRetry) bulkShown {
 	return shown
 }
 
-// matchedShown is the answer to a dry run.
-type matchedShown struct {
-	Matching int        `json:"matching"`
-	Sample   []logShown `json:"sample"`
-}
-
 func (s *server) retryLogs(r *request, k *kind) error {
 	at, err := r.webhook(k)
 	if err != nil {
@@ -112,11 +107,7 @@ func (s *server) retryLogs(r *request, k *kind) error {
 		if err != nil {
 			return err
 		}
-		sample, err := r.showPage(&page, cutLogs(&page))
-		if err != nil {
-			return err
-		}
-		return r.answer(http.StatusOK, answer{Data: matchedShown{page.Total, sample}})
+		return r.answerLogs(&page, fmt.Sprintf(`{"success":true,"data":{"matching":%d,"sample":[`, page.Total), "]}}", nil, "")
 	}
 	if !at.webhook.Enabled {
 		return errWebhookDisabled

@@ -28,7 +28,7 @@ func (s *server) publishCloudEvents(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := cloudResultError(results[0].Err, item.kind); err != nil {
+	if err := s.cloudResultError(results[0].Err, item.kind); err != nil {
 		return err
 	}
 	r.answerAccepted(results[0].Accepted)
@@ -48,23 +48,23 @@ func (s *server) publishCloudEventBatch(r *request) error {
 		return err
 	}
 	for i := range results {
-		results[i].Err = cloudResultError(results[i].Err, nil)
+		results[i].Err = s.cloudResultError(results[i].Err, nil)
 	}
 	r.answerBatch(b.items, results)
 	return nil
 }
 
-// cloudResultError is [resultError] in the words of CloudEvents. Without a kind an owner that is not there is left to
+// cloudResultError is [server.resultError] in the words of CloudEvents. Without a kind an owner that is not there is left to
 // who knows it.
-func cloudResultError(err error, k *kind) error {
+func (s *server) cloudResultError(err error, k *kind) error {
 	switch {
 	case errors.Is(err, directory.ErrCampaignNotFound):
 		var f faults
 		f.add(fieldCloudCampaign, isNotAmongTheSelection)
 		return f.err()
-	case k == nil:
+	case k == nil && !errors.Is(err, publish.ErrRenderedTooLarge):
 		return err
 	default:
-		return resultError(err, k)
+		return s.resultError(err, k)
 	}
 }

@@ -106,7 +106,12 @@ func (st *deliveries) tell() (told bool, err error) {
 	if !all {
 		events = appendEvent(events, eventReset, time.Now(), struct{}{})
 	}
+	defer st.account.Close()
 	for _, id := range fresh {
+		st.account.Close()
+		if err := st.account.Wait(st.Context(), int64(len(events))+2*st.s.entryBytes()); err != nil {
+			return told, err
+		}
 		shown, err := st.sign(at, id)
 		switch {
 		case errors.Is(err, store.ErrNotFound):

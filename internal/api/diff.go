@@ -9,8 +9,13 @@ import (
 	"strings"
 )
 
-// maxBodyDiffs bounds how many differences of a body are told.
-const maxBodyDiffs = 100
+const (
+	// maxBodyDiffs bounds how many differences of a body are told.
+	maxBodyDiffs = 100
+	// decodedFactor is how much memory a body may take once it is decoded, relative to its length: of "[1,1,1]" every two bytes become
+	// an interface, a string and its text.
+	decodedFactor = 32
+)
 
 // bodyDiff is a place in a body that differs.
 type bodyDiff struct {

@@ -141,7 +141,7 @@ func (s *server) publishEvent(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	if err := resultError(results[0].Err, k); err != nil {
+	if err := s.resultError(results[0].Err, k); err != nil {
 		return err
 	}
 	r.answerAccepted(results[0].Accepted)
@@ -168,7 +168,7 @@ func (s *server) decodeEvent(r *request, k *kind, owner store.OwnerRef, body []b
 }
 
 // resultError says what is answered for an event that publish refused.
-func resultError(err error, k *kind) error {
+func (s *server) resultError(err error, k *kind) error {
 	switch {
 	case errors.Is(err, directory.ErrOwnerNotFound): // deleted since it was looked up
 		return k.notFound
@@ -176,6 +176,8 @@ func resultError(err error, k *kind) error {
 		var f faults
 		f.add(fieldCampaignID, isNotAmongTheSelection)
 		return f.err()
+	case errors.Is(err, publish.ErrRenderedTooLarge):
+		return renderedTooLarge(publish.MaxRendered(s.MaxPayload))
 	default:
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/budget"
 	"carteiro/internal/publish"
 	"carteiro/internal/store"
 )
@@ -116,6 +117,10 @@ func payloadTooLarge(limit int) *failure {
 	return newFailure(http.StatusRequestEntityTooLarge, fmt.Sprintf(msgPayloadTooLarge, limit))
 }
 
+func renderedTooLarge(limit int) *failure {
+	return newFailure(http.StatusRequestEntityTooLarge, fmt.Sprintf(msgRenderedTooLarge, limit))
+}
+
 func tooManyWebhooks(k *kind, limit int) *failure {
 	return newFailure(http.StatusConflict, fmt.Sprintf(k.messages.tooManyWebhooks, limit), member{"code", codeTooManyWebhooks})
 }
@@ -160,6 +165,8 @@ func failureOf(err error, requestID string) (f *failure, internal bool) {
 		return errUnavailable, true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable, false // the client has gone, or the server is stopping
+	case errors.Is(err, budget.ErrShare), errors.Is(err, budget.ErrFull):
+		return failureOf(refusedMemory(err), requestID)
 	default:
 		return newFailure(http.StatusInternalServerError, msgInternal, member{"request_id", requestID}), true
 	}

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"net/http"
-
 	"carteiro"
 	"carteiro/internal/store"
 )
@@ -25,19 +23,29 @@ func (s *server) findWebhooks(r *request) error {
 	if err := q.faults.err(); err != nil {
 		return err
 	}
-	found, total, err := s.Store.FindWebhooks(r.Context(), store.FindWebhooks{
-		EnvironmentID: r.environment, Search: search, Limit: p.PerPage, Offset: p.offset(),
-	})
-	if err != nil {
-		return err
-	}
-	p.setTotal(total)
-	shown := make([]foundShown, len(found))
-	for i, w := range found {
-		shown[i] = foundShown{
-			webhookShown: showWebhook(w.Webhook), OwnerName: w.OwnerName,
-			WebhookID: w.ID, WebhookName: w.Name, Kind: w.OwnerKind.String(), OwnerID: w.OwnerID,
+	l := r.newList(`{"success":true,"data":[`)
+	for read := 0; read < p.PerPage; read += foundAtOnce {
+		limit := min(foundAtOnce, p.PerPage-read)
+		found, total, err := s.Store.FindWebhooks(r.Context(), store.FindWebhooks{
+			EnvironmentID: r.environment, Search: search, Limit: limit, Offset: p.offset() + read,
+		})
+		p.setTotal(total)
+		for i := 0; err == nil && i < len(found); i++ {
+			err = l.add(showFound(&found[i]))
+		}
+		if err != nil || len(found) < limit {
+			return l.end(err, `],"pagination":`, p, "}")
 		}
 	}
-	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+	return l.end(nil, `],"pagination":`, p, "}")
+}
+
+// foundAtOnce is how many webhooks the search reads at once. Memory is reserved for so many.
+const foundAtOnce = 20
+
+func showFound(w *store.FoundWebhook) foundShown {
+	return foundShown{
+		webhookShown: showWebhook(w.Webhook), OwnerName: w.OwnerName,
+		WebhookID: w.ID, WebhookName: w.Name, Kind: w.OwnerKind.String(), OwnerID: w.OwnerID,
+	}
 }

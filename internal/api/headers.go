@@ -15,6 +15,8 @@ const (
 	maxHeaders     = 50
 	maxHeaderKey   = 100
 	maxHeaderValue = 4096
+	// maxHeaderBytes bounds names and values together, in bytes: they are stored with each attempt.
+	maxHeaderBytes = 32 << 10
 )
 
 var headerFields = []string{fieldKey, fieldValue, fieldSecret}
@@ -51,8 +53,19 @@ func readHeaders(in *input, w *carteiro.Webhook) (kept []string, err error) {
 		}
 		headers = append(headers, header)
 	}
+	if headerBytes(headers) > max(maxHeaderBytes, headerBytes(w.CustomHeaders)) {
+		in.fault(fieldCustomHeaders, mustNotBeLarger, maxHeaderBytes)
+	}
 	w.CustomHeaders = headers
 	return kept, nil
+}
+
+// headerBytes returns how large headers are together, in bytes.
+func headerBytes(headers []carteiro.Header) (size int) {
+	for _, h := range headers {
+		size += len(h.Key) + len(h.Value)
+	}
+	return size
 }
 
 func headerPath(i int) string { return fieldCustomHeaders + "." + strconv.Itoa(i) }

@@ -75,7 +75,7 @@ func (in *Intake) Take(ctx context.Context, environment carteiro.ID, messages []
 	}
 	for n, result := range results {
 		i := index[n]
-		if err := resultError(result.Err, items[i].kind); err != nil {
+		if err := in.s.resultError(result.Err, items[i].kind); err != nil {
 			refusals[i] = in.refuse(err)
 		}
 	}

@@ -128,7 +128,7 @@ func (s *server) listLogs(r *request, k *kind) error {
 	if logs.More && len(logs.Attempts) > 0 {
 		p.NextCursor = encodeCursor(logs.Attempts[len(logs.Attempts)-1].ID)
 	}
-	return r.answerLogs(&logs, p)
+	return r.answerLogs(&logs, `{"success":true,"data":[`, `],"pagination":`, p, "}")
 }
 
 func (s *server) getLog(r *request, k *kind) error {

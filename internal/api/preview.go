@@ -78,6 +78,9 @@ func (s *server) previewRetry(r *request, k *kind) error {
 		shown.Then = showRequest(then)
 	}
 	if shown.Now != nil && shown.Then != nil {
+		if err := r.reserve(int64(decodedFactor * (len(shown.Now.Body) + len(shown.Then.Body)))); err != nil {
+			return err
+		}
 		shown.Differences = compare(shown.Then, shown.Now)
 	}
 	for _, request := range []*requestShown{shown.Now, shown.Then} {

@@ -28,6 +28,7 @@ type request struct {
 	environment carteiro.ID    // that the token opens
 	admin       bool           // it bears the admin token
 	account     budget.Account // the memory that it holds
+	reserved    int64          // of that, for what the response is made of; see holding
 	denied      error          // why it opens none, where that is no reason not to let the request in
 }
 
@@ -237,6 +238,39 @@ func (r *request) charge(n int) error {
 		return nil
 	}
 	return refusedMemory(r.account.Grow(int64(n)))
+}
+
+// patience is how long a request waits for memory before it is refused.
+const patience = 10 * time.Second
+
+// holding returns a handler that reserves n bytes before do reads anything: what a large response is made of. When it is made, only
+// what the client still has to read stays reserved.
+func holding(n int64, do handler) handler {
+	return func(r *request) error {
+		if err := r.reserve(n); err != nil {
+			return err
+		}
+		return do(r)
+	}
+}
+
+// reserve reserves n bytes, and waits for them as long as patience.
+func (r *request) reserve(n int64) error {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	if err := r.account.Wait(ctx, n); err != nil {
+		if err := refusedMemory(r.account.Grow(n)); err != nil {
+			return err
+		}
+	}
+	r.reserved += n
+	return nil
+}
+
+// keep reduces what is reserved to n bytes.
+func (r *request) keep(n int) {
+	r.account.Shrink(r.reserved - int64(n))
+	r.reserved = min(r.reserved, int64(n))
 }
 
 // refusedMemory turns a refusal of the memory budget into a response; nil stays nil.

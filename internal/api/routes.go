@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"carteiro"
+	"carteiro/internal/payload"
 )
 
 // Names of the ids in paths.
@@ -54,6 +55,21 @@ const (
 	admin                    // whoever has the admin token
 )
 
+// What is reserved for handlers that read something large, in bytes.
+const (
+	// settingsCopies is how often a webhook's settings are held while they are read and shown.
+	settingsCopies = 4
+	// changeBytes is for a change of a webhook: its settings before and after it, and their entry in the audit log.
+	changeBytes = 8 * settingsBytes
+	// auditBytes is for a part of the audit log, with settings before and after each change.
+	auditBytes = auditAtOnce * 2 * 2 * settingsBytes
+)
+
+// entryBytes is for an entry of the log or an event, whose bodies are held several times while they are read and shown.
+func (s *server) entryBytes() int64 {
+	return shownFactor * int64(max(payload.MaxRenderedBytes, s.MaxPayload)+maxEnvelope)
+}
+
 // base is what the paths of the API begin with.
 const base = "/api/v1"
 
@@ -80,13 +96,13 @@ func (s *server) routes() {
 	s.root(base)
 	s.handle(base+"/health", open, methods{"GET": {noScope, s.health}})
 	s.handle(base+"/overview", token, methods{"GET": {toRead, s.overview}})
-	s.handle(base+"/webhooks", token, methods{"GET": {toRead, s.findWebhooks}})
+	s.handle(base+"/webhooks", token, methods{"GET": {toRead, holding(foundAtOnce*settingsCopies*settingsBytes, s.findWebhooks)}})
 	s.handle(base+"/session", signing, methods{"GET": {noScope, s.getSession}, "POST": {noScope, s.signIn}, "DELETE": {noScope, s.signOut}})
 	s.handle(base+"/events", token, methods{"GET": {toRead, s.listEvents}})
-	s.handle(base+"/events/{"+pathEvent+"}", token, methods{"GET": {toRead, s.getEvent}})
+	s.handle(base+"/events/{"+pathEvent+"}", token, methods{"GET": {toRead, holding(s.entryBytes(), s.getEvent)}})
 	s.handle(base+"/events/batch", publishing, methods{"POST": {toPublish, s.publishBatch}})
 	s.handle(base+"/cloudevents", publishing, methods{"POST": {toPublish, s.publishCloudEvents}})
-	s.handle(base+"/audit", token, methods{"GET": {toRead, s.listAudit}})
+	s.handle(base+"/audit", token, methods{"GET": {toRead, holding(auditBytes, s.listAudit)}})
 	for _, k := range []*kind{s.agents, s.campaigns} {
 		s.ownerRoutes(k)
 		s.webhookRoutes(k)
@@ -118,15 +134,16 @@ func (s *server) webhookRoutes(k *kind) {
 	all := base + k.path + "/webhooks"
 	webhook := all + "/{" + pathWebhook + "}"
 	log := webhook + "/logs/{" + pathLog + "}"
-	s.handle(all, token, methods{"GET": {toRead, on(s.listWebhooks)}, "POST": {toManage, on(s.createWebhook)}})
+	s.handle(all, token, methods{"GET": {toRead, holding(s.listBytes(), on(s.listWebhooks))}, "POST": {toManage, holding(changeBytes, on(s.createWebhook))}})
 	s.handle(webhook, token, methods{
-		"GET": {toRead, on(s.getWebhook)}, "PUT": {toManage, on(s.updateWebhook)}, "DELETE": {toManage, on(s.deleteWebhook)},
+		"GET": {toRead, holding(settingsCopies*settingsBytes, on(s.getWebhook))}, "PUT": {toManage, holding(changeBytes, on(s.updateWebhook))},
+		"DELETE": {toManage, holding(changeBytes, on(s.deleteWebhook))},
 	})
-	s.handle(webhook+"/toggle", token, methods{"PATCH": {toManage, on(s.toggleWebhook)}})
-	s.handle(webhook+"/secret/rotate", token, methods{"POST": {toManage, on(s.rotateSecret)}})
-	s.handle(webhook+"/test", token, methods{"POST": {toManage, test}})
+	s.handle(webhook+"/toggle", token, methods{"PATCH": {toManage, holding(changeBytes, on(s.toggleWebhook))}})
+	s.handle(webhook+"/secret/rotate", token, methods{"POST": {toManage, holding(changeBytes, on(s.rotateSecret))}})
+	s.handle(webhook+"/test", token, methods{"POST": {toManage, holding(s.entryBytes(), test)}})
 	s.handle(webhook+"/logs", token, methods{"GET": {toRead, on(s.listLogs)}})
-	s.handle(log, token, methods{"GET": {toRead, on(s.getLog)}})
+	s.handle(log, token, methods{"GET": {toRead, holding(s.entryBytes(), on(s.getLog))}})
 	s.handle(webhook+"/logs/retry", token, methods{"POST": {toRetry, on(s.retryLogs)}})
 	s.handle(webhook+"/logs/stream", token, methods{"GET": {toRead, on(s.streamLogs)}})
 	s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toListen, on(s.streamDeliveries)}})
@@ -135,8 +152,8 @@ func (s *server) webhookRoutes(k *kind) {
 	s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{
 		"GET": {toRead, on(s.getBulk)}, "PATCH": {toRetry, on(s.pauseBulk)}, "DELETE": {toRetry, on(s.cancelBulk)},
 	})
-	s.handle(log+"/preview", token, methods{"GET": {toRead, on(s.previewRetry)}})
-	s.handle(log+"/retry", token, methods{"POST": {toRetry, on(s.retryLog)}})
+	s.handle(log+"/preview", token, methods{"GET": {toRead, holding(2*s.entryBytes(), on(s.previewRetry))}})
+	s.handle(log+"/retry", token, methods{"POST": {toRetry, holding(s.entryBytes(), on(s.retryLog))}})
 }
 
 // root has all answered 404 at and below a path that is no route. Without the first line the mux would redirect to the

@@ -18,6 +18,8 @@ import (
 const (
 	maxWebhookURL = 500
 	maxCredential = 4096
+	// maxTemplates bounds the templates of a webhook together, in bytes.
+	maxTemplates = 256 << 10
 )
 
 // maxEvents bounds how many event types may be named, those that are named twice counted twice.
@@ -130,8 +132,19 @@ func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *kind) error {
 		}
 		checkTemplate(in, fieldPayloadTemplates+"."+name, m.Value, known || was)
 	}
+	if templateBytes(templates) > max(maxTemplates, templateBytes(stored)) {
+		in.fault(fieldPayloadTemplates, mustNotBeLarger, maxTemplates)
+	}
 	w.PayloadTemplates = templates
 	return nil
+}
+
+// templateBytes returns how large templates are together, in bytes.
+func templateBytes(templates map[string]json.RawMessage) (size int) {
+	for _, template := range templates {
+		size += len(template)
+	}
+	return size
 }
 
 func checkTemplate(in *input, field string, raw []byte, known bool) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -75,11 +76,21 @@ func showWebhook(w *carteiro.Webhook) webhookShown {
 	return shown
 }
 
-// webhookList is what the list of webhooks holds.
-type webhookList struct {
-	Webhooks  []webhookShown `json:"webhooks"`
-	Available json.Marshaler `json:"available_events"`
+// settingsBytes is about how large the settings of a webhook may be, in bytes.
+const settingsBytes = maxTemplates + maxHeaderBytes + 16<<10
+
+// settingsOf returns about how large a webhook's settings are, in bytes.
+func settingsOf(w *carteiro.Webhook) int {
+	return templateBytes(w.PayloadTemplates) + headerBytes(w.CustomHeaders)
 }
+
+// listBytes is what is reserved for a list of all webhooks of an owner: settings are held twice while they are read.
+func (s *server) listBytes() int64 {
+	return 2 * settingsBytes * int64(cmp.Or(s.MaxWebhooks, defaultWebhooks))
+}
+
+// defaultWebhooks is how many webhooks of an owner memory is reserved for where any number is allowed.
+const defaultWebhooks = 100
 
 func (s *server) listWebhooks(r *request, k *kind) error {
 	ref, _, err := r.owner(k)
@@ -90,11 +101,18 @@ func (s *server) listWebhooks(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	list := webhookList{Webhooks: make([]webhookShown, len(webhooks)), Available: k.available}
-	for i, w := range webhooks {
-		list.Webhooks[i] = showWebhook(w)
+	size := 0
+	for _, w := range webhooks {
+		size += settingsOf(w)
 	}
-	return r.answer(http.StatusOK, answer{Data: list})
+	r.keep(size + chunkBytes)
+	l := r.newList(`{"success":true,"data":{"webhooks":[`)
+	for _, w := range webhooks {
+		if err = l.add(showWebhook(w)); err != nil {
+			break
+		}
+	}
+	return l.end(err, `],"available_events":`, k.available, "}}")
 }
 
 func (s *server) getWebhook(r *request, k *kind) error {

@@ -135,6 +135,7 @@ const (
 	msgInternal            = "Internal server error"
 	msgBusy                = "The server handles as many large requests as it has memory for. Please try again."
 	msgUnavailable         = "The store is unavailable. The request may have been carried out or not; retry it with the same Idempotency-Key."
+	msgRenderedTooLarge    = "The bodies that templates make of the event must not be greater than %d bytes in total."
 	msgKeyReused           = "The idempotency key was already used with another request body."
 	msgNotRetriable        = "Log cannot be retried"
 	msgTestFailed          = "Webhook test failed: "

@@ -81,7 +81,7 @@ func makeWorld(t *testing.T, change ...func(*api.Config)) *world {
 	session, err := s.Join(t.Context(), store.Join{Node: "test", Now: time.Now(), Until: time.Now().Add(time.Hour)})
 	must(t, err)
 	w.lanes = &lanes{store: w.store, session: session}
-	w.publisher = &publish.Publisher{Store: w.store, Directory: w.directory, Lanes: w.lanes, IDs: w.ids, Retention: 30 * 24 * time.Hour}
+	w.publisher = &publish.Publisher{Store: w.store, Directory: w.directory, Lanes: w.lanes, IDs: w.ids, Retention: 30 * 24 * time.Hour, MaxRendered: publish.MaxRendered(carteiro.DefaultMaxPayload)}
 	c := api.Config{
 		Directory: w.directory,
 		Store:     w.store,

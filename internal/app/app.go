@@ -200,7 +200,8 @@ func (a *App) settings(catalogue *carteiro.Catalogue, ids *carteiro.IDSource, hu
 		Store:     a.store,
 		Directory: a.directory,
 		Publisher: a.tracer.Publisher(&publish.Publisher{
-			Store: a.store, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Retention: a.config.Retention,
+			Store: a.store, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Retention: a.config.Retention, Memory: memory,
+			MaxRendered: publish.MaxRendered(a.config.MaxPayload),
 		}),
 		Observer:  a.metrics,
 		Sending:   a.dispatcher.Ready,

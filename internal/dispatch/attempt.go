@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/budget"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
 )
@@ -62,6 +63,7 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 	l, delivery := f.lane, f.delivery
 	delivery.MayBegin = d.stillHolds(delivery.Session)
 	var held heldByProxy
+	var body budget.Account
 	for wait := range backoff(d.stopping) {
 		webhook, ok := d.clearToSend(delivery)
 		if !ok {
@@ -73,25 +75,47 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		}
 		outcome := unsendable(webhook)
 		if outcome == nil {
-			outcome = d.Sender.Send(d.sending, d.ready(f, webhook), delivery)
+			target := d.ready(f, webhook)
+			if body, ok = d.reserveBody(target, delivery); !ok {
+				break
+			}
+			outcome = d.Sender.Send(d.sending, target, delivery)
 			d.watchProxy(delivery, &held, outcome)
 		}
 		switch {
 		case d.sending.Err() != nil:
 		case outcome.Unsent == nil:
-			d.hand(f, d.judge(delivery, webhook, outcome))
+			r := d.judge(delivery, webhook, outcome)
+			r.body = body
+			d.hand(f, r)
 			return outcome
 		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear) && !errors.Is(outcome.Unsent, carteiro.ErrProxy):
 			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
 		}
 		d.ground(f)
+		body.Close()
 	}
+	body.Close()
 	if d.stopping.Err() != nil && d.sending.Err() == nil {
 		d.release([]*carteiro.Delivery{delivery}) // nothing was sent: another node need not wait for the end of the drain
 	} else {
 		d.drop(delivery)
 	}
 	return nil
+}
+
+// smallBody is how large a body may be that is not charged, in bytes.
+const smallBody = 16 << 10
+
+// reserveBody waits for the memory of the body that a template makes, which is charged until the outcome is recorded. It is not ok when
+// the dispatcher is stopping.
+func (d *Dispatcher) reserveBody(t *send.Target, delivery *carteiro.Delivery) (body budget.Account, ok bool) {
+	size := t.MaxRendered(delivery.Event)
+	if size <= smallBody {
+		return body, true
+	}
+	body = d.Bodies.Open(delivery.Event.EnvironmentID)
+	return body, body.Wait(d.stopping, int64(size)) == nil
 }
 
 // hand passes a result to the recorder. If the recorder is busy, it first grounds the attempt: while it waits for the store, its

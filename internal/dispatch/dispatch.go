@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/budget"
 	"carteiro/internal/send"
 	"carteiro/internal/store"
 )
@@ -27,6 +28,8 @@ const (
 	DefaultMaxInFlight = 8192
 	// DefaultMaxHeldBytes is how much memory deliveries waiting in lanes may take.
 	DefaultMaxHeldBytes = 64 << 20
+	// DefaultBodies is how much memory bodies that templates make may take while they are sent.
+	DefaultBodies = 64 << 20
 	// deliveryOverhead is what a held delivery takes beside its payload, in bytes, roughly.
 	deliveryOverhead = 1 << 10
 	// maxIdleLanes is the default of Config.MaxIdleLanes.
@@ -70,6 +73,9 @@ type Config struct {
 	IDs      *carteiro.IDSource
 	Policy   carteiro.RetryPolicy
 	Logger   *slog.Logger
+
+	// Bodies limits the memory of bodies that templates make, until their outcomes are recorded; nil: DefaultBodies bytes.
+	Bodies *budget.Budget
 
 	MaxInFlight  int
 	MaxHeldBytes int
@@ -152,6 +158,9 @@ func New(c Config) *Dispatcher {
 	}
 	if c.MaxHeldBytes == 0 {
 		c.MaxHeldBytes = DefaultMaxHeldBytes
+	}
+	if c.Bodies == nil {
+		c.Bodies = budget.New(DefaultBodies)
 	}
 	if c.Lease == 0 {
 		c.Lease = DefaultLease

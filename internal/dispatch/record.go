@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/budget"
 	"carteiro/internal/store"
 )
 
@@ -18,6 +19,7 @@ type result struct {
 	store.Result
 	webhook  *carteiro.Webhook
 	refusals int // how often the store has refused to record it
+	body     budget.Account
 }
 
 // While many results come, commits of them begin at least a pace apart: to record touches other pages of the database than
@@ -118,6 +120,7 @@ func (d *Dispatcher) commit(batch []result) (refused []result) {
 func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 	noticed := false
 	for i, r := range batch {
+		batch[i].body.Close()
 		if !recorded[i].Lost {
 			d.logEnded(&batch[i])
 		}
@@ -156,7 +159,8 @@ func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 func (d *Dispatcher) abandon(batch []result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, r := range batch {
+	for i, r := range batch {
+		batch[i].body.Close()
 		d.forget(r.Delivery)
 	}
 }

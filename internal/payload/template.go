@@ -1,5 +1,10 @@
 package payload
 
+import (
+	"bytes"
+	"encoding/json"
+)
+
 // Bounds of templates.
 const (
 	// MaxTemplateBytes is the greatest length of a template as it is written, in bytes.
@@ -46,20 +51,10 @@ type part struct {
 // Its only error is [ErrTooLarge], for a result of more than [MaxRenderedBytes]. The values are counted with
 // the white space they have in the body, even where they lose it in the result.
 func (t *Template) Render(body []byte) ([]byte, error) {
-	const few = 24 // paths of common templates: these need no allocation
 	var room [few]span
-	values := room[:]
-	if len(t.paths) > few {
-		values = make([]span, len(t.paths))
-	}
-	values = values[:len(t.paths)]
-	t.paths.find(body, values)
-
+	values := t.find(body, room[:])
 	// Counted before it is made, so that no template can make a server build, or compact, more than it may send.
-	size := t.literal
-	for _, p := range t.parts {
-		size += values[p.node].len()
-	}
+	size := t.size(values)
 	if size > MaxRenderedBytes {
 		return nil, ErrTooLarge
 	}
@@ -77,6 +72,50 @@ func (t *Template) Render(body []byte) ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	return out, nil
+}
+
+// few is how many paths common templates have: these need no allocation.
+const few = 24
+
+// find gives the values of the paths in a body. It uses room if it is enough.
+func (t *Template) find(body []byte, room []span) []span {
+	if len(t.paths) > len(room) {
+		room = make([]span, len(t.paths))
+	}
+	values := room[:len(t.paths)]
+	t.paths.find(body, values)
+	return values
+}
+
+func (t *Template) size(values []span) int {
+	size := t.literal
+	for _, p := range t.parts {
+		size += values[p.node].len()
+	}
+	return size
+}
+
+// Size returns about how many bytes [Template.Render] would make; 0 if it would fail.
+func (t *Template) Size(body []byte) int {
+	var room [few]span
+	size := t.size(t.find(body, room[:]))
+	if size > MaxRenderedBytes {
+		return 0
+	}
+	return size
+}
+
+// MaxSize returns how many bytes [Template.Render] can make at most of a body of so many bytes.
+func (t *Template) MaxSize(body int) int {
+	return min(MaxRenderedBytes, t.literal+len(t.parts)*max(body, len("null")))
+}
+
+// MaxRendered is [Template.MaxSize] of a template that is not compiled. It may be higher.
+func MaxRendered(template json.RawMessage, body int) int {
+	if bytes.Contains(bytes.ToLower(template), []byte(`\u007b`)) { // an escaped brace
+		return MaxRenderedBytes
+	}
+	return min(MaxRenderedBytes, len(template)+bytes.Count(template, []byte("{{"))*max(body, len("null")))
 }
 
 // appendAsValue appends a value where a JSON value is due. An empty value is one that is missing.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"carteiro"
+	"carteiro/internal/budget"
 	"carteiro/internal/directory"
 	"carteiro/internal/store"
 )
@@ -36,6 +37,10 @@ type Publisher struct {
 	IDs       *carteiro.IDSource
 	// Retention is how long a log entry may be retried by hand.
 	Retention time.Duration
+	// Memory limits what attempts take on their way into the store; nil: nothing does.
+	Memory *budget.Budget
+	// MaxRendered is how many bytes templates may make of one event, over all webhooks; 0: any number.
+	MaxRendered int
 }
 
 // Event is an event to publish. It has been checked for form: type in the catalogue, payload a JSON object within
@@ -66,7 +71,7 @@ type Accepted struct {
 // Result is what became of one event.
 type Result struct {
 	Accepted
-	// Err is nil, directory.ErrOwnerNotFound, directory.ErrCampaignNotFound or [ErrKeyReused].
+	// Err is nil, directory.ErrOwnerNotFound, directory.ErrCampaignNotFound, [ErrRenderedTooLarge] or [ErrKeyReused].
 	Err error
 }
 
@@ -75,9 +80,10 @@ var ErrKeyReused = errors.New("idempotency key was used for another request")
 
 // Publish stores events of one environment, and returns once they are durable. Each stands for itself: results are in
 // the order of the events. key, if not nil, is that of the whole call: when it came before, the results are those of
-// that time. It fails as a whole with [ErrKeyReused] for that key, and when the store fails.
+// that time. It fails as a whole with [ErrKeyReused] for that key, with [budget.ErrShare] or [budget.ErrFull], and when the store fails.
 func (p *Publisher) Publish(ctx context.Context, environment carteiro.ID, key *Key, events []Event) ([]Result, error) {
-	b := batch{now: p.IDs.Now(), results: make([]Result, len(events))}
+	b := batch{now: p.IDs.Now(), results: make([]Result, len(events)), memory: p.Memory.Open(environment)}
+	defer b.memory.Close()
 	for i := range events {
 		if err := b.add(ctx, p, i, &events[i]); err != nil {
 			return nil, err
@@ -98,6 +104,24 @@ type batch struct {
 	items   []store.AcceptItem
 	index   []int // of each item's result
 	places  []carteiro.Place
+	memory  budget.Account
+	charged int // attempts
+}
+
+const (
+	// attemptBytes is about how much memory an attempt takes until it is stored and handed to its lane.
+	attemptBytes = 1 << 10
+	// chargeAtOnce is how many attempts are charged at once. A call with fewer is not charged: connections are limited, too.
+	chargeAtOnce = 128
+)
+
+// charge charges the attempts of the batch.
+func (b *batch) charge() error {
+	if more := len(b.places) - b.charged; more >= chargeAtOnce {
+		b.charged = len(b.places)
+		return b.memory.Grow(int64(more) * attemptBytes)
+	}
+	return nil
 }
 
 // add finds an event's recipients and makes its attempts.
@@ -127,6 +151,10 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = event.AcceptedAt()
 	}
+	if p.rendersTooMuch(event, to.Webhooks) {
+		b.results[i].Err = ErrRenderedTooLarge
+		return nil
+	}
 	b.results[i].Accepted = Accepted{EventID: event.ID, Deliveries: len(to.Webhooks)}
 	item := store.AcceptItem{Event: event, Attempts: make([]store.AcceptAttempt, len(to.Webhooks))}
 	for j, w := range to.Webhooks {
@@ -138,7 +166,7 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 	}
 	b.items = append(b.items, item)
 	b.index = append(b.index, i)
-	return nil
+	return b.charge()
 }
 
 // storeKey makes what the store keeps of a key: the results it stands for. Those that failed are kept as they are, too:
@@ -270,6 +298,7 @@ var failures = map[string]error{
 	"owner_not_found":    directory.ErrOwnerNotFound,
 	"campaign_not_found": directory.ErrCampaignNotFound,
 	"key_reused":         ErrKeyReused,
+	"rendered_too_large": ErrRenderedTooLarge,
 }
 
 func encodeResults(results []Result) []byte {

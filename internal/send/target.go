@@ -43,6 +43,16 @@ type Target struct {
 // URL returns the webhook's URL, which may contain credentials.
 func (t *Target) URL() string { return t.webhook.URL }
 
+// MaxRendered returns how large a body the webhook's template can make of an event at most, in bytes; 0 without a template.
+func (t *Target) MaxRendered(e *carteiro.Event) int {
+	template := t.templates[e.Type]
+	if template == nil {
+		return 0
+	}
+	const envelope = 16 << 10 // more than an envelope adds
+	return template.MaxSize(len(e.Payload) + envelope)
+}
+
 // signer is a secret that signs until it ends; the present one has no end.
 type signer struct {
 	key   signature.Key

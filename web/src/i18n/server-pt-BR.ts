@@ -117,6 +117,8 @@ export const messages: Record<string, string> = {
   'The URL must not be longer than %d bytes.': 'A URL não pode passar de {1} bytes.',
   "The request's headers must not be greater than %d bytes.":
     'Os cabeçalhos da requisição não podem passar de {1} bytes.',
+  'The bodies that templates make of the event must not be greater than %d bytes in total.':
+    'Os corpos que os templates geram a partir do evento não podem passar de {1} bytes no total.',
   'The payload must not be greater than %d bytes.': 'O payload não pode passar de {1} bytes.',
   'The request is no CloudEvent: it needs the content type application/cloudevents+json or application/cloudevents-batch+json, or the header ce-specversion: 1.0.':
     'A requisição não é um CloudEvent: falta o tipo de conteúdo application/cloudevents+json ou application/cloudevents-batch+json, ou o cabeçalho ce-specversion: 1.0.',

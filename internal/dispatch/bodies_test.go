@@ -1,0 +1,55 @@
+package dispatch_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carteiro"
+	"carteiro/internal/budget"
+	"carteiro/internal/dispatch"
+)
+
+// Bodies that templates make are not held beyond the budget, however many receivers are slow; others do not wait for them.
+func TestBodiesOfTemplatesWaitForMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 60 << 10
+		memory := budget.New(4 * size) // an environment may use half
+		n := start(t, func(c *dispatch.Config) { c.Bodies = memory })
+		large := func(w *carteiro.Webhook) {
+			w.PayloadTemplates = map[string]json.RawMessage{"event_action": json.RawMessage(`{"d":"` + strings.Repeat("x", size-100) + `"}`)}
+		}
+		var slow []*carteiro.Webhook
+		for range 5 {
+			slow = append(slow, n.webhook(takes(10*time.Second, 200), large))
+		}
+		n.publish(slow...)
+		plain := n.webhook(takes(time.Second, 200))
+		n.publish(plain)
+		elapse(2 * time.Second)
+		if n.statuses(plain)[carteiro.StatusSuccess] != 1 {
+			t.Error("a body without a template waits")
+		}
+		for round, want := range []int{2, 4, 5} {
+			sent := 0
+			for _, w := range slow {
+				sent += len(n.receivers.of(w))
+			}
+			if sent != want {
+				t.Errorf("%d sent in round %d, want %d", sent, round, want)
+			}
+			elapse(10 * time.Second)
+		}
+		if memory.Used() != 0 {
+			t.Errorf("%d bytes are used", memory.Used())
+		}
+		n.publish(slow...)
+		elapse(time.Second)
+		n.stop()
+		if memory.Used() != 0 {
+			t.Errorf("%d bytes are used after the end", memory.Used())
+		}
+	})
+}
