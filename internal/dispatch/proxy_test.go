@@ -38,12 +38,12 @@ func TestAnUnavailableProxyCostsNoAttempt(t *testing.T) {
 			n.publish(w)
 		}
 		elapse(20 * time.Minute)
-		if got := n.statuses(w); got[carteiro.StatusPending] != 20 || len(got) != 1 || !n.ProxyDown() {
+		if got := n.statuses(w); got[carteiro.StatusPending] != 20 || len(got) != 1 || !n.ProxyDown() || !n.Depth().ProxyDown {
 			t.Errorf("log while it is unavailable: %v, known: %v", got, n.ProxyDown())
 		}
 		up.Store(true)
 		elapse(10 * time.Second)
-		if got := n.statuses(w); got[carteiro.StatusSuccess] != 20 || len(got) != 1 || n.ProxyDown() {
+		if got := n.statuses(w); got[carteiro.StatusSuccess] != 20 || len(got) != 1 || n.ProxyDown() || n.Depth().ProxyDown {
 			t.Errorf("log once it is back: %v, unavailable: %v", got, n.ProxyDown())
 		}
 		n.stop()

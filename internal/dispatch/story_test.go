@@ -107,6 +107,11 @@ func TestNothingIsSentOnceTheWebhookIsDisabledOrDeleted(t *testing.T) {
 				if got := n.statuses(w); got[carteiro.StatusPending] != 0 || got[carteiro.StatusFailed] < 20 {
 					t.Errorf("log %v", got)
 				}
+				for _, a := range n.log(w) {
+					if a.Outcome.FinishedAt.IsZero() {
+						t.Errorf("attempt %s has no end", a.ID)
+					}
+				}
 			})
 		})
 	}

@@ -198,7 +198,7 @@ func (h *harness) record(ctx context.Context) error {
 	packages := h.units
 	h.units = nil
 	for _, p := range packages {
-		list := exec.CommandContext(ctx, p.binary, "-test.list", "^(Test|Fuzz|Example)") //nolint:gosec // built above
+		list := exec.CommandContext(ctx, p.binary, "-test.list", h.only) //nolint:gosec // built above
 		list.Dir = p.dir
 		out, err := list.Output()
 		if err != nil {

@@ -25,6 +25,7 @@ type options struct {
 	sample int      // number of mutants, 0 for all
 	seed   uint64   // of the sample
 	part   string   // "2/3": the second third of the sample, "" for all of it
+	only   string   // regular expression of the tests that run
 	at     string   // "file.go:12" or "file.go": only these mutants
 	min    int      // percentage of mutants that tests must kill
 	dir    string   // for binaries and the overlay
@@ -57,6 +58,7 @@ func run(ctx context.Context, args []string) (ok bool, err error) {
 	flags.IntVar(&o.sample, "sample", 60, "Number of mutants to test per package, chosen by the seed (0 for all)")
 	flags.Uint64Var(&o.seed, "seed", 1, "Seed of the sample")
 	flags.StringVar(&o.part, "part", "", "Part of the sample to test, so that a long measurement can be split (2/3: the second third)")
+	flags.StringVar(&o.only, "run", "^(Test|Fuzz|Example)", "Run only the tests whose name this regular expression matches")
 	flags.IntVar(&o.min, "min", 90, "Percentage of mutants that the tests must kill")
 	flags.StringVar(&o.at, "at", "", "Test only the mutants of this file or line, for example dial.go:63")
 	flags.StringVar(&tests, "tests", "", "Comma-separated test packages (default: the package and those that import it, without test/)")

@@ -144,6 +144,12 @@ var audits = []story{
 				equal(w.t, "entries by "+show(p), []any{got, more}, []any{want[i : i+1], false})
 			}
 		}
+		more := true
+		for ; more; more = w.purgeAudit(w.now.Add(time.Hour)) {
+		}
+		left, _, err := w.ListAudit(w.t.Context(), store.ListAudit{Limit: 10})
+		w.ok(err)
+		equal(w.t, "entries left", len(left), 0)
 	}},
 	{"is listed newest first, by filters, in pages, and whole", func(w *world) {
 		first, other := w.owner.EnvironmentID, w.newID()
@@ -196,6 +202,14 @@ var audits = []story{
 		purge(begun.Add(4 * time.Minute))
 		list(store.ListAudit{}, false, all[:3]...)
 	}},
+}
+
+// purgeAudit deletes one entry from before a time, and says whether there may be more.
+func (w *world) purgeAudit(before time.Time) (more bool) {
+	w.t.Helper()
+	more, err := w.Purge(w.t.Context(), store.Purge{Now: w.now, Before: w.now.Truncate(day), AuditBefore: before, Limit: 1})
+	w.ok(err)
+	return more
 }
 
 // rotated is what an entry tells of a token that took another's place.

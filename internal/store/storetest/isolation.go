@@ -216,6 +216,19 @@ var isolated = []story{
 			equal(w.t, "replayed", result.Replay != nil, false)
 		}
 	}},
+	{"whether a probe is held is asked of its own webhook", func(w *world) {
+		t, session := w.twin(), w.join()
+		other := t.webhook()
+		hook := w.broken(session, 1)
+		w.pass(time.Hour)
+		probe, event := w.probe(session, hook), t.newEvent("event_action")
+		event.EnvironmentID = t.environment.ID
+		item := t.item(event, session, other.ID)
+		item.Attempts[0].ID = probe.ID // as a caller elsewhere may happen to have it
+		t.accept(session, item)
+		w.ok(w.Release(w.t.Context(), store.Release{Session: session, Attempts: []store.AttemptRef{{WebhookID: hook.ID, ID: probe.ID}}}))
+		equal(w.t, "the probe", w.probe(session, hook).ID, probe.ID)
+	}},
 	{"a purge takes what is old in one environment and leaves what is young in another", func(w *world) {
 		t, session := w.twin(), w.join()
 		own, hook := w.webhook(), t.webhook()

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"carteiro"
@@ -112,6 +113,36 @@ var purging = []story{
 		w.fail(session, second, false)
 		w.purgeAll(second.ID.Time().Truncate(day))
 		equal(w.t, "number", w.retry(w.retryOf(second)).Delivery.Number, 3)
+	}},
+	{"a purge that reaches its limit says that there may be more, of whatever it deletes", func(w *world) {
+		const each = 7 // more than two purges take
+		_, token := w.environment("one")
+		var keys []*store.Key
+		var sessions []carteiro.Token
+		var jobs []store.BulkRef
+		for i := range each {
+			key := w.key(fmt.Sprint(i), 1)
+			_, err := w.Accept(w.t.Context(), store.Accept{Now: w.now, Key: key})
+			w.ok(err)
+			job := w.begin(w.webhook(), carteiro.BulkFilter{})
+			ref := store.BulkRef{WebhookID: job.WebhookID, ID: job.ID}
+			_, err = w.ChangeBulkRetry(w.t.Context(), store.ChangeBulkRetry{BulkRef: ref, Status: carteiro.BulkCancelled, Now: w.now})
+			w.ok(err)
+			keys, jobs, sessions = append(keys, key), append(jobs, ref), append(sessions, w.derive(token, fmt.Sprint("session ", i)))
+		}
+		then := w.now
+		w.nextDay()
+		w.pass(day)
+		w.purgeAll(w.now)
+		for i := range each {
+			_, err := w.GetBulkRetry(w.t.Context(), jobs[i])
+			w.wantErr(err, store.ErrNotFound)
+			_, err = w.FindToken(w.t.Context(), sessions[i].Hash)
+			w.wantErr(err, store.ErrNotFound)
+			result, err := w.Accept(w.t.Context(), store.Accept{Now: then, Key: keys[i]})
+			w.ok(err)
+			equal(w.t, "replayed", result.Replay != nil, false)
+		}
 	}},
 	{"keys go when they have expired", func(w *world) {
 		key := w.key("k", 1)
