@@ -30,6 +30,8 @@ type BulkFilter struct {
 	From       time.Time `json:"from,omitzero"` // created in between, both included
 	To         time.Time `json:"to,omitzero"`
 	HTTPStatus string    `json:"http_status,omitzero"` // as "503" or "5xx"; "none": those without an answer
+	// Expected is how many entries must match when the job begins, as counted by [Client.MatchBulkRetry]; nil: any number.
+	Expected *int `json:"expected,omitzero"`
 }
 
 // The kinds of bulk retries.
@@ -88,7 +90,8 @@ func (c *Client) MatchBulkRetry(ctx context.Context, o Owner, webhookID string, 
 }
 
 // RetryMany begins to retry all entries that are failed now and meet the filter, some a second, each at most once. It
-// fails with an [*Error] of code [CodeBulkRetryOpen] when the webhook has an open bulk retry.
+// fails with an [*Error] of code [CodeBulkRetryOpen] when the webhook has an open bulk retry, and of code [CodeCountChanged] when
+// f.Expected is another number than that of the entries that match.
 func (c *Client) RetryMany(ctx context.Context, o Owner, webhookID string, f BulkFilter) (BulkRetry, error) {
 	return get[BulkRetry](ctx, c, request{method: http.MethodPost, path: o.path("webhooks", webhookID, "logs", "retry"), body: f})
 }

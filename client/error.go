@@ -19,6 +19,7 @@ const (
 	CodeIdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED"
 	CodeStoreUnavailable     = "STORE_UNAVAILABLE" // carried out or not: retry with the same idempotency key
 	CodeBulkRetryOpen        = "BULK_RETRY_OPEN"
+	CodeCountChanged         = "COUNT_CHANGED"
 	CodeBulkRetryEnded       = "BULK_RETRY_ENDED"
 	CodeWebhookDisabled      = "WEBHOOK_DISABLED"
 	CodeWebhookLimitExceeded = "WEBHOOK_LIMIT_EXCEEDED"

@@ -110,6 +110,8 @@ type ReplayFilter struct {
 	To       time.Time `json:"to,omitzero"`
 	// Undelivered is whether only events are sent that went to no webhook; nil: yes, unless events are named.
 	Undelivered *bool `json:"undelivered,omitzero"`
+	// Expected is how many events must match when the job begins, as counted by [Client.MatchReplay]; nil: any number.
+	Expected *int `json:"expected,omitzero"`
 }
 
 // ReplayMatch is what a replay would send.
@@ -129,7 +131,8 @@ func (c *Client) MatchReplay(ctx context.Context, o Owner, webhookID string, f R
 
 // Replay begins to send all events that meet the filter to a webhook, some a second, each at most once; those that were
 // delivered there are passed over. It is followed, paused and cancelled as a [BulkRetry], and fails with an [*Error] of code
-// [CodeBulkRetryOpen] when the webhook has an open one.
+// [CodeBulkRetryOpen] when the webhook has an open one, and of code [CodeCountChanged] when another number of events matches
+// than f.Expected.
 func (c *Client) Replay(ctx context.Context, o Owner, webhookID string, f ReplayFilter) (BulkRetry, error) {
 	return get[BulkRetry](ctx, c, request{method: http.MethodPost, path: o.path("webhooks", webhookID, "replay"), body: f})
 }

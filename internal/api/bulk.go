@@ -16,9 +16,9 @@ import (
 // Bulk begins and changes jobs that retry many entries; see the methods of bulk.Runner.
 type Bulk interface {
 	Match(ctx context.Context, webhook carteiro.ID, f carteiro.BulkFilter, sample int) (store.LogPage, error)
-	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error)
+	Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry, key *store.Key, expected *int) (carteiro.BulkRetry, error)
 	MatchReplay(ctx context.Context, owner store.OwnerRef, f carteiro.ReplayFilter, sample int) (store.EventPage, error)
-	Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error)
+	Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry, key *store.Key, expected *int) (carteiro.BulkRetry, error)
 	Change(ctx context.Context, ref store.BulkRef, to carteiro.BulkStatus, audit *carteiro.AuditEntry) (carteiro.BulkRetry, error)
 }
 
@@ -98,11 +98,11 @@ func (s *server) retryLogs(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	filter, dryRun, key, err := r.bulkFilter()
+	filter, start, err := r.bulkFilter()
 	if err != nil {
 		return err
 	}
-	if dryRun {
+	if start.dryRun {
 		page, err := s.Bulk.Match(r.Context(), at.webhook.ID, filter, maxSample)
 		if err != nil {
 			return err
@@ -114,24 +114,21 @@ func (s *server) retryLogs(r *request, k *kind) error {
 	}
 	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.BulkRetryBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
-	)), key)
-	if errors.Is(err, store.ErrConflict) {
-		return s.bulkOpen(r, at.webhook.ID)
-	}
+	)), start.key, start.expected)
 	if err != nil {
-		return missing(err, errWebhookNotFound)
+		return s.notBegun(r, at.webhook.ID, err)
 	}
 	return r.answer(http.StatusAccepted, answer{Message: msgBulkQueued, Data: showBulk(&job)})
 }
 
-var bulkFields = []string{fieldStatus, fieldEvent, fieldEventID, fieldFrom, fieldTo, fieldHTTPStatus, fieldDryRun}
+var bulkFields = []string{fieldStatus, fieldEvent, fieldEventID, fieldFrom, fieldTo, fieldHTTPStatus, fieldDryRun, fieldExpected}
 
 // bulkFilter reads what is to be retried.
-func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, key *store.Key, err error) {
+func (r *request) bulkFilter() (f carteiro.BulkFilter, start jobStart, err error) {
 	var faults faults
-	in, key, err := r.jobInput(bulkFields, &faults)
+	in, start, err := r.jobInput(bulkFields, &faults)
 	if err != nil {
-		return f, false, nil, err
+		return f, start, err
 	}
 	status := carteiro.StatusFailed
 	choice(&in, &status, fieldStatus, carteiro.StatusFailed)
@@ -147,23 +144,51 @@ func (r *request) bulkFilter() (f carteiro.BulkFilter, dryRun bool, key *store.K
 		in.optionalText(&httpStatus, fieldHTTPStatus, maxQueryText)
 	}
 	f.HTTP = parseStatusRange(httpStatus, &faults)
-	in.boolean(&dryRun, fieldDryRun)
-	return f, dryRun, key, faults.err()
+	return f, start, faults.err()
 }
 
-// jobInput is strictInput for a call that starts a job, with its idempotency key.
-func (r *request) jobInput(known []string, f *faults) (input, *store.Key, error) {
+// jobStart is what a call that starts a job says beside its filter.
+type jobStart struct {
+	dryRun   bool
+	expected *int // how many entries the caller has seen to match
+	key      *store.Key
+}
+
+// maxExpected is more entries than there are.
+const maxExpected = 1 << 52
+
+// jobInput is strictInput for a call that starts a job. It reads what all of them have.
+func (r *request) jobInput(known []string, f *faults) (in input, start jobStart, err error) {
 	body, err := r.readBody(nil, maxBody)
 	if err != nil {
-		return input{}, nil, err
+		return in, start, err
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	in, err := r.strictInput(known, false, f)
-	key := r.idempotencyKey(body, f)
-	if err != nil || key == nil {
-		return in, nil, err
+	in, err = r.strictInput(known, false, f)
+	if err != nil {
+		return in, start, err
 	}
-	return in, &store.Key{EnvironmentID: r.environment, Key: key.Key, Fingerprint: key.Fingerprint}, nil
+	in.boolean(&start.dryRun, fieldDryRun)
+	if _, given := in.given(fieldExpected); given {
+		start.expected = new(int)
+		in.integer(start.expected, fieldExpected, 0, maxExpected)
+	}
+	if key := r.idempotencyKey(body, f); key != nil {
+		start.key = &store.Key{EnvironmentID: r.environment, Key: key.Key, Fingerprint: key.Fingerprint}
+	}
+	return in, start, nil
+}
+
+// notBegun is the answer when a job was not begun.
+func (s *server) notBegun(r *request, webhook carteiro.ID, err error) error {
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return s.bulkOpen(r, webhook)
+	case errors.Is(err, store.ErrCount):
+		return errCountChanged
+	default:
+		return missing(err, errWebhookNotFound)
+	}
 }
 
 // bulkOpen is the answer while another job of the webhook is open, which it names.

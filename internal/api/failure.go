@@ -88,6 +88,7 @@ var (
 	errVersionConflict     = newFailure(http.StatusPreconditionFailed, msgVersionConflict, member{"code", codeVersionConflict})
 	errEnvironmentMismatch = newFailure(http.StatusConflict, msgEnvironmentMismatch, member{"code", codeEnvironmentMismatch})
 	errBulkOpen            = newFailure(http.StatusConflict, msgBulkOpen, member{"code", codeBulkOpen})
+	errCountChanged        = newFailure(http.StatusConflict, msgCountChanged, member{"code", codeCountChanged})
 	errBulkEnded           = newFailure(http.StatusConflict, msgBulkEnded, member{"code", codeBulkEnded})
 	errWebhookDisabled     = newFailure(http.StatusUnprocessableEntity, msgWebhookOff, member{"code", codeWebhookOff})
 	errTooManyStreams      = newFailure(http.StatusTooManyRequests, msgTooManyStreams, member{"code", codeTooMany}).with("Retry-After", "30")

@@ -90,15 +90,21 @@ func (s *server) storeOwner(r *request, k *kind, id carteiro.ID) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if same, err := s.unchangedOwner(r, &owner, !agentSent); err != nil || same {
-		if err != nil {
-			return err
+	createOnly := r.mustNotExist()
+	if !createOnly {
+		if same, err := s.unchangedOwner(r, &owner, !agentSent); err != nil || same {
+			if err != nil {
+				return err
+			}
+			return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
 		}
-		return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
 	}
 	owner, created, err := s.Directory.PutOwner(r.Context(), store.PutOwner{
-		Owner: owner, KeepAgent: !agentSent, Audit: r.auditEntry(carteiro.OwnerUpdated, k.subjectOf(id)),
+		Owner: owner, KeepAgent: !agentSent, CreateOnly: createOnly, Audit: r.auditEntry(carteiro.OwnerUpdated, k.subjectOf(id)),
 	})
+	if errors.Is(err, store.ErrConflict) {
+		return newFailure(http.StatusPreconditionFailed, k.messages.exists, member{"code", codeOwnerExists})
+	}
 	if err != nil {
 		return err
 	}

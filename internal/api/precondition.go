@@ -38,3 +38,8 @@ func (r *request) namesEnvironment(environment carteiro.ID) bool {
 	}
 	return true
 }
+
+// mustNotExist reports whether the request is to create something and to change nothing that exists: If-None-Match: *.
+func (r *request) mustNotExist() bool {
+	return strings.TrimSpace(strings.Join(r.Header["If-None-Match"], ",")) == "*"
+}

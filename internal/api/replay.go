@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -24,11 +23,11 @@ func (s *server) replayEvents(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	filter, dryRun, key, err := s.replayFilter(r, k, &at)
+	filter, start, err := s.replayFilter(r, k, &at)
 	if err != nil {
 		return err
 	}
-	if dryRun {
+	if start.dryRun {
 		page, err := s.Bulk.MatchReplay(r.Context(), at.ref, filter, maxSample)
 		if err != nil {
 			return err
@@ -40,25 +39,22 @@ func (s *server) replayEvents(r *request, k *kind) error {
 	}
 	job, err := s.Bulk.Replay(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.ReplayBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
-	)), key)
-	if errors.Is(err, store.ErrConflict) {
-		return s.bulkOpen(r, at.webhook.ID)
-	}
+	)), start.key, start.expected)
 	if err != nil {
-		return missing(err, errWebhookNotFound)
+		return s.notBegun(r, at.webhook.ID, err)
 	}
 	return r.answer(http.StatusAccepted, answer{Message: msgReplayQueued, Data: showBulk(&job)})
 }
 
-var replayFields = []string{fieldEvents, fieldEventIDs, fieldFrom, fieldTo, fieldUndelivered, fieldDryRun}
+var replayFields = []string{fieldEvents, fieldEventIDs, fieldFrom, fieldTo, fieldUndelivered, fieldDryRun, fieldExpected}
 
 // replayFilter reads which events are to be sent. Unless the caller says otherwise they are those that the webhook subscribes
 // to by now and that went to no webhook; of events that are named neither is asked.
-func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.ReplayFilter, dryRun bool, key *store.Key, err error) {
+func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.ReplayFilter, start jobStart, err error) {
 	var faults faults
-	in, key, err := r.jobInput(replayFields, &faults)
+	in, start, err := r.jobInput(replayFields, &faults)
 	if err != nil {
-		return f, false, nil, err
+		return f, start, err
 	}
 	f.CallEvents = at.webhook.IncludeCallEvents
 	readEventIDs(&in, &f)
@@ -68,12 +64,11 @@ func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.Replay
 	f.To = includeTo(f.To)
 	f.Undelivered = f.EventIDs == nil
 	in.boolean(&f.Undelivered, fieldUndelivered)
-	in.boolean(&dryRun, fieldDryRun)
 	if err := faults.err(); err != nil {
-		return f, false, nil, err
+		return f, start, err
 	}
 	err = s.checkEventIDs(r, at, &f)
-	return f, dryRun, key, err
+	return f, start, err
 }
 
 // readEventTypes reads the event types that are to be sent, or takes those that the webhook wants.

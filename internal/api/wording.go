@@ -47,6 +47,7 @@ const (
 	fieldPeriod             = "period"
 	fieldHTTPStatus         = "http_status"
 	fieldDryRun             = "dry_run"
+	fieldExpected           = "expected"
 	fieldPaused             = "paused"
 	fieldEventIDs           = "event_ids"
 	fieldUndelivered        = "undelivered"
@@ -143,6 +144,7 @@ const (
 	msgWebhookOff          = "The webhook is disabled. Enable it first."
 	msgBulkNotFound        = "Bulk retry not found."
 	msgBulkOpen            = "This webhook has an open bulk retry already."
+	msgCountChanged        = "Another number of entries matches than expected. Count again."
 	msgBulkEnded           = "This bulk retry has ended."
 	msgTooManyStreams      = "Too many streams are open in this environment."
 	msgTokenStreams        = "Too many streams of deliveries are open with this token."
@@ -167,6 +169,8 @@ const (
 	codeNotRetriable = "LOG_NOT_RETRIABLE"
 	codeWebhookOff   = "WEBHOOK_DISABLED"
 	codeBulkOpen     = "BULK_RETRY_OPEN"
+	codeCountChanged = "COUNT_CHANGED"
+	codeOwnerExists  = "ALREADY_EXISTS"
 	codeBulkEnded    = "BULK_RETRY_ENDED"
 	codeTooMany      = "STREAM_LIMIT_EXCEEDED"
 	codeCrossOrigin  = "CROSS_ORIGIN"
@@ -212,6 +216,7 @@ type messages struct {
 	created, updated, deleted                      string
 	webhookCreated, webhookUpdated, webhookDeleted string
 	tooManyWebhooks                                string
+	exists                                         string
 	retryQueued                                    string
 }
 
@@ -224,6 +229,7 @@ var agentMessages = messages{
 	webhookUpdated: "Webhook updated successfully",
 	webhookDeleted: "Webhook deleted successfully",
 
+	exists:          "An agent with this id exists already.",
 	tooManyWebhooks: "An agent may have at most %d webhooks.",
 
 	retryQueued: "Webhook retry queued successfully",
@@ -247,6 +253,7 @@ var campaignMessages = messages{
 	deleted:        "Campaign deleted successfully",
 	webhookDeleted: "Campaign webhook deleted",
 
+	exists:          "A campaign with this id exists already.",
 	tooManyWebhooks: "A campaign may have at most %d webhooks.",
 
 	retryQueued: "Webhook retry queued",

@@ -111,8 +111,9 @@ func (r *Runner) match(ctx context.Context, webhook carteiro.ID, f carteiro.Bulk
 	return len(found.IDs) + max(0, page.Total-found.Looked), found.IDs, err
 }
 
-// Begin stores a job and lets it begin, with an entry of the audit log, whose subject is filled in. It fails as [store.BulkRetries.CreateBulkRetry] does.
-func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error) {
+// Begin stores a job and lets it begin, with an entry of the audit log, whose subject is filled in. With expected, it
+// fails with [store.ErrCount] when another number of entries matches. It fails as [store.BulkRetries.CreateBulkRetry] does.
+func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.BulkFilter, audit *carteiro.AuditEntry, key *store.Key, expected *int) (carteiro.BulkRetry, error) {
 	now := r.IDs.Now()
 	id := r.IDs.New(now)
 	if key != nil {
@@ -126,7 +127,7 @@ func (r *Runner) Begin(ctx context.Context, owner store.OwnerRef, webhook cartei
 		return carteiro.BulkRetry{}, err
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
-		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matched, Now: now, Audit: audit, Key: key,
+		OwnerRef: owner, ID: id, WebhookID: webhook, Filter: f, Matched: matched, Expected: expected, Now: now, Audit: audit, Key: key,
 	})
 	r.signal()
 	return job, err
@@ -148,7 +149,7 @@ func (r *Runner) matchReplay(ctx context.Context, ref store.OwnerRef, job *carte
 }
 
 // Replay stores a job that sends events, and lets it begin. It fails as [store.BulkRetries.CreateBulkRetry] does.
-func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry, key *store.Key) (carteiro.BulkRetry, error) {
+func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carteiro.ID, f carteiro.ReplayFilter, audit *carteiro.AuditEntry, key *store.Key, expected *int) (carteiro.BulkRetry, error) {
 	now := r.IDs.Now()
 	id := r.IDs.New(now)
 	if key != nil {
@@ -162,7 +163,7 @@ func (r *Runner) Replay(ctx context.Context, owner store.OwnerRef, webhook carte
 		return carteiro.BulkRetry{}, err
 	}
 	job, err := r.Store.CreateBulkRetry(ctx, store.CreateBulkRetry{
-		OwnerRef: owner, ID: id, WebhookID: webhook, Replay: &f, Matched: page.Total, Now: now, Audit: audit, Key: key,
+		OwnerRef: owner, ID: id, WebhookID: webhook, Replay: &f, Matched: page.Total, Expected: expected, Now: now, Audit: audit, Key: key,
 	})
 	r.signal()
 	return job, err

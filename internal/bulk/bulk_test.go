@@ -118,7 +118,7 @@ func (w *world) node(rate int) *bulk.Runner {
 
 func (w *world) begin(r *bulk.Runner) store.BulkRef {
 	w.t.Helper()
-	job, err := r.Begin(w.t.Context(), w.owner, w.webhook, carteiro.BulkFilter{}, nil, nil)
+	job, err := r.Begin(w.t.Context(), w.owner, w.webhook, carteiro.BulkFilter{}, nil, nil, nil)
 	must(w.t, err)
 	return store.BulkRef{WebhookID: w.webhook, ID: job.ID}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"carteiro"
@@ -38,6 +39,9 @@ type BulkRetries interface {
 	StepBulkRetry(ctx context.Context, p StepBulkRetry) (BulkStep, error)
 }
 
+// ErrCount means that a job would go through another number of entries than its caller expects.
+var ErrCount = errors.New("another number of entries matches")
+
 // CreateBulkRetry is the parameter of [BulkRetries.CreateBulkRetry].
 type CreateBulkRetry struct {
 	OwnerRef
@@ -45,10 +49,19 @@ type CreateBulkRetry struct {
 	WebhookID carteiro.ID
 	Filter    carteiro.BulkFilter
 	Replay    *carteiro.ReplayFilter
-	Matched   int // as FindRetriable finds them, or as ListEvents counts them
+	Matched   int  // as FindRetriable finds them, or as ListEvents counts them
+	Expected  *int // what Matched must be; nil: anything
 	Now       time.Time
 	Audit     *carteiro.AuditEntry
 	Key       *Key // of the call, if any; its answer is the job's id
+}
+
+// CheckCount fails with ErrCount unless as many entries match as the caller expects.
+func (p *CreateBulkRetry) CheckCount() error {
+	if p.Expected != nil && *p.Expected != p.Matched {
+		return ErrCount
+	}
+	return nil
 }
 
 // JobOf gives the job that a key made before. It fails with ErrKeyReused when the key was used for another request.

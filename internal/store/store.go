@@ -82,7 +82,8 @@ type CreateWebhook struct {
 // Registry are the verbs on agents, campaigns and webhooks.
 type Registry interface {
 	// PutOwner creates an agent or campaign, or changes name and agent of the one that has this id in the
-	// environment, keeping its CreatedAt. It gives back what is stored, and whether it was created.
+	// environment, keeping its CreatedAt. It gives back what is stored, and whether it was created. With CreateOnly it fails
+	// with ErrConflict when there is one.
 	PutOwner(ctx context.Context, p PutOwner) (owner carteiro.Owner, created bool, err error)
 	// GetOwner gives one. It fails with ErrNotFound.
 	GetOwner(ctx context.Context, ref OwnerRef) (carteiro.Owner, error)
@@ -138,9 +139,10 @@ type OwnerRef struct {
 
 // PutOwner is the parameter of [Registry.PutOwner].
 type PutOwner struct {
-	Owner     carteiro.Owner       // CreatedAt and UpdatedAt are the time of the call
-	KeepAgent bool                 // leave AgentID of an existing campaign as it is
-	Audit     *carteiro.AuditEntry // action, name and changes are filled in
+	Owner      carteiro.Owner       // CreatedAt and UpdatedAt are the time of the call
+	KeepAgent  bool                 // leave AgentID of an existing campaign as it is
+	CreateOnly bool                 // change none that exists
+	Audit      *carteiro.AuditEntry // action, name and changes are filled in
 }
 
 // ListOwners is the parameter of [Registry.ListOwners].

@@ -45,6 +45,9 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 			}
 			return err
 		}
+		if err := p.CheckCount(); err != nil {
+			return err
+		}
 		if _, err := t.run(insertBulk, id(p.WebhookID), id(p.ID), filter, p.Matched, moment(p.Now)); err != nil {
 			return conflict(err)
 		}

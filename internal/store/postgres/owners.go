@@ -48,6 +48,8 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 		was := &before
 		if created {
 			was = nil
+		} else if p.CreateOnly {
+			return store.ErrConflict // nothing is written: the transaction fails
 		}
 		if err := t.audit(p.Put(was, &owner)); err != nil {
 			return err

@@ -44,6 +44,9 @@ func (s *Store) CreateBulkRetry(ctx context.Context, p store.CreateBulkRetry) (j
 			}
 			return err
 		}
+		if err := p.CheckCount(); err != nil {
+			return err
+		}
 		// A failed insert would roll back what others commit in the same transaction.
 		open, err := t.query(hasOpenBulk).id(p.WebhookID).exists()
 		if err != nil {

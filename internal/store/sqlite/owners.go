@@ -43,6 +43,9 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 			}
 			return t.insertOwner(owner)
 		}
+		if p.CreateOnly {
+			return store.ErrConflict
+		}
 		owner.CreatedAt = before.CreatedAt
 		if p.KeepAgent {
 			owner.AgentID = before.AgentID

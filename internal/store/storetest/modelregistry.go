@@ -134,6 +134,9 @@ func (m *model) PutOwner(_ context.Context, p store.PutOwner) (carteiro.Owner, b
 	owner := p.Owner
 	before, found := m.owners[ref]
 	if found {
+		if p.CreateOnly {
+			return carteiro.Owner{}, false, store.ErrConflict
+		}
 		owner.CreatedAt = before.CreatedAt
 		if p.KeepAgent {
 			owner.AgentID = before.AgentID

@@ -179,6 +179,9 @@ func (m *model) CreateBulkRetry(_ context.Context, p store.CreateBulkRetry) (job
 		}
 		return job, store.ErrNotFound
 	}
+	if err := p.CheckCount(); err != nil {
+		return job, err
+	}
 	for _, other := range m.jobs {
 		if other.WebhookID == p.WebhookID && (!other.Status.Ended() || other.ID == p.ID) {
 			return job, store.ErrConflict

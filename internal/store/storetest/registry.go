@@ -68,6 +68,11 @@ var registry = []story{
 		equal(w.t, "owner", got, want)
 		equal(w.t, "created", created, false)
 
+		again := changed
+		again.Name = "Spring"
+		_, _, err = w.PutOwner(w.t.Context(), store.PutOwner{Owner: again, CreateOnly: true})
+		w.wantErr(err, store.ErrConflict)
+
 		_, _, err = w.PutOwner(w.t.Context(), store.PutOwner{Owner: changed})
 		w.ok(err)
 		want.AgentID = carteiro.ID{}

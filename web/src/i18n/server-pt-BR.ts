@@ -150,6 +150,10 @@ export const messages: Record<string, string> = {
   'The webhook is disabled. Enable it first.': 'O webhook está desativado. Ative-o primeiro.',
   'Bulk retry not found.': 'Reenvio em massa não encontrado.',
   'This webhook has an open bulk retry already.': 'Este webhook já tem um reenvio em massa em aberto.',
+  'Another number of entries matches than expected. Count again.':
+    'A quantidade de registros que correspondem mudou. Conte de novo.',
+  'An agent with this id exists already.': 'Já existe um agente com este id.',
+  'A campaign with this id exists already.': 'Já existe uma campanha com este id.',
   'This bulk retry has ended.': 'Este reenvio em massa já terminou.',
   'Too many streams are open in this environment.': 'Há conexões ao vivo demais abertas neste ambiente.',
   'Too many streams of deliveries are open with this token.': 'Há conexões ao vivo demais abertas com este token.',
