@@ -1,8 +1,6 @@
-import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { createQueryClient } from './api/queries'
 import { initialLanguage, loadLanguage, TranslationProvider } from './i18n'
 import { NoTexts } from './no-texts'
 import { router } from './router'
@@ -18,13 +16,11 @@ loadLanguage(initialLanguage())
   .then((initial) =>
     page.render(
       <StrictMode>
-        <QueryClientProvider client={createQueryClient()}>
-          <TranslationProvider initial={initial}>
-            <ToastProvider>
-              <RouterProvider router={router} />
-            </ToastProvider>
-          </TranslationProvider>
-        </QueryClientProvider>
+        <TranslationProvider initial={initial}>
+          <ToastProvider>
+            <RouterProvider router={router} />
+          </ToastProvider>
+        </TranslationProvider>
       </StrictMode>,
     ),
   )

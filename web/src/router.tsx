@@ -159,6 +159,8 @@ export const router = createRouter({
   defaultErrorComponent: PageError,
   defaultPendingComponent: Pending,
   defaultPreload: 'intent',
+  // What a page holds is of what its address names: a form of one webhook is not that of the next.
+  defaultRemountDeps: ({ params }) => params,
 })
 
 declare module '@tanstack/react-router' {

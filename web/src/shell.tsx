@@ -5,10 +5,13 @@ import { type Session, useSignOut } from './api/session'
 import { type Key, type Language, useTranslation } from './i18n'
 import { type Theme, useTheme } from './theme'
 import { Button } from './ui/button'
+import { Confirm } from './ui/confirm'
 import { Dialog } from './ui/dialog'
 import { Icon, type IconName } from './ui/icon'
+import { Fault } from './ui/notice'
 import { ShortcutHelp } from './ui/shortcuts'
 import { useToast } from './ui/toast'
+import { hasUnsaved } from './ui/unsaved'
 
 const ownersPage = (kind: Kind) => new RegExp(`^/${kind}(/[^/]*)?$`)
 
@@ -114,6 +117,7 @@ const documentation = { en: '/docs/', 'pt-BR': '/docs/pt-BR/' }
 function Settings({ session: { environment, version } }: { session: Session }) {
   const { t, language } = useTranslation()
   const signOut = useSignOut()
+  const [asking, setAsking] = useState(false)
   return (
     <>
       <div>
@@ -132,10 +136,23 @@ function Settings({ session: { environment, version } }: { session: Session }) {
         icon="out"
         className="-ml-2.5 justify-start"
         busy={signOut.isPending}
-        onClick={() => signOut.mutate()}
+        onClick={() => (hasUnsaved() ? setAsking(true) : signOut.mutate())}
       >
         {t('signOut')}
       </Button>
+      {asking && (
+        <Confirm
+          title={t('signOut.unsaved')}
+          action={t('signOut')}
+          busy={signOut.isPending}
+          fault={signOut.error}
+          onClose={() => setAsking(false)}
+          onConfirm={() => signOut.mutate()}
+        >
+          {t('unsaved.what')}
+        </Confirm>
+      )}
+      {signOut.error && !asking && <Fault of={signOut.error} />}
     </>
   )
 }

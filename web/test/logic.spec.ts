@@ -13,7 +13,7 @@ import { translateServerText } from '../src/i18n/server'
 import { curl } from '../src/pages/curl'
 import { at, differences } from '../src/pages/differences'
 import { scaleTop } from '../src/pages/outcome-chart'
-import { blank, changes, draftOf, readTemplates } from '../src/pages/webhook-draft'
+import { blank, changes, checkTemplates, draftOf } from '../src/pages/webhook-draft'
 
 test.describe('catalogues', () => {
   const placeholders = (message: unknown) =>
@@ -173,8 +173,8 @@ test('what the stream told while a page was on its way is not undone by the page
 })
 
 test('a preview is told as what was and what will be', () => {
-  expect(at({ a: { 'b/c': [10, { '~': 1 }] } }, '/a/b~1c/1/~0')).toBe(1)
-  expect(at({ a: 1 }, '/a/b')).toBeUndefined()
+  expect(at('{"a":{"b/c":[10,{"~":1.0}]}}', '/a/b~1c/1/~0')).toBe('1.0')
+  expect(at('{"a":1}', '/a/b')).toBeUndefined()
   const words = { method: 'Method', url: 'URL', body: 'Body' }
   const then = { method: 'POST', url: 'u', headers: { A: '1', B: '1' }, body: { old: 1, same: 2 } }
   const now = { method: 'PUT', url: 'u', headers: { A: '2', C: '1' }, body: { new: 'x', same: 2 } }
@@ -249,7 +249,7 @@ test('a form sends what was changed and nothing else', () => {
   })
   expect(changes(blank(), { ...blank(), makeSecret: true }, true)).toMatchObject({ generate_secret: true })
   expect(changes(draft, { ...draft, headerStyle: 'svix' }, false)).toEqual({ header_style: 'svix' })
-  expect(readTemplates([{ id: 1, event: 'a', text: '{' }], 'bad').faults).toEqual({ 'payload_templates.a': ['bad'] })
+  expect(checkTemplates([{ id: 1, event: 'a', text: '{' }], 'bad')).toEqual({ 'payload_templates.a': ['bad'] })
 })
 
 test('a scale holds its largest value', () => {

@@ -1,9 +1,11 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { must, type Schemas } from './client'
 import { type Filters, times } from './filters'
+import { useIdempotencyKey, useOnce } from './once'
 import { type Place, webhookAt } from './owned'
 
 export type BulkRetry = Schemas['BulkRetry']
+/** `expected` is the count that the user saw; the server rejects a job of another size. */
 export type BulkInput = Omit<Schemas['BulkRetryInput'], 'dry_run'>
 
 /** The filters of the list as those of a bulk retry: what is failed only, and spans as times. */
@@ -24,8 +26,11 @@ const pace = 1_000
 /** Neither done nor cancelled: there can be one such a webhook. */
 export const isOpen = ({ status }: BulkRetry) => status !== 'done' && status !== 'cancelled'
 
-const retryFailed = (place: Place, body: Schemas['BulkRetryInput'], signal?: AbortSignal) =>
-  must(webhookAt(place).POST('/logs/retry', { body, ...(signal && { signal }) }))
+const retryFailed = (
+  place: Place,
+  body: Schemas['BulkRetryInput'],
+  more: { signal?: AbortSignal; headers?: Record<string, string> },
+) => must(webhookAt(place).POST('/logs/retry', { body, ...more }))
 
 /** How many entries match, and the newest of them. */
 export function useMatches(place: Place, input: BulkInput) {
@@ -34,14 +39,17 @@ export function useMatches(place: Place, input: BulkInput) {
     placeholderData: keepPreviousData,
     staleTime: 0,
     queryFn: async ({ signal }) =>
-      ((await retryFailed(place, { ...input, dry_run: true }, signal)) as Schemas['BulkRetryMatched']).data,
+      ((await retryFailed(place, { ...input, dry_run: true }, { signal })) as Schemas['BulkRetryMatched']).data,
   })
 }
 
 export function useBeginBulk(place: Place) {
   const client = useQueryClient()
-  return useMutation({
-    mutationFn: async (input: BulkInput) => ((await retryFailed(place, input)) as Schemas['BulkRetryBegun']).data,
+  const keys = useIdempotencyKey()
+  return useOnce({
+    mutationFn: async (input: BulkInput) =>
+      ((await retryFailed(place, input, { headers: keys.header(place, input) })) as Schemas['BulkRetryBegun']).data,
+    onSuccess: keys.used,
     onSettled: () => client.invalidateQueries({ queryKey: [...retriesKey(place), 'list'] }),
   })
 }
@@ -68,7 +76,7 @@ export function useBulkRetry(place: Place, retry_id: string) {
 /** Pauses, resumes or cancels. */
 export function useSteerBulk(place: Place, retry_id: string) {
   const client = useQueryClient()
-  return useMutation({
+  return useOnce({
     mutationFn: async (order: 'pause' | 'resume' | 'cancel'): Promise<BulkRetry> => {
       const [job, params] = [webhookAt(place), { path: { retry_id } }]
       const steered =

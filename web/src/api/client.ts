@@ -1,4 +1,6 @@
 import createClient from 'openapi-fetch'
+import { environmentHeader } from './environment'
+import { keepSources, stringify } from './exact'
 import { ApiError, checkBody, failureOf } from './failure'
 import type { components, paths } from './schema'
 import { holdReads, readsHeldFor } from './wait'
@@ -17,12 +19,20 @@ export async function politeFetch(request: Request): Promise<Response> {
   const isRead = request.method === 'GET'
   const held = isRead ? readsHeldFor(Date.now()) : 0
   if (held > 0) return tooMany(held)
-  const response = await fetch(request)
+  for (const [name, value] of Object.entries(environmentHeader(request.method, request.url)))
+    request.headers.set(name, value)
+  const response = await withSources(await fetch(request))
   if (response.status === 429) {
     const { retryAfter } = new ApiError(429, {}, response.headers)
     if (retryAfter) holdReads(retryAfter, Date.now())
   }
   return response
+}
+
+/** Keep what customers wrote as they wrote it; see exact.ts. */
+async function withSources(response: Response): Promise<Response> {
+  if (!response.ok || !response.headers.get('Content-Type')?.startsWith('application/json')) return response
+  return new Response(keepSources(await response.text()), response)
 }
 
 const tooMany = (seconds: number) =>
@@ -35,7 +45,7 @@ const tooMany = (seconds: number) =>
   )
 
 /** The server's API, typed by its OpenAPI document. The session's cookie goes with every call. */
-export const api = createClient<paths>({ baseUrl: base, fetch: politeFetch })
+export const api = createClient<paths>({ baseUrl: base, fetch: politeFetch, bodySerializer: stringify })
 
 /** Return the body of a success; throw an ApiError for anything else. */
 export async function must<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {

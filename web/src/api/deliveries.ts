@@ -1,7 +1,8 @@
-import { keepPreviousData, type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query'
 import { arrivedSince, merge } from './arrivals'
 import { must, type Schemas } from './client'
 import { type Filters, logQuery } from './filters'
+import { useIdempotencyKey, useOnce } from './once'
 import { type Place, webhookAt } from './owned'
 
 export type Delivery = Schemas['DeliveryLog']
@@ -74,9 +75,10 @@ export function usePreview(place: Place, log_id: string) {
 /** Retries one failed delivery, and gives the id of the new entry. Pressed twice it is still one retry: the key says so. */
 export function useRetry(place: Place, log_id: string) {
   const client = useQueryClient()
-  return useMutation({
-    mutationFn: async (key: string): Promise<string> => {
-      const params = { path: { log_id }, header: { 'Idempotency-Key': key } }
+  const keys = useIdempotencyKey()
+  return useOnce({
+    mutationFn: async (): Promise<string> => {
+      const params = { path: { log_id }, header: keys.header(log_id) }
       return (await must(webhookAt(place).POST('/logs/{log_id}/retry', { params }))).data.log_id
     },
     onSuccess: () => refreshLogs(client, place),

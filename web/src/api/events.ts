@@ -1,7 +1,9 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { retriesKey } from './bulk'
 import { api, must, type Schemas } from './client'
+import { sourceOf } from './exact'
 import { type Filters, readFilters, times } from './filters'
+import { useIdempotencyKey, useOnce } from './once'
 import { type Place, webhookAt } from './owned'
 
 export type StoredEvent = Schemas['StoredEvent']
@@ -22,7 +24,7 @@ export interface OperatorNotice {
 }
 
 export const noticeOf = ({ environment_id, payload }: StoredEvent): OperatorNotice | undefined =>
-  environment_id ? (payload as OperatorNotice | undefined) : undefined
+  environment_id && payload ? JSON.parse(sourceOf(payload) ?? 'null') : undefined
 
 /** Where events went: to a webhook, to none, or to none for one reason. */
 export type Went = 'sent' | 'undelivered' | Reason
@@ -68,8 +70,11 @@ export function useEvent(event_id: string) {
   })
 }
 
-const replay = (place: Place, body: Schemas['ReplayInput'], signal?: AbortSignal) =>
-  must(webhookAt(place).POST('/replay', { body, ...(signal && { signal }) }))
+const replay = (
+  place: Place,
+  body: Schemas['ReplayInput'],
+  more: { signal?: AbortSignal; headers?: Record<string, string> },
+) => must(webhookAt(place).POST('/replay', { body, ...more }))
 
 /** How many events match, and the newest of them. */
 export function useReplayMatches(place: Place, input: ReplayInput) {
@@ -78,16 +83,18 @@ export function useReplayMatches(place: Place, input: ReplayInput) {
     placeholderData: keepPreviousData,
     staleTime: 0,
     queryFn: async ({ signal }) =>
-      ((await replay(place, { ...input, dry_run: true }, signal)) as Schemas['ReplayMatched']).data,
+      ((await replay(place, { ...input, dry_run: true }, { signal })) as Schemas['ReplayMatched']).data,
   })
 }
 
 /** Begins to send events to a webhook, and gives the job. */
 export function useReplay() {
   const client = useQueryClient()
-  return useMutation({
+  const keys = useIdempotencyKey()
+  return useOnce({
     mutationFn: async ({ place, input }: { place: Place; input: ReplayInput }) =>
-      ((await replay(place, input)) as Schemas['ReplayBegun']).data,
+      ((await replay(place, input, { headers: keys.header(place, input) })) as Schemas['ReplayBegun']).data,
+    onSuccess: keys.used,
     onSettled: (_, __, { place }) => {
       client.invalidateQueries({ queryKey: [...retriesKey(place), 'list'] })
       client.invalidateQueries({ queryKey: ['events'] })

@@ -1,5 +1,6 @@
 import createClient from 'openapi-fetch'
 import { politeFetch } from './client'
+import { stringify } from './exact'
 import { type Owner, ownerPath } from './kinds'
 import type { paths } from './schema'
 
@@ -20,6 +21,8 @@ type Unplaced<Params> = Params extends { path: infer Path }
   : Params
 type Held = 'agent_id' | 'webhook_id'
 
+const common = { fetch: politeFetch, bodySerializer: stringify }
+
 /** Which webhook, and whose. */
 export interface Place {
   owner: Owner
@@ -31,12 +34,12 @@ export const placePath = ({ owner, webhook }: Place) => `${ownerPath(owner)}/web
 
 /** The calls about an owner: `''` is itself. */
 export const ownerAt = (owner: Owner) =>
-  createClient<Below<'/agents/{agent_id}'>>({ baseUrl: ownerPath(owner), fetch: politeFetch })
+  createClient<Below<'/agents/{agent_id}'>>({ baseUrl: ownerPath(owner), ...common })
 
 /** The calls of an owner's webhooks as a whole: list them, make one. */
 export const webhooksOf = (owner: Owner) =>
-  createClient<Below<'/agents/{agent_id}/webhooks'>>({ baseUrl: `${ownerPath(owner)}/webhooks`, fetch: politeFetch })
+  createClient<Below<'/agents/{agent_id}/webhooks'>>({ baseUrl: `${ownerPath(owner)}/webhooks`, ...common })
 
 /** The calls of one webhook: `''` is itself. */
 export const webhookAt = (place: Place) =>
-  createClient<Below<'/agents/{agent_id}/webhooks/{webhook_id}'>>({ baseUrl: placePath(place), fetch: politeFetch })
+  createClient<Below<'/agents/{agent_id}/webhooks/{webhook_id}'>>({ baseUrl: placePath(place), ...common })

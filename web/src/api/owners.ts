@@ -1,6 +1,7 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { ApiError, api, must, type Schemas } from './client'
 import type { Owner, Registered } from './kinds'
+import { useIdempotencyKey, useOnce } from './once'
 import { ownerAt } from './owned'
 
 /** What a list or a heading shows of an owner. */
@@ -35,36 +36,49 @@ export function useOwner(owner: Owner) {
   })
 }
 
-/** Registers an owner; under an id of the caller's choice where one is given. */
+export interface OwnerInput {
+  /** The owner to change, or the id of the caller's choice for a new one. */
+  id?: string
+  /** It must not exist yet: with an id that is taken, the call fails with a 412. */
+  isNew: boolean
+  name: string
+  /** Of a campaign; left out, it stays as it is. */
+  agent_id?: string | null
+}
+
+/** Registers an owner, or changes one. */
 export function useSaveOwner(kind: Registered) {
   const client = useQueryClient()
-  return useMutation({
-    mutationFn: async ({
-      id,
-      ...body
-    }: {
-      id?: string
-      name: string
-      agent_id?: string | null
-    }): Promise<OwnerShown> => {
-      if (kind === 'agents') {
-        const { name } = body
-        return id
-          ? (await must(api.PUT('/agents/{agent_id}', { params: { path: { agent_id: id } }, body: { name } }))).data
-          : (await must(api.POST('/agents', { body: { name } }))).data
+  const keys = useIdempotencyKey()
+  return useOnce({
+    mutationFn: async ({ id, isNew, ...body }: OwnerInput): Promise<OwnerShown> => {
+      const headers: Record<string, string> = {
+        ...(isNew && keys.header(kind, id, body)),
+        ...(isNew && id && { 'If-None-Match': '*' }),
       }
+      if (kind === 'agents')
+        return id
+          ? (await must(api.PUT('/agents/{agent_id}', { params: { path: { agent_id: id } }, body, headers }))).data
+          : (await must(api.POST('/agents', { body, headers }))).data
       return id
-        ? (await must(api.PUT('/campaigns/{campaign_id}', { params: { path: { campaign_id: id } }, body }))).data
-        : (await must(api.POST('/campaigns', { body }))).data
+        ? (await must(api.PUT('/campaigns/{campaign_id}', { params: { path: { campaign_id: id } }, body, headers })))
+            .data
+        : (await must(api.POST('/campaigns', { body, headers }))).data
     },
-    onSuccess: () => client.invalidateQueries({ predicate: ({ queryKey: [k] }) => k === 'owners' || k === 'owner' }),
+    onSuccess: () => {
+      keys.used()
+      return client.invalidateQueries({
+        // The list of all webhooks has their owners' names.
+        predicate: ({ queryKey: [k] }) => k === 'owners' || k === 'owner' || k === 'webhooks',
+      })
+    },
   })
 }
 
 export function useDeleteOwner(owner: Owner) {
   const client = useQueryClient()
-  return useMutation({
+  return useOnce<unknown>({
     mutationFn: () => must(ownerAt(owner).DELETE('')),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['owners', owner.kind] }),
+    onSuccess: () => client.invalidateQueries({ predicate: ({ queryKey: [k] }) => k === 'owners' || k === 'webhooks' }),
   })
 }

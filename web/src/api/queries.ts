@@ -1,15 +1,13 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query'
-import { ApiError, repeats } from './failure'
-import { sessionKey } from './session'
+import { repeats } from './failure'
+import { noticeRefusal } from './session'
 
+/** What is known of one environment. Each has a client of its own, so that nothing of one is shown in another. */
 export function createQueryClient(): QueryClient {
-  // A session that ended is noticed by whichever call comes next; the sign-in form then stands where the page was.
-  const noticeSignOut = (fault: unknown) => {
-    if (fault instanceof ApiError && fault.status === 401) client.setQueryData(sessionKey, null)
-  }
-  const client: QueryClient = new QueryClient({
-    queryCache: new QueryCache({ onError: noticeSignOut }),
-    mutationCache: new MutationCache({ onError: noticeSignOut }),
+  // Whichever call comes next notices that the session has ended, or is one of another environment.
+  return new QueryClient({
+    queryCache: new QueryCache({ onError: noticeRefusal }),
+    mutationCache: new MutationCache({ onError: noticeRefusal }),
     defaultOptions: {
       queries: {
         staleTime: 5_000,
@@ -20,5 +18,4 @@ export function createQueryClient(): QueryClient {
       mutations: { networkMode: 'always' },
     },
   })
-  return client
 }

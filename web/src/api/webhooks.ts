@@ -1,7 +1,8 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { must, type Schemas } from './client'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { ApiError, must, type Schemas } from './client'
 import { logsKey } from './deliveries'
 import type { Owner } from './kinds'
+import { useIdempotencyKey, useOnce } from './once'
 import { type Place, webhookAt, webhooksOf } from './owned'
 
 /** A webhook of either kind of owner; `include_call_events` is there for campaigns. */
@@ -29,7 +30,7 @@ export function useWebhooks(owner: Owner) {
   })
 }
 
-const webhookKey = ({ owner, webhook }: Place) => ['webhook', owner.kind, owner.id, webhook]
+export const webhookKey = ({ owner, webhook }: Place) => ['webhook', owner.kind, owner.id, webhook]
 
 export function useWebhook(place: Place) {
   return useQuery({
@@ -40,37 +41,56 @@ export function useWebhook(place: Place) {
 
 export function useCreateWebhook(owner: Owner) {
   const settle = useSettled(owner)
-  return useMutation({
-    mutationFn: async (input: WebhookInput): Promise<Webhook> =>
-      (await must(webhooksOf(owner).POST('', { body: input as Schemas['WebhookInput'] }))).data,
-    onSuccess: settle,
+  const keys = useIdempotencyKey()
+  return useOnce({
+    mutationFn: async (input: WebhookInput): Promise<Webhook> => {
+      const body = input as Schemas['WebhookInput']
+      return (await must(webhooksOf(owner).POST('', { body, headers: keys.header(owner, input) }))).data
+    },
+    onSuccess: (webhook) => {
+      keys.used()
+      return settle(webhook)
+    },
   })
 }
 
-/** Changes a webhook: only the fields given. */
+/** The header of a call that is meant for one version of a webhook. The call does nothing to another version (412). */
+const ifVersion = (version: number | undefined): Record<string, string> =>
+  version === undefined ? {} : { 'If-Match': `"${version}"` }
+
+export const isVersionConflict = (fault: unknown) => fault instanceof ApiError && fault.status === 412
+
+/** Changes the fields given, of the version given or, without one, of any. */
 export function useSaveWebhook(place: Place) {
   const settle = useSettled(place.owner)
-  return useMutation({
-    mutationFn: async (body: WebhookInput): Promise<Webhook> => (await must(webhookAt(place).PUT('', { body }))).data,
+  return useOnce({
+    mutationFn: async ({ change: body, version }: { change: WebhookInput; version?: number }): Promise<Webhook> =>
+      (await must(webhookAt(place).PUT('', { body, headers: ifVersion(version) }))).data,
     onSuccess: settle,
   })
 }
 
 /** Gives a webhook another secret; the one before it goes on signing for the overlap. */
 export function useRotateSecret(place: Place) {
+  const client = useQueryClient()
   const settle = useSettled(place.owner)
-  return useMutation({
-    mutationFn: async (body: Schemas['SecretRotation']): Promise<Webhook> =>
-      (await must(webhookAt(place).POST('/secret/rotate', { body }))).data,
+  return useOnce({
+    // Its answer holds a secret: whoever asked shows it, and the cache of mutations keeps it no longer than that.
+    gcTime: 0,
+    mutationFn: async ({ rotation: body, version }: { rotation: Schemas['SecretRotation']; version: number }) =>
+      (await must(webhookAt(place).POST('/secret/rotate', { body, headers: ifVersion(version) }))).data as Webhook,
     onSuccess: settle,
+    // Also after a failure: it may have been carried out.
+    onError: () => client.invalidateQueries({ queryKey: webhookKey(place) }),
   })
 }
 
 export function useDeleteWebhook(place: Place) {
   const client = useQueryClient()
-  return useMutation({
-    mutationFn: () => must(webhookAt(place).DELETE('')),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['webhooks', place.owner.kind, place.owner.id] }),
+  return useOnce({
+    mutationFn: (version: number) => must(webhookAt(place).DELETE('', { headers: ifVersion(version) })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['webhooks'] }),
+    onError: (fault) => isVersionConflict(fault) && client.invalidateQueries({ queryKey: webhookKey(place) }),
   })
 }
 
@@ -82,8 +102,23 @@ export function useEnableWebhook(
   place: Place,
   then: { onSuccess: (webhook: Webhook) => void; onError: (fault: Error) => void },
 ) {
+  const client = useQueryClient()
   const { mutate, isPending } = useSaveWebhook(place)
-  return { enable: (enabled: boolean) => mutate({ enabled }, then), isPending }
+  return {
+    // To disable stops a webhook whatever has become of it; what is enabled is what was seen.
+    enable: (enabled: boolean, version: number) =>
+      mutate(
+        { change: { enabled }, ...(enabled && { version }) },
+        {
+          ...then,
+          onError: (fault) => {
+            if (isVersionConflict(fault)) client.invalidateQueries({ queryKey: webhookKey(place) })
+            then.onError(fault)
+          },
+        },
+      ),
+    isPending,
+  }
 }
 
 export type TestAnswer = { dispatched: true } | { dispatched: false; status: number; ms: number }
@@ -91,7 +126,7 @@ export type TestAnswer = { dispatched: true } | { dispatched: false; status: num
 /** Sends a test. An agent's is answered by its receiver; a campaign's is queued, and found in its deliveries. */
 export function useTestWebhook(place: Place) {
   const client = useQueryClient()
-  return useMutation({
+  return useOnce({
     mutationFn: async (): Promise<TestAnswer> => {
       const { data }: { data?: Schemas['TestResult'] } = await must(webhookAt(place).POST('/test'))
       return data ? { dispatched: false, status: data.status_code, ms: data.response_time } : { dispatched: true }
@@ -109,6 +144,6 @@ function useSettled(owner: Owner) {
   // A secret that was made is shown by whoever asked for it, and kept nowhere.
   return ({ webhook_secret: _, ...webhook }: Webhook) => {
     client.setQueryData(webhookKey({ owner, webhook: webhook.id }), webhook)
-    return client.invalidateQueries({ queryKey: ['webhooks', owner.kind, owner.id] })
+    return client.invalidateQueries({ queryKey: ['webhooks'] })
   }
 }

@@ -38,6 +38,7 @@ export const fields: Record<string, string> = {
   search: 'busca',
   status: 'status',
   'event id': 'evento',
+  expected: 'quantidade esperada',
   from: 'início',
   to: 'fim',
   cursor: 'cursor',

@@ -1,9 +1,10 @@
 import { Link } from '@tanstack/react-router'
 import type { AuditEntry } from '../api/audit'
+import { sourceOf } from '../api/exact'
 import { kindOf, ownerOf } from '../api/kinds'
 import { useTranslation } from '../i18n'
 import { Clock } from '../ui/time'
-import { Changes, text } from './differences'
+import { Changes } from './differences'
 
 /** Entries of the audit log: who did what to what, and behind it what was changed and where the call came from. */
 export function AuditList({ entries, stale }: { entries: AuditEntry[]; stale: boolean }) {
@@ -48,7 +49,11 @@ function Entry({ entry }: { entry: AuditEntry }) {
         {changes.length > 0 && (
           <div className="mt-1">
             <Changes
-              of={changes.map(({ field, before, after }) => ({ what: field, before: text(before), now: text(after) }))}
+              of={changes.map(({ field, before, after }) => ({
+                what: field,
+                before: sourceOf(before),
+                now: sourceOf(after),
+              }))}
               before={{ label: t('audit.before') }}
               now={{ label: t('audit.after') }}
               untold={t('audit.untold')}

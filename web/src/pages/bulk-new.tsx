@@ -44,7 +44,7 @@ export function BulkNewPage() {
       none={{ title: t('bulk.none'), next: t('bulk.none.next') }}
       counted={t('bulk.count', { count })}
       action={{ icon: 'again', words: t('bulk.begin', { count }) }}
-      begin={{ ...begin, run: (then) => begin.mutate(input, then) }}
+      begin={{ ...begin, run: (expected, then) => begin.mutate({ ...input, expected }, then) }}
     >
       {(sample) => <DeliveryTable place={place} logs={sample} stale={matches.isPlaceholderData} />}
     </JobForm>

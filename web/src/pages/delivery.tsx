@@ -17,7 +17,7 @@ import { Ago, Clock } from '../ui/time'
 import { curl } from './curl'
 import { failure } from './delivery-table'
 import { paramsOf, placeOf } from './place'
-import { RetryDialog } from './retry-dialog'
+import { bodyText, RetryDialog } from './retry-dialog'
 import { Timeline } from './timeline'
 
 const route = getRouteApi('/$kind/$owner/$webhook/logs/$log')
@@ -161,11 +161,7 @@ function Request({ log }: { log: Delivery }) {
               <Headers of={log.request_headers} empty={t('headers.none')} />
             </Part>
             <Part title={t('body')}>
-              <Code
-                label={t('request.body')}
-                text={log.request_payload === undefined ? '' : JSON.stringify(log.request_payload)}
-                empty={t('body.empty')}
-              />
+              <Code label={t('request.body')} text={bodyText(log.request_payload)} empty={t('body.empty')} />
             </Part>
           </>
         )}

@@ -1,4 +1,5 @@
 import type { Preview } from '../api/deliveries'
+import { membersOf, sourceOf } from '../api/exact'
 import { useTranslation } from '../i18n'
 import { Notice } from '../ui/notice'
 
@@ -24,26 +25,23 @@ export function differences(
   for (const { path } of told.body) {
     list.push({
       what: path === '' ? words.body : path,
-      before: text(at(then.body, path)),
-      now: text(at(now.body, path)),
+      before: at(sourceOf(then.body), path),
+      now: at(sourceOf(now.body), path),
     })
   }
   return list
 }
 
-/** What a JSON Pointer (RFC 6901) leads to, or undefined. */
-export function at(value: unknown, pointer: string): unknown {
-  if (pointer === '') return value
-  let here = value
+/** The source text of what a JSON Pointer (RFC 6901) leads to, or undefined. */
+export function at(source: string | undefined, pointer: string): string | undefined {
+  if (pointer === '') return source
+  let here = source
   for (const token of pointer.slice(1).split('/')) {
-    if (typeof here !== 'object' || here === null) return undefined
-    here = (here as Record<string, unknown>)[token.replaceAll('~1', '/').replaceAll('~0', '~')]
+    if (here === undefined) return undefined
+    here = membersOf(here).get(token.replaceAll('~1', '/').replaceAll('~0', '~'))
   }
   return here
 }
-
-/** A value as JSON. */
-export const text = (value: unknown) => (value === undefined ? undefined : JSON.stringify(value))
 
 export function Differences({ preview }: { preview: Preview }) {
   const { t } = useTranslation()

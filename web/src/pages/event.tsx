@@ -1,6 +1,7 @@
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { noticeOf, type OperatorNotice, ownerName, type StoredEvent, useEvent } from '../api/events'
+import { sourceOf } from '../api/exact'
 import { kinds, type Owner, ownerOf } from '../api/kinds'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
@@ -63,7 +64,7 @@ export function EventPage() {
                 <Deliveries event={event} />
                 <Card title={t('event.payload')} id="payload">
                   <div className="p-4 pt-1">
-                    <Code label={t('event.payload.whole')} text={JSON.stringify(event.payload ?? {})} />
+                    <Code label={t('event.payload.whole')} text={sourceOf(event.payload) ?? '{}'} />
                   </div>
                 </Card>
               </div>

@@ -1,6 +1,7 @@
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { type BulkRetry, isOpen, useBulkRetries } from '../api/bulk'
+import { ApiError } from '../api/client'
 import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Button, buttonLook } from '../ui/button'
@@ -38,6 +39,8 @@ export function JobForm<T>({
     data: Matches<T> | undefined
     error: unknown
     isFetching: boolean
+    /** What is shown is of other filters. */
+    isPlaceholderData: boolean
     refetch: () => unknown
   }
   /** What stands there when nothing matches. */
@@ -47,7 +50,10 @@ export function JobForm<T>({
   begin: {
     isPending: boolean
     error: unknown
-    run: (then: { onSuccess: (job: BulkRetry) => unknown }) => void
+    run: (
+      expected: number,
+      then: { onSuccess: (job: BulkRetry) => unknown; onError: (fault: Error) => unknown },
+    ) => void
   }
   /** The newest of what matches. */
   children: (sample: T[]) => ReactNode
@@ -56,8 +62,16 @@ export function JobForm<T>({
   const navigate = useNavigate()
   const jobs = useBulkRetries(place, 1)
   const open = jobs.data?.data.find(isOpen)
+  // The button does what it says: not while the count is that of other filters, or may have changed.
+  const stale = matches.isPlaceholderData || matches.isFetching || Boolean(matches.error)
   const show = (job: BulkRetry) =>
     navigate({ to: '/$kind/$owner/$webhook/retries/$job', params: { ...paramsOf(place), job: job.id } })
+  const start = () => {
+    if (!matches.data || stale) return
+    // The server rejects a job of another size; then the new count is shown, and nothing was begun.
+    const look = (fault: Error) => fault instanceof ApiError && fault.status === 409 && matches.refetch()
+    begin.run(matches.data.matching, { onSuccess: show, onError: look })
+  }
   return (
     <div className="grid gap-4">
       <Card title={title} id="which">
@@ -87,8 +101,8 @@ export function JobForm<T>({
                 look="primary"
                 icon={action.icon}
                 busy={begin.isPending}
-                disabled={open !== undefined}
-                onClick={() => begin.run({ onSuccess: show })}
+                disabled={open !== undefined || stale}
+                onClick={start}
               >
                 {action.words}
               </Button>

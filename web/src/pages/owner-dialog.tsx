@@ -6,6 +6,7 @@ import { useTranslation } from '../i18n'
 import { Dialog, DialogButtons } from '../ui/dialog'
 import { TextField } from '../ui/field'
 import { Fault } from '../ui/notice'
+import { Unsaved } from '../ui/unsaved'
 
 /** Makes an agent or campaign, or renames one. */
 export function OwnerDialog({
@@ -21,21 +22,31 @@ export function OwnerDialog({
 }) {
   const { t } = useTranslation()
   const save = useSaveOwner(kind)
-  const [name, setName] = useState(owner?.name ?? '')
+  const [first] = useState(owner?.name ?? '')
+  const [name, setName] = useState(first)
   const [id, setId] = useState('')
-  const [agent, setAgent] = useState(owner?.agent_id ?? '')
+  const [was] = useState(owner?.agent_id ?? '')
+  const [agent, setAgent] = useState(was)
   const fault = save.error instanceof ApiError && save.error.status === 422 ? save.error : undefined
   const badId = save.error instanceof ApiError && save.error.status === 404 && id !== ''
+  const taken = save.error instanceof ApiError && save.error.status === 412 && !owner
   const submit = (event: FormEvent) => {
     event.preventDefault()
     const under = owner?.id ?? (id.trim() || undefined)
     save.mutate(
-      { name, ...(under && { id: under }), ...(kind === 'campaigns' && { agent_id: agent.trim() || null }) },
+      {
+        isNew: !owner,
+        name,
+        ...(under && { id: under }),
+        // What was not changed is not sent: somebody else may have changed it.
+        ...(kind === 'campaigns' && (!owner || agent !== was) && { agent_id: agent.trim() || null }),
+      },
       { onSuccess: onSaved },
     )
   }
   return (
-    <Dialog title={owner ? t('rename') : t(`${kind}.new`)} onClose={onClose}>
+    <Dialog title={owner ? t('rename') : t(`${kind}.new`)} onClose={onClose} locked={save.isPending}>
+      <Unsaved when={!save.isSuccess && (name !== first || id !== '' || agent !== was)} />
       <form onSubmit={submit} noValidate className="grid gap-4">
         <TextField
           label={t('name')}
@@ -52,7 +63,7 @@ export function OwnerDialog({
             className="font-mono"
             value={id}
             onChange={(event) => setId(event.target.value)}
-            errors={badId ? [t('owner.id.bad')] : undefined}
+            errors={badId ? [t('owner.id.bad')] : taken ? [t(`${kind}.taken`)] : undefined}
           />
         )}
         {kind === 'campaigns' && (
@@ -64,7 +75,7 @@ export function OwnerDialog({
             errors={fault?.errors.agent_id}
           />
         )}
-        {save.error && !fault && !badId && <Fault of={save.error} />}
+        {save.error && !fault && !badId && !taken && <Fault of={save.error} />}
         <DialogButtons action={t('save')} busy={save.isPending} onCancel={onClose} />
       </form>
     </Dialog>

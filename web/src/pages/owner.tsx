@@ -28,11 +28,16 @@ export function OwnerPage() {
 /** The environment as an owner: its webhooks are those of who runs it. */
 function Operator({ id }: { id: string }) {
   const { t } = useTranslation()
-  const { error, refetch } = useOwner({ kind: 'environment', id })
+  const { data, error, refetch } = useOwner({ kind: 'environment', id })
   return (
     <>
-      <Heading title={t('operator.webhooks')} below={t('operator.webhooks.what')} actions={!error && <NewWebhook />} />
-      {error ? <Fault of={error} retry={() => refetch()} /> : <OwnersWebhooks />}
+      <Heading
+        title={t('operator.webhooks')}
+        below={t('operator.webhooks.what')}
+        actions={(data || !error) && <NewWebhook />}
+      />
+      {error && <OwnersFault of={error} retry={refetch} />}
+      {(data || !error) && <OwnersWebhooks />}
     </>
   )
 }
@@ -46,7 +51,7 @@ function Owner({ kind, id }: { kind: Registered; id: string }) {
   const remove = useDeleteOwner({ kind, id })
   const may = useMay('webhooks')
   const trail = <KindTrail of={kind} />
-  if (owner.error)
+  if (owner.error && !owner.data)
     return (
       <>
         <Heading title={t(`${kind}`)} above={trail} />
@@ -79,6 +84,7 @@ function Owner({ kind, id }: { kind: Registered; id: string }) {
           )
         }
       />
+      {owner.error && <OwnersFault of={owner.error} retry={owner.refetch} />}
       <OwnersWebhooks />
       {dialog === 'rename' && owner.data && (
         <OwnerDialog
@@ -99,6 +105,14 @@ function Owner({ kind, id }: { kind: Registered; id: string }) {
         />
       )}
     </>
+  )
+}
+
+function OwnersFault({ of, retry }: { of: unknown; retry: () => unknown }) {
+  return (
+    <div className="mb-4">
+      <Fault of={of} retry={() => retry()} />
+    </div>
   )
 }
 

@@ -77,7 +77,7 @@ function Owners({ kind }: { kind: Registered }) {
         <OwnerDialog
           kind={kind}
           onClose={() => setMaking(false)}
-          onSaved={(owner) => navigate({ to: '/$kind/$owner', params: { kind, owner: owner.id } })}
+          onSaved={(owner) => navigate({ to: '/$kind/$owner', params: { kind, owner: owner.id }, ignoreBlocker: true })}
         />
       )}
     </>

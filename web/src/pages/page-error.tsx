@@ -1,6 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query'
 import type { ErrorComponentProps } from '@tanstack/react-router'
-import { sessionKey } from '../api/session'
 import { useTranslation } from '../i18n'
 import { forgetFailedPages, PageLoadError } from '../lazy-page'
 import { Button } from '../ui/button'
@@ -17,8 +16,8 @@ export function PageError({ error, reset }: ErrorComponentProps) {
   const unloaded = error instanceof PageLoadError
   const again = () => {
     forgetFailedPages()
-    client.removeQueries({ predicate: (query) => query.queryKey[0] !== sessionKey[0] && !query.isActive() })
-    client.resetQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0] })
+    client.removeQueries({ type: 'inactive' })
+    client.resetQueries()
     reset()
   }
   return (

@@ -58,7 +58,7 @@ export function ReplayNewPage() {
       none={{ title: t('replay.none'), next: t('replay.none.next') }}
       counted={t('replay.count', { count }) + more}
       action={{ icon: 'envelope', words: t('replay.begin', { count }) }}
-      begin={{ ...begin, run: (then) => begin.mutate({ place, input }, then) }}
+      begin={{ ...begin, run: (expected, then) => begin.mutate({ place, input: { ...input, expected } }, then) }}
     >
       {(sample) => <EventTable events={sample} stale={matches.isPlaceholderData} />}
     </JobForm>

@@ -1,5 +1,5 @@
-import { useState } from 'react'
 import { type Delivery, type Preview, usePreview, useRetry } from '../api/deliveries'
+import { sourceOf } from '../api/exact'
 import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'
@@ -26,9 +26,8 @@ export function RetryDialog({
   const say = useToast()
   const preview = usePreview(place, log.id)
   const retry = useRetry(place, log.id)
-  const [key] = useState(() => `dashboard-${randomKey()}`)
   const send = () =>
-    retry.mutate(key, {
+    retry.mutate(undefined, {
       onSuccess: (id) => {
         say(t('retry.queued'))
         onRetried(id)
@@ -37,7 +36,7 @@ export function RetryDialog({
   // What the page under the dialog knew already may be of before a change of the webhook.
   const shown = preview.isFetchedAfterMount ? preview.data : undefined
   return (
-    <Dialog title={t('retry.title', { event: log.event })} onClose={onClose} wide>
+    <Dialog title={t('retry.title', { event: log.event })} onClose={onClose} wide locked={retry.isPending}>
       <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
         {preview.error ? (
           <Fault of={preview.error} retry={() => preview.refetch()} />
@@ -57,7 +56,9 @@ export function RetryDialog({
         )}
         {retry.error && <Fault of={retry.error} />}
         <div className="sticky bottom-0 -mx-5 -mb-5 flex items-center justify-end gap-2 border-line border-t bg-card px-5 py-3">
-          <Button onClick={onClose}>{t('cancel')}</Button>
+          <Button disabled={retry.isPending} onClick={onClose}>
+            {t('cancel')}
+          </Button>
           <Button
             look="primary"
             icon="again"
@@ -74,10 +75,6 @@ export function RetryDialog({
     </Dialog>
   )
 }
-
-// crypto.randomUUID is there for secure origins only.
-const randomKey = () =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
 export function Refusal({ reason }: { reason: Preview['reason'] }) {
   const { t } = useTranslation()
@@ -122,5 +119,8 @@ function Outgoing({ preview: { now, attempt, differences } }: { preview: Preview
   )
 }
 
-export const bodyText = (body: unknown) =>
-  body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
+/** A body as it was sent: JSON to the letter, and what is not JSON, which the API shows as a string. */
+export function bodyText(body: unknown): string {
+  const source = sourceOf(body) ?? ''
+  return source.startsWith('"') ? JSON.parse(source) : source
+}

@@ -48,7 +48,7 @@ export function SendDialog({ event, onClose }: { event: StoredEvent; onClose: ()
     )
   }
   return (
-    <Dialog title={t('event.send')} onClose={onClose}>
+    <Dialog title={t('event.send')} onClose={onClose} locked={send.isPending}>
       <form onSubmit={submit} className="grid gap-4">
         <Loaded of={owned} rows={2}>
           {() =>

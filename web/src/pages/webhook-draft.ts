@@ -1,5 +1,7 @@
 import type { FieldErrors } from '../api/client'
+import { isJSON, membersOf, pretty, Source } from '../api/exact'
 import type { Webhook, WebhookInput } from '../api/webhooks'
+import type { Key } from '../i18n'
 
 /** A webhook as it stands in the form: what is typed, whether it makes sense or not. */
 export interface Draft {
@@ -32,6 +34,8 @@ export interface Template {
   id: number
   event: string
   text: string
+  /** The template as the server has it, of which `text` was laid out. */
+  source?: string
 }
 
 let last = 0
@@ -71,61 +75,112 @@ export const draftOf = (webhook: Webhook): Draft => ({
   headers: webhook.custom_headers.map((header) => ({ id: nextId(), ...header })),
   timeout: String(webhook.timeout),
   retries: String(webhook.max_retries),
-  templates: Object.entries(webhook.payload_templates).map(([event, template]) => ({
+  templates: [...templatesOf(webhook)].map(([event, source]) => ({
     id: nextId(),
     event,
-    text: JSON.stringify(template, null, 2),
+    text: pretty(source),
+    source,
   })),
 })
 
-/** Reads the templates' JSON; `faults` are as the server would tell them, in the words given. */
-export function readTemplates(
-  templates: Template[],
-  words: string,
-): { templates: Record<string, Record<string, unknown>>; faults: FieldErrors } {
-  const read: Record<string, Record<string, unknown>> = {}
-  const faults: FieldErrors = {}
-  for (const { event, text } of templates) {
-    try {
-      read[event] = JSON.parse(text)
-    } catch {
-      faults[`payload_templates.${event}`] = [words]
-    }
-  }
-  return { templates: read, faults }
+/** The answers hold the templates as source text; see exact.ts. */
+function templatesOf({ payload_templates: templates }: Webhook): Map<string, string> {
+  return membersOf(typeof templates === 'string' ? templates : JSON.stringify(templates))
+}
+
+/** A template to be sent: as the server has it when it was not touched. */
+const sourceOf = ({ text, source }: Template) => (source !== undefined && text === pretty(source) ? source : text)
+
+/** Says which templates are not JSON, as the server would tell it, in the words given. */
+export function checkTemplates(templates: Template[], words: string): FieldErrors {
+  const bad = templates.filter((template) => !isJSON(sourceOf(template)))
+  return Object.fromEntries(bad.map(({ event }) => [`payload_templates.${event}`, [words]]))
 }
 
 /** What is typed as a number goes as one; anything else goes as it is, for the server to say what is wrong with it. */
 const integer = (text: string) => (/^-?\d+$/.test(text.trim()) ? Number(text) : text) as number
 
-function input(draft: Draft): WebhookInput {
-  return {
-    name: draft.name,
-    webhook_url: draft.url.trim(),
-    http_method: draft.method,
-    enabled: draft.enabled,
-    events: draft.events,
-    include_call_events: draft.calls,
-    signature_scheme: draft.signature,
-    header_style: draft.headerStyle,
-    authorization_scheme: draft.scheme,
-    custom_headers: draft.headers.map(({ key, value }) => ({ key: key.trim(), value })),
-    timeout: integer(draft.timeout),
-    max_retries: integer(draft.retries),
-    payload_templates: readTemplates(draft.templates, '').templates,
-  }
+/** A field of a webhook, and how a draft says it. */
+interface Field {
+  field: keyof WebhookInput
+  label: Key
+  /** What of the draft belongs to it. */
+  keys: (keyof Draft)[]
+  send: (draft: Draft) => unknown
+  /** Fields that mean something together: a credential is for one URL. */
+  group?: 'target' | 'signature'
 }
 
+const fields: Field[] = [
+  { field: 'name', label: 'name', keys: ['name'], send: (d) => d.name },
+  { field: 'webhook_url', label: 'webhook.url', keys: ['url'], send: (d) => d.url.trim(), group: 'target' },
+  { field: 'http_method', label: 'webhook.method', keys: ['method'], send: (d) => d.method },
+  { field: 'enabled', label: 'webhook.enabled', keys: ['enabled'], send: (d) => d.enabled },
+  { field: 'events', label: 'webhook.events', keys: ['events'], send: (d) => d.events },
+  { field: 'include_call_events', label: 'webhook.calls', keys: ['calls'], send: (d) => d.calls },
+  {
+    field: 'signature_scheme',
+    label: 'secret.scheme',
+    keys: ['signature'],
+    send: (d) => d.signature,
+    group: 'signature',
+  },
+  { field: 'header_style', label: 'webhook.headerStyle', keys: ['headerStyle'], send: (d) => d.headerStyle },
+  {
+    field: 'authorization_scheme',
+    label: 'webhook.scheme',
+    keys: ['scheme'],
+    send: (d) => d.scheme,
+    group: 'target',
+  },
+  {
+    field: 'custom_headers',
+    label: 'webhook.headers',
+    keys: ['headers'],
+    send: (d) => d.headers.map(({ key, value }) => ({ key: key.trim(), value })),
+    group: 'target',
+  },
+  { field: 'timeout', label: 'webhook.timeout', keys: ['timeout'], send: (d) => integer(d.timeout) },
+  { field: 'max_retries', label: 'webhook.retries', keys: ['retries'], send: (d) => integer(d.retries) },
+  {
+    field: 'payload_templates',
+    label: 'webhook.templates',
+    keys: ['templates'],
+    send: (d) => Object.fromEntries(d.templates.map((template) => [template.event, new Source(sourceOf(template))])),
+  },
+]
+
+/** What is write-only: it is sent when it was typed. */
+const secrets: Field[] = [
+  {
+    field: 'webhook_secret',
+    label: 'webhook.secret',
+    keys: ['secret', 'dropSecret', 'makeSecret'],
+    send: (d) => [d.secret, d.dropSecret, d.makeSecret],
+    group: 'signature',
+  },
+  {
+    field: 'authorization_value',
+    label: 'webhook.credential',
+    keys: ['credential'],
+    send: (d) => d.credential,
+    group: 'target',
+  },
+]
+
+const differs = ({ send }: Field, a: Draft, b: Draft) => JSON.stringify(send(a)) !== JSON.stringify(send(b))
+
+/** Reports whether something was typed since. */
+export const isChanged = (initial: Draft, draft: Draft) =>
+  [...fields, ...secrets].some((field) => differs(field, initial, draft))
+
 /**
- * What to send: of a new webhook all there is, of another what was changed, so that two people who change different
- * fields do not undo each other. What is write-only goes when it was typed.
+ * What to send: of a new webhook all there is, of another what was changed since `initial`, so that two people who change
+ * different fields do not undo each other.
  */
 export function changes(initial: Draft, draft: Draft, isNew: boolean): WebhookInput {
-  const [was, is] = [input(initial), input(draft)]
   const changed = Object.fromEntries(
-    Object.entries(is).filter(
-      ([field, value]) => isNew || JSON.stringify(value) !== JSON.stringify(was[field as keyof WebhookInput]),
-    ),
+    fields.filter((field) => isNew || differs(field, initial, draft)).map(({ field, send }) => [field, send(draft)]),
   ) as WebhookInput
   // Only campaigns know the field: of an agent's webhook it is always as it was.
   if (isNew && !draft.calls) delete changed.include_call_events
@@ -133,6 +188,72 @@ export function changes(initial: Draft, draft: Draft, isNew: boolean): WebhookIn
   else if (draft.secret !== '' || draft.dropSecret) changed.webhook_secret = draft.dropSecret ? null : draft.secret
   if (draft.credential !== '') changed.authorization_value = draft.credential
   return changed
+}
+
+/** A field that was changed here and by somebody else, or that means something together with one that was. */
+export interface Conflict {
+  field: keyof WebhookInput
+  label: Key
+  /** What each side says; undefined for what is secret. */
+  mine: string | undefined
+  theirs: string | undefined
+  changedByMe: boolean
+  changedByThem: boolean
+}
+
+/** Where two changes of the same settings contradict each other. */
+export function conflicts(initial: Draft, mine: Draft, theirs: Draft, secretsChanged = false): Conflict[] {
+  const sides = [...fields, ...secrets].map((field) => ({
+    ...field,
+    changedByMe: differs(field, initial, mine),
+    changedByThem: field.field === 'webhook_secret' ? secretsChanged : differs(field, initial, theirs),
+    same: !secrets.some((secret) => secret.field === field.field) && !differs(field, mine, theirs),
+  }))
+  const contested = new Set(
+    sides.flatMap(({ group, changedByMe, same }) =>
+      group &&
+      changedByMe &&
+      !same &&
+      sides.some((other) => other.group === group && other.changedByThem && !other.same)
+        ? [group]
+        : [],
+    ),
+  )
+  return sides
+    .filter(({ group, changedByMe, changedByThem, same }) =>
+      group ? contested.has(group) && (changedByMe || changedByThem) && !same : changedByMe && changedByThem && !same,
+    )
+    .map(({ field, label, changedByMe, changedByThem }) => ({
+      field,
+      label,
+      changedByMe,
+      changedByThem,
+      mine: words(field, mine),
+      theirs: words(field, theirs),
+    }))
+}
+
+/** The labels of what somebody else has changed. */
+export const changedBy = (initial: Draft, theirs: Draft): Key[] =>
+  fields.filter((field) => differs(field, initial, theirs)).map(({ label }) => label)
+
+function words(name: keyof WebhookInput, draft: Draft): string | undefined {
+  const field = fields.find(({ field }) => field === name)
+  if (!field) return undefined
+  const value = field.send(draft)
+  if (name === 'custom_headers') return draft.headers.map(({ key, value }) => `${key}: ${value}`).join('\n')
+  if (name === 'payload_templates') return draft.templates.map((t) => `${t.event}: ${sourceOf(t)}`).join('\n')
+  return Array.isArray(value) ? value.join('\n') : String(value)
+}
+
+/** `theirs` with what was changed here since `initial`, but for the fields given up. */
+export function rebase(initial: Draft, mine: Draft, theirs: Draft, givenUp: (keyof WebhookInput)[] = []): Draft {
+  const rebased: Draft = { ...theirs }
+  for (const field of [...fields, ...secrets]) {
+    if (givenUp.includes(field.field) || !differs(field, initial, mine)) continue
+    for (const key of field.keys) Object.assign(rebased, { [key]: mine[key] })
+  }
+  return rebased
 }
 
 /** The errors of fields below a path, by the rest of their names. */

@@ -1,13 +1,13 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { ApiError, type FieldErrors } from '../api/client'
 import type { Kind } from '../api/kinds'
-import type { AvailableEvent, WebhookInput } from '../api/webhooks'
+import type { AvailableEvent } from '../api/webhooks'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'
 import { CheckField, SelectField, TextField } from '../ui/field'
 import { Fault, Notice } from '../ui/notice'
 import { Card } from '../ui/page'
-import { changes, type Draft, readTemplates, under } from './webhook-draft'
+import { checkTemplates, type Draft, under } from './webhook-draft'
 import { EventsField } from './webhook-events'
 import { HeadersField, TemplatesField } from './webhook-lists'
 import { SchemeField } from './webhook-secret'
@@ -15,7 +15,8 @@ import { SchemeField } from './webhook-secret'
 /** Every field of a webhook, with the server's words about each beside it. */
 export function WebhookForm({
   kind,
-  draft: initial,
+  draft,
+  onChange,
   events,
   hasSecret,
   isNew,
@@ -25,18 +26,18 @@ export function WebhookForm({
 }: {
   kind: Kind
   draft: Draft
+  onChange: (change: (draft: Draft) => Draft) => void
   events: AvailableEvent[]
   hasSecret: boolean
   isNew: boolean
   busy: boolean
   fault: unknown
-  onSave: (input: WebhookInput) => void
+  onSave: () => void
 }) {
   const { t } = useTranslation()
-  const [draft, setDraft] = useState(initial)
   const [local, setLocal] = useState<FieldErrors>({})
   const form = useRef<HTMLFormElement>(null)
-  const set = (change: Partial<Draft>) => setDraft((was) => ({ ...was, ...change }))
+  const set = (change: Partial<Draft>) => onChange((was) => ({ ...was, ...change }))
   const refused = fault instanceof ApiError && fault.status === 422
   const errors = refused ? { ...fault.errors, ...local } : local
   const invalid = Object.keys(errors).length > 0
@@ -49,9 +50,9 @@ export function WebhookForm({
 
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    const { faults } = readTemplates(draft.templates, t('webhook.template.bad'))
-    setLocal(faults)
-    if (Object.keys(faults).length === 0) onSave(changes(initial, draft, isNew))
+    const bad = checkTemplates(draft.templates, t('webhook.template.bad'))
+    setLocal(bad)
+    if (Object.keys(bad).length === 0) onSave()
   }
 
   return (

@@ -10,6 +10,7 @@ import { SelectField, TextField } from '../ui/field'
 import { Fault } from '../ui/notice'
 import { Card } from '../ui/page'
 import { Clock } from '../ui/time'
+import { Unsaved } from '../ui/unsaved'
 
 /** What signs a webhook's deliveries now, and the way to another secret without a failed delivery. */
 export function SecretCard({ place, webhook }: { place: Place; webhook: Webhook }) {
@@ -52,6 +53,7 @@ export function SecretCard({ place, webhook }: { place: Place; webhook: Webhook 
           }}
         />
       )}
+      <Unsaved when={made !== ''} locked />
       {made !== '' && <MadeSecret secret={made} onClose={() => setMade('')} />}
     </Card>
   )
@@ -78,12 +80,20 @@ function Rotation({
   const submit = (event: FormEvent) => {
     event.preventDefault()
     rotate.mutate(
-      { signature_scheme: scheme, overlap: Number(overlap), ...(secret !== '' && { webhook_secret: secret }) },
+      {
+        rotation: {
+          signature_scheme: scheme,
+          overlap: Number(overlap),
+          ...(secret !== '' && { webhook_secret: secret }),
+        },
+        version: webhook.version,
+      },
       { onSuccess: ({ webhook_secret }) => onDone(webhook_secret ?? '') },
     )
   }
   return (
-    <Dialog title={t('secret.rotate')} onClose={onClose}>
+    <Dialog title={t('secret.rotate')} onClose={onClose} locked={rotate.isPending}>
+      <Unsaved when={rotate.isPending} locked />
       <form onSubmit={submit} noValidate className="grid gap-4">
         <SelectField
           label={t('secret.overlap')}
@@ -144,7 +154,7 @@ export function SchemeField({
 export function MadeSecret({ secret, onClose }: { secret: string; onClose: () => void }) {
   const { t } = useTranslation()
   return (
-    <Dialog title={t('secret.made')} onClose={onClose}>
+    <Dialog title={t('secret.made')} onClose={onClose} locked>
       <div className="grid gap-4">
         <p className="text-muted">{t('secret.made.once')}</p>
         <Code text={secret} label={t('webhook.secret')} />

@@ -67,7 +67,7 @@ function Actions({ webhook, test }: { webhook: Webhook; test: Test }) {
       <Button icon="bolt" busy={test.isPending} onClick={() => test.mutate()}>
         {t('webhook.test')}
       </Button>
-      <Button icon="power" busy={isPending} onClick={() => enable(!webhook.enabled)}>
+      <Button icon="power" busy={isPending} onClick={() => enable(!webhook.enabled, webhook.version)}>
         {t(webhook.enabled ? 'webhook.disable' : 'webhook.enable')}
       </Button>
     </>

@@ -1,18 +1,10 @@
-import { type ReactNode, useState } from 'react'
+import { type MouseEvent, type ReactNode, useState } from 'react'
+import { pretty } from '../api/exact'
 import { useTranslation } from '../i18n'
 import { Button } from './button'
 import { Scroll } from './scroll'
 
-/** JSON set out over lines; any other text as it is. */
-export function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2)
-  } catch {
-    return text
-  }
-}
-
-/** A text of the wire, set out, that scrolls within itself and can be copied. */
+/** A text of the wire, over several lines where it is JSON, that scrolls within itself. Copying gives the text as it is. */
 export function Code({ text, label, empty }: { text: string; label: string; empty?: string }) {
   const { t } = useTranslation()
   if (text === '') return <p className="text-muted">{empty ?? t('nothing')}</p>
@@ -25,7 +17,7 @@ export function Code({ text, label, empty }: { text: string; label: string; empt
         </pre>
       </Scroll>
       <div className="absolute top-1.5 right-1.5">
-        <CopyButton text={shown} label={t('copy')} />
+        <CopyButton text={text} label={t('copy')} />
       </div>
     </div>
   )
@@ -33,28 +25,50 @@ export function Code({ text, label, empty }: { text: string; label: string; empt
 
 export function CopyButton({ text, label, look = 'quiet' }: { text: string; label: string; look?: 'quiet' | 'plain' }) {
   const { t } = useTranslation()
-  const [copied, setCopied] = useState(false)
-  const copy = async () => {
-    await copyText(text)
-    setCopied(true)
-    setTimeout(() => setCopied(false), 2_000)
+  const [state, setState] = useState<'copied' | 'failed'>()
+  const copy = async (event: MouseEvent<HTMLButtonElement>) => {
+    const done = await copyText(text, event.currentTarget)
+    setState(done ? 'copied' : 'failed')
+    setTimeout(() => setState(undefined), done ? 2_000 : 8_000)
   }
   return (
-    <Button small look={look} icon={copied ? 'check' : 'copy'} onClick={copy}>
-      <span aria-live="polite">{copied ? t('copied') : label}</span>
+    <Button small look={look} icon={state === 'copied' ? 'check' : state ? 'alert' : 'copy'} onClick={copy}>
+      <span aria-live="polite">{state === 'copied' ? t('copied') : state ? t('copied.not') : label}</span>
     </Button>
   )
 }
 
 // The clipboard is there for secure origins only, and a self-hosted server is often reached over plain HTTP.
-async function copyText(text: string) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text)
+// Returns whether the text is on the clipboard.
+async function copyText(text: string, near: HTMLElement): Promise<boolean> {
+  if (navigator.clipboard)
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => copyByCommand(text, near),
+    )
+  return copyByCommand(text, near)
+}
+
+function copyByCommand(text: string, near: HTMLElement): boolean {
   const area = document.createElement('textarea')
   area.value = text
-  document.body.append(area)
+  area.className = 'sr-only'
+  // What is outside of an open dialog cannot be selected.
+  const place = near.closest('dialog') ?? document.body
+  place.append(area)
   area.select()
-  document.execCommand('copy')
+  let put = false
+  const listen = (event: ClipboardEvent) => {
+    event.clipboardData?.setData('text/plain', text)
+    event.preventDefault()
+    put = event.clipboardData?.getData('text/plain') === text
+  }
+  document.addEventListener('copy', listen, { capture: true })
+  const done = document.execCommand('copy')
+  document.removeEventListener('copy', listen, { capture: true })
   area.remove()
+  near.focus()
+  return done && put
 }
 
 export function Headers({

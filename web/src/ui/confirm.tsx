@@ -33,7 +33,7 @@ export function Confirm({
     onConfirm()
   }
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose} locked={busy}>
       <form onSubmit={submit} noValidate className="grid gap-4">
         <div className="text-muted">{children}</div>
         {name !== undefined && (

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react'
+import { Fragment, type ReactNode } from 'react'
 import { useTranslation } from '../i18n'
 import { Fault } from './notice'
 import { Loading } from './page'
@@ -9,7 +9,10 @@ interface Query<T> {
   refetch: () => unknown
 }
 
-/** What a query gave, once it is there; until then rows that breathe, or what went wrong and the way to try again. */
+/**
+ * What a query gave, with the error of a later attempt above it. Without data: rows that breathe, or what went wrong and the way
+ * to try again.
+ */
 export function Loaded<T>({
   of: { data, error, refetch },
   rows,
@@ -26,10 +29,14 @@ export function Loaded<T>({
   children: (data: T) => ReactNode
 }) {
   const { t } = useTranslation()
-  if (error) {
-    const fault = <Fault of={error} retry={() => refetch()} />
-    return inset ? <div className="p-4 not-first:pt-0">{fault}</div> : fault
-  }
-  if (data === undefined) return <Loading label={t('loading')} rows={rows} row={row} />
-  return children(data)
+  const fault = error ? <Fault of={error} retry={() => refetch()} /> : null
+  const told = fault && <div className={inset ? 'p-4 not-first:pt-0' : data === undefined ? '' : 'mb-4'}>{fault}</div>
+  if (data === undefined) return told ?? <Loading label={t('loading')} rows={rows} row={row} />
+  // The place of the data does not depend on the error: what is typed there stays.
+  return (
+    <>
+      {told}
+      <Fragment key="data">{children(data)}</Fragment>
+    </>
+  )
 }
