@@ -394,6 +394,7 @@ var house = map[string]room{
 			"internal/directory":       "runs it under faults",
 			"internal/dispatch":        "runs it under faults",
 			"internal/doctor":          "looks at what is left",
+			"internal/maintenance":     "runs it under faults",
 			"internal/operator":        "runs it under faults",
 			"internal/publish":         "runs it under faults",
 			"internal/send":            "stands in its place",

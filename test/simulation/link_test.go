@@ -28,6 +28,7 @@ type link struct {
 	jumps      []jump
 	pauses     []span
 	troubledAt time.Time // see trouble
+	hints      int       // that were sent
 }
 
 // errDead is what a dead process's calls give when the run is over: nobody sees it.
@@ -289,7 +290,11 @@ func (l *link) EndSessions(ctx context.Context, p store.EndSessions) (int, error
 
 func (l *link) Accept(ctx context.Context, p store.Accept) (store.AcceptResult, error) {
 	p.Now = l.clock(p.Now, p.Now)
-	return call(ctx, l, "accept", true, func() (store.AcceptResult, error) { return l.Store.Accept(context.Background(), p) })
+	return call(ctx, l, "accept", true, func() (store.AcceptResult, error) {
+		result, err := l.Store.Accept(context.Background(), p)
+		l.hintWaiting(p.Items)
+		return result, err
+	})
 }
 
 func (l *link) Backlog(ctx context.Context, p store.Backlog) ([]store.Waiting, error) {
@@ -312,7 +317,13 @@ func (l *link) Claim(ctx context.Context, p store.Claim) (store.Claimed, error) 
 }
 
 func (l *link) Release(ctx context.Context, p store.Release) error {
-	return act(ctx, l, "release", func() error { return l.Store.Release(context.Background(), p) })
+	return act(ctx, l, "release", func() error {
+		err := l.Store.Release(context.Background(), p)
+		for _, ref := range p.Attempts {
+			l.hint(store.Hint{Waiting: []carteiro.ID{ref.WebhookID}})
+		}
+		return err
+	})
 }
 
 func (l *link) Held(ctx context.Context, p store.Held) ([]store.AttemptRef, error) {
@@ -336,6 +347,7 @@ func (l *link) Record(ctx context.Context, p store.Record) ([]store.Recorded, er
 		recorded, err := l.Store.Record(context.Background(), p)
 		l.w.recorded(&p, recorded)
 		l.w.judgeOutdated(outdated)
+		l.hintRecorded(&p, recorded)
 		return recorded, err
 	})
 	for _, r := range results {
@@ -348,7 +360,13 @@ func (l *link) Record(ctx context.Context, p store.Record) ([]store.Recorded, er
 
 func (l *link) Retry(ctx context.Context, p store.Retry) (store.RetryResult, error) {
 	p.Now = l.clock(p.Now, p.Now)
-	return call(ctx, l, "retry", true, func() (store.RetryResult, error) { return l.Store.Retry(context.Background(), p) })
+	return call(ctx, l, "retry", true, func() (store.RetryResult, error) {
+		result, err := l.Store.Retry(context.Background(), p)
+		if result.Delivery != nil && !p.Held {
+			l.hint(store.Hint{Waiting: []carteiro.ID{p.WebhookID}})
+		}
+		return result, err
+	})
 }
 
 func (l *link) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro.Notice, error) {
@@ -357,12 +375,34 @@ func (l *link) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro
 
 func (l *link) TellNotices(ctx context.Context, p store.TellNotices) ([]bool, error) {
 	p.Now = l.clock(p.Now, p.Now)
-	return call(ctx, l, "tell notices", true, func() ([]bool, error) { return l.Store.TellNotices(context.Background(), p) })
+	return call(ctx, l, "tell notices", true, func() ([]bool, error) {
+		told, err := l.Store.TellNotices(context.Background(), p)
+		for _, tiding := range p.Tidings {
+			if tiding.Item != nil {
+				l.hintWaiting([]store.AcceptItem{*tiding.Item})
+			}
+		}
+		return told, err
+	})
 }
 
 func (l *link) CleanDeleted(ctx context.Context, p store.CleanDeleted) (store.CleanedDeleted, error) {
 	p.Now = l.clock(p.Now, p.Now)
 	return call(ctx, l, "clean deleted", true, func() (store.CleanedDeleted, error) { return l.Store.CleanDeleted(context.Background(), p) })
+}
+
+func (l *link) DisableFailing(ctx context.Context, p store.DisableFailing) ([]*carteiro.Webhook, error) {
+	p.OpenedBefore, p.Now = l.clock(p.OpenedBefore, p.Now), l.clock(p.Now, p.Now)
+	disabled, err := call(ctx, l, "disable failing", true, func() ([]*carteiro.Webhook, error) {
+		disabled, err := l.Store.DisableFailing(context.Background(), p)
+		l.w.disabled(disabled)
+		l.hint(store.Hint{Webhooks: idsOf(disabled)})
+		return disabled, err
+	})
+	for _, hook := range disabled {
+		l.w.changed(l, hook.ID)
+	}
+	return disabled, err
 }
 
 func (l *link) GetOwner(ctx context.Context, ref store.OwnerRef) (carteiro.Owner, error) {
@@ -383,6 +423,7 @@ func (l *link) UpdateWebhook(ctx context.Context, p store.UpdateWebhook) error {
 		err := l.Store.UpdateWebhook(context.Background(), store.UpdateWebhook{Webhook: &changed, Audit: p.Audit})
 		if err == nil {
 			l.w.stored(&changed)
+			l.hint(store.Hint{Webhooks: []carteiro.ID{changed.ID}, Owners: []store.OwnerRef{l.w.ownerOf(&changed)}})
 		}
 		return err
 	})
@@ -397,6 +438,7 @@ func (l *link) DeleteOwner(ctx context.Context, p store.DeleteOwner) ([]carteiro
 	return call(ctx, l, "delete owner", true, func() ([]carteiro.ID, error) {
 		deleted, err := l.Store.DeleteOwner(context.Background(), p)
 		l.w.touched(deleted...)
+		l.hint(store.Hint{Webhooks: deleted, Owners: []store.OwnerRef{p.OwnerRef}})
 		return deleted, err
 	})
 }

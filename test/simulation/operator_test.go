@@ -77,6 +77,25 @@ func (w *world) happened(p *store.Record, recorded []store.Recorded) {
 	}
 }
 
+// disabled notes which webhooks were disabled because they had been failing for too long.
+func (w *world) disabled(hooks []*carteiro.Webhook) {
+	w.touched(idsOf(hooks)...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, hook := range hooks {
+		if !w.isOperators(hook.ID) {
+			w.saw.happened[happening{eventType: carteiro.WebhookDisabledEvent, webhook: hook.ID}]++
+		}
+	}
+}
+
+func idsOf(hooks []*carteiro.Webhook) (ids []carteiro.ID) {
+	for _, hook := range hooks {
+		ids = append(ids, hook.ID)
+	}
+	return ids
+}
+
 // judgeOperators holds what environments were told against what has happened: each change once, whoever died meanwhile.
 func (w *world) judgeOperators() {
 	if len(w.operators) == 0 {

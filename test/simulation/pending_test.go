@@ -32,6 +32,10 @@ type sightLane struct {
 	sentDue  map[*link]time.Time // the latest due time of what a node has sent in its turn
 	holders  map[carteiro.ID]holding
 	seen     map[carteiro.ID]time.Time // pending attempts, when they were seen first: an event may be stored long after its id was made
+	probes   map[carteiro.ID]bool      // requests in flight that are probes
+	// returned is the last probe if it came back without a result, and returnedAt when that was seen.
+	returned   carteiro.ID
+	returnedAt time.Time
 	// Since the circuit closed, which was at closedAt, ramped deliveries were claimed.
 	closedAt time.Time
 	ramped   int
@@ -47,7 +51,8 @@ type holding struct {
 func (w *world) lane(hook carteiro.ID) *sightLane {
 	l := w.saw.lanes[hook]
 	if l == nil {
-		l = &sightLane{inFlight: make(map[carteiro.ID]int), sentDue: make(map[*link]time.Time), holders: make(map[carteiro.ID]holding), seen: make(map[carteiro.ID]time.Time)}
+		l = &sightLane{inFlight: make(map[carteiro.ID]int), sentDue: make(map[*link]time.Time), holders: make(map[carteiro.ID]holding),
+			seen: make(map[carteiro.ID]time.Time), probes: make(map[carteiro.ID]bool)}
 		w.saw.lanes[hook] = l
 	}
 	return l
@@ -59,6 +64,7 @@ func (w *world) begins(by *link, d *carteiro.Delivery) {
 	defer w.mu.Unlock()
 	l := w.lane(d.WebhookID)
 	l.inFlight[d.ID]++
+	l.probes[d.ID] = d.Probe
 	l.activeAt = time.Now()
 	if d.Trigger == carteiro.TriggerAutomatic {
 		l.sentDue[by] = later(l.sentDue[by], d.DueAt)
@@ -72,6 +78,7 @@ func (w *world) ends(d *carteiro.Delivery) {
 	l := w.lane(d.WebhookID)
 	if l.inFlight[d.ID]--; l.inFlight[d.ID] == 0 {
 		delete(l.inFlight, d.ID)
+		delete(l.probes, d.ID)
 	}
 	l.activeAt = time.Now()
 }

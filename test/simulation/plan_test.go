@@ -20,6 +20,7 @@ type plan struct {
 	fewLanes bool
 	// rareScans all but disables periodic scans of the store, so that a lost wake-up shows.
 	rareScans  bool
+	hints      bool             // nodes tell each other what has changed, as on PostgreSQL
 	skew       [2]time.Duration // of the nodes' clocks
 	webhooks   []webhookPlan
 	publishes  []publishPlan
@@ -45,8 +46,10 @@ const (
 	turmoil   = time.Minute
 	busyUntil = 3 * time.Minute
 	patience  = 2 * time.Hour
-	// lateDeeds is until when people go on changing webhooks after the turmoil.
+	// lateDeeds is until when people go on changing webhooks and restarting nodes after the turmoil.
 	lateDeeds = 4 * time.Minute
+	// probeWait is how long somebody who wants to stop a node at a probe waits for one.
+	probeWait = 2 * time.Minute
 	// disableAfter is how long a webhook may be in status error before it is disabled. It ends what waits for a dead receiver.
 	disableAfter = 4 * time.Minute
 )
@@ -116,6 +119,7 @@ func newPlan(seed uint64) *plan {
 	p.shared = r.IntN(2) == 0
 	p.operators = p.roll("operators").IntN(2) == 0
 	p.rareScans = p.roll("scans").IntN(2) == 0
+	p.hints = p.shared && p.roll("hints").IntN(2) == 0
 	p.faults.slowest = 20 * time.Millisecond
 	if p.crowd = p.roll("crowd").IntN(crowdShare) == 0; p.crowd {
 		p.fillCrowd(p.roll("crowd", "plan"))
@@ -137,11 +141,11 @@ func newPlan(seed uint64) *plan {
 		})
 	}
 	for range r.IntN(9) {
-		p.deeds = append(p.deeds, p.newDeed(r, between(r, 0, turmoil), "disable", "delete", "delete owner", "move", "move", "retry", "retry", "test",
+		p.deeds = append(p.deeds, p.newDeed(r, between(r, 0, turmoil), "disable", "delete", "delete owner", "move", "move", "retry", "retry", "test", "test and pause",
 			"stop", "stop", "pause", "pause", "outage", "broken", "clock"))
 	}
 	for range max(0, r.IntN(6)-3) {
-		p.deeds = append(p.deeds, p.newDeed(r, between(r, turmoil, lateDeeds), "disable", "delete", "delete owner", "move", "retry", "test"))
+		p.deeds = append(p.deeds, p.newDeed(r, between(r, turmoil, lateDeeds), "disable", "delete", "delete owner", "move", "retry", "test", "stop at probe", "stop at probe"))
 	}
 	for range r.IntN(5) {
 		p.crashes = append(p.crashes, crashPlan{

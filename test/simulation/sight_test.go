@@ -268,12 +268,15 @@ func (w *world) look() {
 		return // so many logs take long to read
 	}
 	for _, hook := range w.operators {
-		w.judgePending(hook, w.logs(hook.ID))
+		logs := w.logs(hook.ID)
+		w.judgePending(hook, logs)
+		w.judgeProbe(hook, logs)
 	}
 	for _, hook := range w.hooks {
 		open := make(map[carteiro.ID]bool) // events
 		logs := w.logs(hook.ID)
 		w.judgePending(hook, logs)
+		w.judgeProbe(hook, logs)
 		for _, a := range logs {
 			w.mu.Lock()
 			was, is := w.saw.statuses[a.ID], a.Status

@@ -15,6 +15,7 @@ import (
 	"carteiro"
 	"carteiro/internal/directory"
 	"carteiro/internal/dispatch"
+	"carteiro/internal/maintenance"
 	"carteiro/internal/operator"
 	"carteiro/internal/publish"
 	"carteiro/internal/store"
@@ -49,13 +50,13 @@ type world struct {
 // node is one life of a process.
 type node struct {
 	*link
-	dispatcher *dispatch.Dispatcher
-	directory  *directory.Directory
-	publisher  *publish.Publisher
-	teller     *operator.Teller
-	ids        *carteiro.IDSource
-	endTelling context.CancelFunc
-	stopped    bool
+	dispatcher    *dispatch.Dispatcher
+	directory     *directory.Directory
+	publisher     *publish.Publisher
+	teller        *operator.Teller
+	ids           *carteiro.IDSource
+	endBackground context.CancelFunc
+	stopped       bool
 }
 
 // eventType is what everybody wants.
@@ -199,8 +200,8 @@ func (w *world) boot(slot int) {
 	n.dispatcher = dispatch.New(config)
 	n.directory.Changed = n.dispatcher.LookAgain
 	n.teller = operator.New(operator.Config{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Logger: slog.New(slog.DiscardHandler)})
-	telling, end := context.WithCancel(context.Background())
-	n.endTelling = end
+	background, end := context.WithCancel(context.Background())
+	n.endBackground = end
 	n.publisher = &publish.Publisher{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Retention: time.Hour}
 	w.background.Go(func() {
 		w.takeOver(n)
@@ -217,10 +218,20 @@ func (w *world) boot(slot int) {
 			w.nodes[slot] = n
 		}
 		w.mu.Unlock()
-		if w.plan.operators {
-			n.teller.Run(telling)
-		}
+		w.runBackground(background, n)
 	})
+}
+
+// runBackground runs what a server does besides publishing and sending, until ctx ends.
+func (w *world) runBackground(ctx context.Context, n *node) {
+	logger := slog.New(slog.DiscardHandler)
+	w.background.Go(func() { (&maintenance.Cleaner{Store: n.link, Logger: logger}).Run(ctx) })
+	w.background.Go(func() {
+		(&maintenance.Disabler{Webhooks: n.directory, IDs: n.ids, After: disableAfter, Logger: logger}).Run(ctx)
+	})
+	if w.plan.operators {
+		n.teller.Run(ctx)
+	}
 }
 
 // takeOver frees what earlier lives held, where a node has the store for itself: opening the database does.
@@ -374,13 +385,43 @@ func (w *world) do(i int) {
 	case "delete":
 		w.change(n, hook, func(h *carteiro.Webhook) { h.DeletedAt = time.Now() })
 	case "test":
-		sample := publish.Event{Owner: w.ownerOf(hook), Type: carteiro.TestEvent, Payload: []byte(`{"Call":-2}`)}
-		ctx, cancel := context.WithTimeout(context.Background(), d.lasts)
-		defer cancel()
-		_, _ = n.publisher.Test(ctx, hook, sample, publish.Names{})
+		w.test(n, hook, d.lasts)
+	case "test and pause": // for longer than its lease: the test call is stored by a session, and sent by the next one
+		w.background.Go(func() { w.test(n, hook, d.lasts) })
+		pass(between(w.plan.roll("pause", i), 0, w.plan.faults.slowest+w.plan.faults.fastest))
+		n.pause(dispatch.DefaultLease + d.lasts)
+	case "stop at probe":
+		for until := time.Now().Add(probeWait); !w.probing(hook); pass(100 * time.Millisecond) {
+			if w.failed() || time.Now().After(until) {
+				return
+			}
+		}
+		for _, n := range w.livingNodes() {
+			if w.stop(n, time.Millisecond) {
+				w.bootLater(n.slot, time.Second)
+			}
+		}
 	case "retry":
 		w.retry(n, hook, i)
 	}
+}
+
+// test sends a test event and waits so long for its outcome.
+func (w *world) test(n *node, hook *carteiro.Webhook, patience time.Duration) {
+	sample := publish.Event{Owner: w.ownerOf(hook), Type: carteiro.TestEvent, Payload: []byte(`{"Call":-2}`)}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, _ = n.publisher.Test(ctx, hook, sample, publish.Names{})
+}
+
+// livingNodes returns the nodes that live now.
+func (w *world) livingNodes() (all []*node) {
+	for slot := range w.slots() {
+		if n := w.living(slot); n != nil {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 func (w *world) ownerOf(hook *carteiro.Webhook) store.OwnerRef {
@@ -427,7 +468,7 @@ func (w *world) stop(n *node, within time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	n.dispatcher.Stop(ctx)
-	n.endTelling()
+	n.endBackground()
 	stopped := n.lives()
 	if stopped {
 		// One that was paused beyond its time had none to give anything back: its lease ends.
@@ -479,31 +520,8 @@ func (w *world) settle() {
 	for time.Since(w.began) < turmoil+patience && !w.failed() {
 		pass(10 * time.Second)
 		w.look()
-		w.disableFailing()
 		if time.Since(w.began) > w.plan.end() && w.living(0) != nil && w.living(1) != nil && !slices.ContainsFunc(w.hooks, w.hasOpen) && w.allTold() && w.judgeIdle() {
 			return
-		}
-	}
-}
-
-// disableFailing does what a server does beside.
-func (w *world) disableFailing() {
-	now, n := time.Now(), w.living(0)
-	if n == nil {
-		return
-	}
-	disabled, err := n.directory.DisableFailing(context.Background(), store.DisableFailing{Now: now, OpenedBefore: now.Add(-disableAfter), Limit: 10})
-	if err != nil {
-		w.fault("webhooks that keep failing cannot be disabled: %v", err)
-	}
-	for _, hook := range disabled {
-		w.touched(hook.ID)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, hook := range disabled {
-		if !w.isOperators(hook.ID) {
-			w.saw.happened[happening{eventType: carteiro.WebhookDisabledEvent, webhook: hook.ID}]++
 		}
 	}
 }
@@ -534,7 +552,7 @@ func (w *world) end() {
 	w.mu.Unlock()
 	for _, n := range all {
 		n.die()
-		n.endTelling()
+		n.endBackground()
 		if !n.stopped {
 			n.stopped = true
 			n.dispatcher.Stop(given)
