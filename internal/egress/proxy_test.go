@@ -3,11 +3,14 @@ package egress_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -303,6 +306,24 @@ func TestAProxyThatHangsIsGivenUpInTime(t *testing.T) {
 	defer cancel()
 	guard := egress.New(true).Through(&url.URL{Scheme: "http", Host: listener.Addr().String()})
 	if _, err := guard.Dial(ctx, "127.0.0.1:80"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The error says why TLS with the proxy failed, for its operator to see.
+func TestAnUntrustedCertificateOfTheProxyIsNamed(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = egress.New(true).Through(u).Dial(t.Context(), "127.0.0.1:80")
+	var fault *egress.ProxyError
+	var untrusted *tls.CertificateVerificationError
+	if !errors.As(err, &fault) || !errors.As(err, &untrusted) || !fault.Unavailable() {
 		t.Errorf("got %v", err)
 	}
 }
