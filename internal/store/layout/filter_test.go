@@ -22,6 +22,10 @@ func TestFiltersReadAsTheyWereWritten(t *testing.T) {
 			},
 			stored: `{"event_type":"order","from":1795521600000001,"to":1795525200000000,"http":{"Min":500,"Max":599}}`,
 		},
+		"of a replay": {
+			replay: &carteiro.ReplayFilter{EventTypes: []string{"order"}, Undelivered: true},
+			stored: `{"replay":{"event_types":["order"],"undelivered":true}}`,
+		},
 		"of an event": {
 			filter: carteiro.BulkFilter{EventID: carteiro.ID{1}},
 			stored: `{"event_id":"01000000-0000-0000-0000-000000000000"}`,

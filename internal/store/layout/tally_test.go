@@ -23,6 +23,9 @@ func TestATallySumsUpWhatBecomesOfAnAttempt(t *testing.T) {
 	tally.Finished(hook, first, "order", 500, StatusFailed, 1)
 	tally.Open(environment, hook, "order", 1)
 	tally.Retrying(hook, first, "order", 500, 1)
+	if got, want := tally.Totals[TotalKey{hook, "order"}], (Total{Sum: Sum{Failed: 1, Retrying: 1}, Open: 1}); got != want || tally.Queues[environment] != 1 {
+		t.Errorf("while the retry is open: %+v, %d in the queue", got, tally.Queues[environment])
+	}
 	tally.Open(environment, hook, "order", -1)
 	tally.Finished(hook, second, "order", 200, StatusSuccess, 1)
 	tally.Retrying(hook, first, "order", 500, -1)
@@ -37,6 +40,7 @@ func TestATallySumsUpWhatBecomesOfAnAttempt(t *testing.T) {
 	if tally.Queues[environment] != 0 {
 		t.Errorf("%d are open", tally.Queues[environment])
 	}
+	tally.Sent(HealthKey{hook, 1}, new(carteiro.Outcome))
 	tally.Clear()
 	if len(tally.Totals)+len(tally.Hours)+len(tally.Queues)+len(tally.Health) != 0 {
 		t.Errorf("after it was cleared: %+v", tally)
@@ -74,6 +78,9 @@ func TestTheFirstAnswerIsToldOfTheCircuit(t *testing.T) {
 
 func TestActivityIsCountedByTheSlot(t *testing.T) {
 	at := noon.Add(61*time.Minute + 30*time.Second)
+	if GrainOf(false) != GrainMinute || GrainOf(true) != GrainHour {
+		t.Errorf("grains are %d and %d", GrainOf(false), GrainOf(true))
+	}
 	for grain, want := range map[int64]time.Time{GrainOf(false): noon.Add(61 * time.Minute), GrainOf(true): noon.Add(time.Hour)} {
 		if start := StartOfSlot(grain, SlotOf(grain, at)); start != want {
 			t.Errorf("the slot of grain %d that %v lies in begins at %v, not %v", grain, at, start, want)
