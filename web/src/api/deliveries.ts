@@ -18,13 +18,16 @@ const fetchLogs = (place: Place, query: ReturnType<typeof logQuery>, signal: Abo
 
 /** A page of the log; `live` says that a stream keeps it up to date. */
 export function useDeliveries(place: Place, filters: Filters, live: boolean) {
+  const client = useQueryClient()
   return useQuery({
     queryKey: pageKey(place, filters),
     placeholderData: keepPreviousData,
     refetchOnWindowFocus: !live,
     queryFn: async ({ signal, queryKey }) => {
       const asked = Date.now()
-      const page = await fetchLogs(place, logQuery(filters, asked), signal)
+      // A page that has grown is read as long as it is, as far as one call goes.
+      const grown = live ? (client.getQueryData<LogPage>(queryKey)?.data.length ?? 0) : 0
+      const page = await fetchLogs(place, logQuery(filters, asked, Math.min(Math.max(grown, 25), 100)), signal)
       return merge(page, arrivedSince(JSON.stringify(queryKey), asked), filters)
     },
   })

@@ -60,13 +60,13 @@ export function times({ since, from, to }: Pick<Filters, 'since' | 'from' | 'to'
   }
 }
 
-/** The filters as the call to list the log takes them. */
-export function logQuery({ since, from, to, search, ...filters }: Filters, now: number) {
+/** The filters as the call to list the log takes them; `rows` is 1 to 100. */
+export function logQuery({ since, from, to, search, ...filters }: Filters, now: number, rows = 25) {
   return {
     ...filters,
     ...times({ since, from, to }, now),
     ...(search && idBeginning.test(search) && { search }),
-    per_page: 25,
+    per_page: rows,
   } as {
     per_page: number
     status?: DeliveryStatus

@@ -338,6 +338,7 @@ export const en = {
   live: 'Live',
   'live.connecting': 'Connecting',
   'live.lost': 'Reconnecting',
+  'live.off': 'Not live',
   'live.paused': 'Paused',
   'live.waiting': { one: 'Paused, {count} new', other: 'Paused, {count} new' },
   'live.not': 'Not live: these filters look back',

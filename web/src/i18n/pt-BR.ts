@@ -342,6 +342,7 @@ export const ptBR = {
   live: 'Ao vivo',
   'live.connecting': 'Conectando',
   'live.lost': 'Reconectando',
+  'live.off': 'Sem atualização',
   'live.paused': 'Pausado',
   'live.waiting': { one: 'Pausado, {count} nova', other: 'Pausado, {count} novas' },
   'live.not': 'Sem atualização: estes filtros olham para trás',

@@ -6,8 +6,10 @@ import { canFollow, type Filters, readFilters } from '../api/filters'
 import { type Live, useLive } from '../api/live'
 import { useTranslation } from '../i18n'
 import { useMay } from '../scope'
+import { Announce } from '../ui/announce'
 import { Button, buttonLook } from '../ui/button'
 import { Icon } from '../ui/icon'
+import { Fault } from '../ui/notice'
 import { Empty } from '../ui/page'
 import { useSearchKey } from '../ui/search'
 import { useShortcuts } from '../ui/shortcuts'
@@ -33,16 +35,25 @@ export function DeliveriesPage() {
   const search = useSearchKey()
   const table = useRef<HTMLTableSectionElement>(null)
   const [retrying, setRetrying] = useState<Delivery>()
+  const [focused, setFocused] = useState<Delivery>()
   const go = useCallback(
     (to: Filters) => navigate({ to: '/$kind/$owner/$webhook', params: { kind, owner, webhook }, search: to }),
     [navigate, kind, owner, webhook],
   )
   const may = useMay('retry')
-  const retry = (log: Delivery | undefined) => may && log?.status === 'failed' && setRetrying(log)
+  const retry = useCallback(
+    (log: Delivery | undefined) => {
+      if (may && log?.status === 'failed') setRetrying(log)
+    },
+    [may],
+  )
+  // The dialog takes the focus for a while; it goes back to the row.
+  const asking = retrying !== undefined
+  const focus = useCallback((log: Delivery | undefined) => (log || !asking) && setFocused(log), [asking])
   useShortcuts({
     j: () => step(table.current, 1),
     k: () => step(table.current, -1),
-    r: () => retry(page.data?.data.find(({ id }) => id === focusedRow(table.current))),
+    r: () => retry(withFocused(page.data?.data ?? [], focused).find(({ id }) => id === focusedRow(table.current))),
   })
   return (
     <>
@@ -62,6 +73,11 @@ export function DeliveriesPage() {
       </div>
       <div className="card">
         {!missing && <LogHeader page={page.data} live={live} follows={follows} />}
+        {Boolean(live.failure) && !missing && (
+          <div className="px-4 pb-3">
+            <Fault of={live.failure} retry={live.reconnect} />
+          </div>
+        )}
         <CursorList
           of={page}
           filters={filters}
@@ -73,7 +89,8 @@ export function DeliveriesPage() {
             <DeliveryTable
               ref={table}
               place={place}
-              logs={logs}
+              logs={withFocused(logs, focused)}
+              onFocus={focus}
               {...(may && { onRetry: retry })}
               stale={page.isPlaceholderData}
             />
@@ -92,6 +109,10 @@ export function DeliveriesPage() {
   )
 }
 
+/** The row that has the focus stays, also when newer ones have pushed it off the page: whoever reads it is not thrown out. */
+const withFocused = (logs: Delivery[], focused: Delivery | undefined) =>
+  !focused || logs.some(({ id }) => id === focused.id) ? logs : [...logs, focused]
+
 const forBulk = ({ status: _, search: __, cursor: ___, ...filters }: Filters): Filters => filters
 
 const rowLinks = (table: HTMLElement | null) => [...(table?.querySelectorAll<HTMLAnchorElement>('a[data-log]') ?? [])]
@@ -109,11 +130,11 @@ function step(table: HTMLElement | null, by: 1 | -1) {
 }
 
 function LogHeader({ page, live, follows }: { page: LogPage | undefined; live: Live; follows: boolean }) {
-  const { t, number } = useTranslation()
+  const { t } = useTranslation()
   const total = page && t('deliveries.total', { count: page.pagination.total })
   return (
     <div className="flex min-h-12 items-center justify-between gap-3 px-4 py-2">
-      <p aria-live="polite" className="text-muted text-sm">
+      <p className="text-muted text-sm">
         {total}
         {page?.pagination.total_is_lower_bound && ` ${t('deliveries.more')}`}
       </p>
@@ -135,14 +156,20 @@ function LogHeader({ page, live, follows }: { page: LogPage | undefined; live: L
           ) : (
             <>
               <LiveDot state={live.state} />
-              {t(live.state === 'lost' ? 'live.lost' : live.state === 'open' ? 'live' : 'live.connecting')}
+              {t(
+                live.failure
+                  ? 'live.off'
+                  : live.state === 'lost'
+                    ? 'live.lost'
+                    : live.state === 'open'
+                      ? 'live'
+                      : 'live.connecting',
+              )}
             </>
           )}
         </Button>
       )}
-      <span className="sr-only" aria-live="polite">
-        {live.paused && live.waiting > 0 && number(live.waiting)}
-      </span>
+      <Announce text={live.paused && live.waiting > 0 ? t('live.waiting', { count: live.waiting }) : (total ?? '')} />
     </div>
   )
 }

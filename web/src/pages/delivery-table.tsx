@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { type Ref, useState } from 'react'
+import { memo, type Ref, useState } from 'react'
 import { type Delivery, isSuperseded } from '../api/deliveries'
 import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
@@ -14,12 +14,15 @@ export function DeliveryTable({
   place,
   logs,
   onRetry,
+  onFocus,
   stale,
   ref,
 }: {
   place: Place
   logs: Delivery[]
   onRetry?: (log: Delivery) => void
+  /** Tells which row has the focus, and that none has. */
+  onFocus?: (log: Delivery | undefined) => void
   stale?: boolean
   ref?: Ref<HTMLTableSectionElement>
 }) {
@@ -42,27 +45,48 @@ export function DeliveryTable({
           log={log}
           retriable={log.status === 'failed' && !isSuperseded(log, logs)}
           onRetry={onRetry}
+          onFocus={onFocus}
         />
       ))}
     </Table>
   )
 }
 
-function Row({
+/** A row is drawn again only when something that it shows has changed: a busy log changes many times a second. */
+const Row = memo(DrawnRow, (before, after) => {
+  const [old, log] = [before.log, after.log]
+  return (
+    before.retriable === after.retriable &&
+    before.onRetry === after.onRetry &&
+    before.onFocus === after.onFocus &&
+    shown.every((field) => old[field] === log[field])
+  )
+})
+
+const shown = ['id', 'status', 'http_status', 'error', 'duration_ms', 'next_attempt_at', 'waiting_for'] as const
+
+function DrawnRow({
   place,
   log,
   retriable,
   onRetry,
+  onFocus,
 }: {
   place: Place
   log: Delivery
   retriable: boolean
+  onFocus: ((log: Delivery | undefined) => void) | undefined
   onRetry: ((log: Delivery) => void) | undefined
 }) {
   const { t, duration, eventMeaning } = useTranslation()
   const [fresh] = useState(() => Date.now() - Date.parse(log.created_at) < 3000)
   return (
-    <tr data-log={log.id} className={`${tableRowLook} ${fresh ? 'fresh' : ''}`}>
+    <tr
+      data-log={log.id}
+      onFocus={() => onFocus?.(log)}
+      onBlur={() => onFocus?.(undefined)}
+      className={`${tableRowLook} ${fresh ? 'fresh' : ''}`}
+    >
       <td className="align-top sm:align-middle">
         <Status of={log.status} />
       </td>
