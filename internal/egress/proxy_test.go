@@ -327,3 +327,12 @@ func TestAnUntrustedCertificateOfTheProxyIsNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// An answer of 5xx is about the target; any other refusal but 403 is the proxy's own fault.
+func TestARefusalOfTheProxyIsItsOwnFaultOrTheTargets(t *testing.T) {
+	for status, unavailable := range map[int]bool{0: true, 403: false, 407: true, 499: true, 500: false, 502: false, 504: false} {
+		if fault := (&egress.ProxyError{Status: status}); fault.Unavailable() != unavailable || fault.Blocks() != (status == 403) {
+			t.Errorf("%d: unavailable %v, blocks %v", status, fault.Unavailable(), fault.Blocks())
+		}
+	}
+}

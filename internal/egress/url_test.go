@@ -39,6 +39,7 @@ func TestCheckURLTakesWhatCanBeDialled(t *testing.T) {
 		"https://" + strings.Repeat("a", 63) + ".example/",
 		"https://" + strings.Repeat("a.", 126) + "a/", // 253 bytes
 		"https://example.1x1/",
+		"https://example.0xg/",
 	} {
 		for _, allowPrivate := range []bool{false, true} {
 			if err := egress.New(allowPrivate).CheckURL(raw); err != nil {

@@ -114,6 +114,7 @@ func measure(ctx context.Context, packages map[string]*goPackage, o *options) (e
 	for i, m := range chosen {
 		verdict := h.try(ctx, m)
 		if ctx.Err() != nil {
+			o.say("… stopped after %d of %d: %s\n", i, len(chosen), t)
 			return false, ctx.Err()
 		}
 		t[verdict]++
