@@ -149,7 +149,7 @@ func allStrings(exprs []ast.Expr) bool {
 			if e.Kind != token.STRING {
 				return false
 			}
-		case *ast.Ident:
+		case *ast.Ident, *ast.SelectorExpr:
 		case *ast.BinaryExpr:
 			if e.Op != token.ADD || !allStrings([]ast.Expr{e.X, e.Y}) {
 				return false

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"testing"
+	"time"
 
 	"carteiro"
 )
@@ -40,12 +41,29 @@ func TestWhatHasNoNumberIsTold(t *testing.T) {
 	if n := UndeliveredNumber(""); n != 0 || UndeliveredOf(n) != "" {
 		t.Errorf("no reason is %d, which is %q", n, UndeliveredOf(n))
 	}
-	for _, number := range []int64{-1, 0, 100} {
+	if trigger := TriggerOf(int64(len(triggers))); trigger != "" {
+		t.Errorf("the number behind the last trigger is %q", trigger)
+	}
+	for _, number := range []int64{-1, 0, int64(len(bulkStatuses)), 100} {
 		if status, err := BulkStatusOf(number); err == nil {
 			t.Errorf("status %d is %q", number, status)
 		}
 		if trigger, reason := TriggerOf(number), UndeliveredOf(number); trigger != "" || reason != "" {
 			t.Errorf("%d is the trigger %q and the reason %q", number, trigger, reason)
 		}
+	}
+}
+
+func TestTimesAreStoredToTheMicrosecond(t *testing.T) {
+	exact := noon.Add(1234567 * time.Nanosecond).In(time.FixedZone("", 3600))
+	if got, want := Micros(exact), noon.Add(1234*time.Microsecond); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := Micros(time.Time{}); got != (time.Time{}) {
+		t.Errorf("no time is %v", got)
+	}
+	token := TokenAtMicros(carteiro.Token{CreatedAt: exact, ExpiresAt: exact.Add(time.Hour)})
+	if token.CreatedAt != Micros(exact) || token.ExpiresAt != Micros(exact.Add(time.Hour)) || !token.LastUsedAt.IsZero() {
+		t.Errorf("a token's times are %v, %v and %v", token.CreatedAt, token.ExpiresAt, token.LastUsedAt)
 	}
 }

@@ -71,7 +71,8 @@ func TestTheFirstAnswerIsToldOfTheCircuit(t *testing.T) {
 	tally, key := NewTally(), HealthKey{hook, 3}
 	tally.Tell(key, noon, first)
 	tally.Tell(key, noon.Add(time.Second), second)
-	if h := tally.Health[key]; h.Noted || h.First != first || h.Now != noon.Add(time.Second) {
+	tally.Off(key, noon.Add(time.Minute))
+	if h := tally.Health[key]; h.Noted || h.OffAt != noon.Add(time.Minute) || h.First != first || h.Now != noon.Add(time.Second) {
 		t.Errorf("%+v", h)
 	}
 }
