@@ -106,7 +106,7 @@ func (r *request) enter(rt *route) error {
 	switch {
 	case err != nil:
 		who = r.stranger()
-	case !r.namesEnvironment(token.EnvironmentID):
+	case !r.namesEnvironment(token.EnvironmentID) && !rt.signsIn(r):
 		err = errEnvironmentMismatch
 	case rt.needs != noScope && !token.Scopes.Allow(rt.needs):
 		err = lacksScope(rt.needs, token.Scopes)
@@ -126,6 +126,12 @@ func (r *request) enter(rt *route) error {
 		return nil
 	}
 	return err
+}
+
+// signsIn reports whether the request begins a session: the environment that it names is that of the token in its body, whatever
+// the cookie of the session before opens.
+func (rt *route) signsIn(r *request) bool {
+	return rt.access == signing && r.Method == http.MethodPost
 }
 
 // enterAdmin authorizes the operator. Failures are counted for their address and cannot use up the operator's own limit.

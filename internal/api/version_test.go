@@ -109,6 +109,14 @@ func TestARequestForAnotherEnvironmentDoesNothing(t *testing.T) {
 	w.call("GET", "/agents", nil, "X-Environment-Id", strings.ToUpper(w.home.id.String())).has(200)
 }
 
+func TestASignInIsMeantForTheEnvironmentOfItsToken(t *testing.T) {
+	w := newWorld(t)
+	cookie := w.signIn(w.other) // as another tab has done
+	body := fmt.Sprintf(`{"token":%q}`, w.home.token)
+	w.with(cookie, "POST", "/session", body, "Origin", w.url, "X-Environment-Id", w.other.id.String()).is(409, environmentMismatch)
+	w.with(cookie, "POST", "/session", body, "Origin", w.url, "X-Environment-Id", w.home.id.String()).has(201, w.home.id.String())
+}
+
 // pythonJSON writes JSON as Python does, with escapes for all but ASCII, other white space, and members sorted.
 func pythonJSON(t *testing.T, value any) string {
 	t.Helper()
