@@ -58,7 +58,7 @@ type Token struct {
 // NewToken is a token that was just made.
 type NewToken struct {
 	Token
-	Secret string `json:"token"` // talq_…, what [New] takes; shown this once
+	Secret string `json:"token"` // talq_…, what [New] takes; shown this once, and empty when a call is repeated under its key
 }
 
 // TokenSettings is what a new token is to be. What it may do is not changed later.

@@ -17,7 +17,7 @@ func IfVersion(ctx context.Context, version int64) context.Context {
 }
 
 // WithIdempotencyKey gives a context under which a call that creates or starts something is safe to repeat: within 24
-// hours the same call with the same key gives the first answer again and does nothing twice. A key is for one call. A key
+// hours the same call with the same key gives the first answer again, without generated secrets, and does nothing twice. A key is for one call. A key
 // that the call itself takes goes before it.
 func WithIdempotencyKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, idempotencyKey, key)

@@ -69,6 +69,10 @@ func (s *server) createToken(r *request) error {
 		return err
 	}
 	var f faults
+	c, answered, err := r.creation(&f, "")
+	if err != nil || answered {
+		return err
+	}
 	in, err := r.strictInput(tokenFields, true, &f)
 	if err != nil {
 		return err
@@ -82,7 +86,11 @@ func (s *server) createToken(r *request) error {
 	}
 	entry := r.auditEntry(carteiro.TokenCreated, carteiro.Subject{Kind: carteiro.SubjectToken, ID: token.ID, Name: token.Name})
 	entry.Changes = carteiro.TokenMade(&token)
-	if err := s.Admin.CreateToken(r.Context(), store.CreateToken{Token: token, Audit: entry}); err != nil {
+	if err := c.keep(answer{Message: msgTokenCreated, Data: showToken(&token)}); err != nil {
+		return err
+	}
+	err = s.Admin.CreateToken(r.Context(), store.CreateToken{Token: token, Audit: entry, Key: c.key})
+	if answered, err := c.settle(err); err != nil || answered {
 		return missing(err, errEnvironmentNotFound)
 	}
 	return r.answer(http.StatusCreated, answer{Message: msgTokenCreated, Data: createdToken{showToken(&token), secret}})

@@ -45,6 +45,15 @@ func (r *request) answer(status int, a answer) error {
 	return r.encode(status, a)
 }
 
+// encodeJSON gives v as encode writes it.
+func encodeJSON(v any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'}), err
+}
+
 // encode writes v as JSON.
 func (r *request) encode(status int, v any) error {
 	p := buffers.Get().(*[]byte)

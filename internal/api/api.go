@@ -42,6 +42,7 @@ type Store interface {
 	ListOwners(ctx context.Context, p store.ListOwners) (owners []carteiro.Owner, total int, err error)
 	ListWebhooks(ctx context.Context, ref store.OwnerRef) ([]*carteiro.Webhook, error)
 	FindWebhooks(ctx context.Context, p store.FindWebhooks) (found []store.FoundWebhook, total int, err error)
+	Accept(ctx context.Context, p store.Accept) (store.AcceptResult, error) // to look at idempotency keys
 	ListEnvironments(ctx context.Context) ([]carteiro.Environment, error)
 	GetBulkRetry(ctx context.Context, ref store.BulkRef) (carteiro.BulkRetry, error)
 	ListBulkRetries(ctx context.Context, p store.ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error)

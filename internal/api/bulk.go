@@ -1,11 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -110,7 +108,7 @@ func (s *server) retryLogs(r *request, k *kind) error {
 		return r.answerLogs(&page, fmt.Sprintf(`{"success":true,"data":{"matching":%d,"sample":[`, page.Total), "]}}", nil, "")
 	}
 	if !at.webhook.Enabled {
-		return errWebhookDisabled
+		return s.jobOfKey(r, at.webhook.ID, start.key, msgBulkQueued)
 	}
 	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.BulkRetryBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
@@ -159,11 +157,10 @@ const maxExpected = 1 << 52
 
 // jobInput is strictInput for a call that starts a job. It reads what all of them have.
 func (r *request) jobInput(known []string, f *faults) (in input, start jobStart, err error) {
-	body, err := r.readBody(nil, maxBody)
+	start.key, err = r.bufferedKey(f)
 	if err != nil {
 		return in, start, err
 	}
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	in, err = r.strictInput(known, false, f)
 	if err != nil {
 		return in, start, err
@@ -172,9 +169,6 @@ func (r *request) jobInput(known []string, f *faults) (in input, start jobStart,
 	if _, given := in.given(fieldExpected); given {
 		start.expected = new(int)
 		in.integer(start.expected, fieldExpected, 0, maxExpected)
-	}
-	if key := r.idempotencyKey(body, f); key != nil {
-		start.key = &store.Key{EnvironmentID: r.environment, Key: key.Key, Fingerprint: key.Fingerprint}
 	}
 	return in, start, nil
 }
@@ -189,6 +183,26 @@ func (s *server) notBegun(r *request, webhook carteiro.ID, err error) error {
 	default:
 		return missing(err, errWebhookNotFound)
 	}
+}
+
+// jobOfKey answers with the job that a key started while the webhook was enabled. Without such a job it fails with errWebhookDisabled.
+func (s *server) jobOfKey(r *request, webhook carteiro.ID, key *store.Key, message string) error {
+	before, err := r.before(key)
+	if err != nil {
+		return err
+	}
+	if before == nil {
+		return errWebhookDisabled
+	}
+	ref, err := (&store.CreateBulkRetry{WebhookID: webhook, Key: key}).JobOf(before)
+	if err != nil {
+		return errKeyReused
+	}
+	job, err := s.Store.GetBulkRetry(r.Context(), ref)
+	if err != nil {
+		return missing(err, errBulkNotFound)
+	}
+	return r.answer(http.StatusAccepted, answer{Message: message, Data: showBulk(&job)})
 }
 
 // bulkOpen is the answer while another job of the webhook is open, which it names.

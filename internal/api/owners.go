@@ -60,7 +60,12 @@ func (s *server) getOwner(r *request, k *kind) error {
 }
 
 func (s *server) createOwner(r *request, k *kind) error {
-	return s.storeOwner(r, k, s.IDs.New(r.begun))
+	var f faults
+	c, answered, err := r.creation(&f, "")
+	if err != nil || answered {
+		return err
+	}
+	return s.storeOwner(&c, k, s.IDs.New(r.begun), &f)
 }
 
 func (s *server) putOwner(r *request, k *kind) error {
@@ -68,13 +73,13 @@ func (s *server) putOwner(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	return s.storeOwner(r, k, id)
+	return s.storeOwner(&creation{request: r}, k, id, new(faults))
 }
 
 // storeOwner creates the agent or campaign of this id, or changes it.
-func (s *server) storeOwner(r *request, k *kind, id carteiro.ID) error {
-	var f faults
-	in, err := r.input(ownerFields, true, &f)
+func (s *server) storeOwner(c *creation, k *kind, id carteiro.ID, f *faults) error {
+	r := c.request
+	in, err := r.input(ownerFields, true, f)
 	if err != nil {
 		return err
 	}
@@ -99,13 +104,16 @@ func (s *server) storeOwner(r *request, k *kind, id carteiro.ID) error {
 			return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
 		}
 	}
+	if err := c.keep(answer{Message: k.messages.created, Data: showOwner(owner)}); err != nil {
+		return err
+	}
 	owner, created, err := s.Directory.PutOwner(r.Context(), store.PutOwner{
-		Owner: owner, KeepAgent: !agentSent, CreateOnly: createOnly, Audit: r.auditEntry(carteiro.OwnerUpdated, k.subjectOf(id)),
+		Owner: owner, KeepAgent: !agentSent, CreateOnly: createOnly, Audit: r.auditEntry(carteiro.OwnerUpdated, k.subjectOf(id)), Key: c.key,
 	})
 	if errors.Is(err, store.ErrConflict) {
 		return newFailure(http.StatusPreconditionFailed, k.messages.exists, member{"code", codeOwnerExists})
 	}
-	if err != nil {
+	if answered, err := c.settle(err); err != nil || answered {
 		return err
 	}
 	if created {

@@ -35,7 +35,7 @@ func (s *server) replayEvents(r *request, k *kind) error {
 		return r.answer(http.StatusOK, answer{Data: replayMatched{page.Total, page.TotalIsLowerBound, showEvents(page.Events)}})
 	}
 	if !at.webhook.Enabled {
-		return errWebhookDisabled
+		return s.jobOfKey(r, at.webhook.ID, start.key, msgReplayQueued)
 	}
 	job, err := s.Bulk.Replay(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.ReplayBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins

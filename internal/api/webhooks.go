@@ -147,6 +147,10 @@ func (s *server) createWebhook(r *request, k *kind) error {
 		CreatedAt:           now, UpdatedAt: now,
 	}
 	var f faults
+	c, answered, err := r.creation(&f, entityTag(1))
+	if err != nil || answered {
+		return err
+	}
 	in, err := r.input(webhookFields, true, &f)
 	if err != nil {
 		return err
@@ -155,7 +159,17 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	err = s.Directory.CreateWebhook(r.Context(), store.CreateWebhook{Webhook: &w, Most: s.MaxWebhooks, Audit: r.auditWebhook(nil, &w)})
+	stored := w
+	stored.Version = 1
+	if err := c.keep(answer{Message: k.messages.webhookCreated, Data: showWebhook(&stored)}); err != nil {
+		return err
+	}
+	err = s.Directory.CreateWebhook(r.Context(), store.CreateWebhook{
+		Webhook: &w, Most: s.MaxWebhooks, Audit: r.auditWebhook(nil, &w), Key: c.key,
+	})
+	if answered, err = c.settle(err); answered {
+		return nil
+	}
 	if errors.Is(err, store.ErrTooMany) {
 		return tooManyWebhooks(k, s.MaxWebhooks)
 	}

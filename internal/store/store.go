@@ -77,6 +77,7 @@ type CreateWebhook struct {
 	Webhook *carteiro.Webhook // its Version is set
 	Most    int               // how many webhooks its owner may have; 0: any number
 	Audit   *carteiro.AuditEntry
+	Key     *Key // of the call, if any; it is used up only if the webhook is created
 }
 
 // Registry are the verbs on agents, campaigns and webhooks.
@@ -95,7 +96,7 @@ type Registry interface {
 
 	// CreateWebhook stores a webhook with Version 1. It fails with ErrNotFound when its owner does not exist, and with
 	// ErrTooMany when the owner has p.Most webhooks already, deleted ones not counted: also of callers at the same instant
-	// no more than that come through.
+	// no more than that come through. If p.Key was used before, it fails with a [*KeyUsedError].
 	CreateWebhook(ctx context.Context, p CreateWebhook) error
 	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt, health and circuit are not settings) and raises
 	// its version, in the argument too. What follows for health and circuit, by carteiro.Webhook.ChangedFrom with UpdatedAt
@@ -143,6 +144,7 @@ type PutOwner struct {
 	KeepAgent  bool                 // leave AgentID of an existing campaign as it is
 	CreateOnly bool                 // change none that exists
 	Audit      *carteiro.AuditEntry // action, name and changes are filled in
+	Key        *Key                 // of the call, if any: if it was used before, PutOwner fails with a [*KeyUsedError]
 }
 
 // ListOwners is the parameter of [Registry.ListOwners].
@@ -267,6 +269,12 @@ type Replay struct {
 	Fingerprint [32]byte
 	Answer      []byte
 }
+
+// KeyUsedError is the error of a call that creates something under an idempotency key that was used before. Nothing was
+// created.
+type KeyUsedError struct{ Replay }
+
+func (*KeyUsedError) Error() string { return "idempotency key was used before" }
 
 // Accept is the parameter of [Queue.Accept].
 type Accept struct {

@@ -50,6 +50,7 @@ type ListTokens struct {
 type CreateToken struct {
 	Token carteiro.Token // its EnvironmentID says where
 	Audit *carteiro.AuditEntry
+	Key   *Key // of the call, if any: if it was used before, CreateToken fails with a [*KeyUsedError]
 }
 
 // TokenRef names a token and the environment whose it must be.

@@ -60,8 +60,9 @@ func dayCameBetween(err error) bool {
 
 // isAnswer says whether an error is a word of the port rather than a fault.
 func isAnswer(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrTooMany) ||
-		errors.Is(err, store.ErrLeaseLost) || errors.Is(err, store.ErrUnavailable)
+	var used *store.KeyUsedError
+	return errors.As(err, &used) || errors.Is(err, store.ErrKeyReused) || errors.Is(err, store.ErrNotFound) ||
+		errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrTooMany) || errors.Is(err, store.ErrLeaseLost) || errors.Is(err, store.ErrUnavailable)
 }
 
 // unavailable wraps a fault that may pass.

@@ -37,6 +37,9 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 	o := &p.Owner
 	err = s.inTx(ctx, func(t *tx) error {
 		owner = carteiro.Owner{}
+		if err := t.useKey(p.Key, o.UpdatedAt); err != nil {
+			return err
+		}
 		var before carteiro.Owner
 		if _, err := t.found(lockOwner, id(o.EnvironmentID), int16(o.Kind), id(o.ID))(ownerFields(&before)...); err != nil {
 			return err

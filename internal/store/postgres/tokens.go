@@ -91,6 +91,9 @@ func (s *Store) ListTokens(ctx context.Context, p store.ListTokens) (tokens []ca
 // CreateToken implements [store.Tokens].
 func (s *Store) CreateToken(ctx context.Context, p store.CreateToken) error {
 	return s.inEnvironment(ctx, p.Token.EnvironmentID, func(t *tx) error {
+		if err := t.useKey(p.Key, p.Token.CreatedAt); err != nil {
+			return err
+		}
 		if err := t.insertToken(&p.Token); err != nil {
 			return err
 		}

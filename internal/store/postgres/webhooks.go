@@ -70,6 +70,9 @@ func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error 
 	}
 	w := *p.Webhook
 	err = s.inTx(ctx, func(t *tx) error {
+		if err := t.useKey(p.Key, w.CreatedAt); err != nil {
+			return err
+		}
 		found, err := t.found(keepOwner, id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID))(new(int))
 		if err != nil {
 			return err

@@ -32,8 +32,17 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 	ref := store.OwnerRef{EnvironmentID: p.Owner.EnvironmentID, Kind: p.Owner.Kind, ID: p.Owner.ID}
 	err = s.writer.write(ctx, 1, func(t *tx) error {
 		owner = normalOwner(p.Owner)
+		if err := t.mustBeFree(p.Key, owner.UpdatedAt); err != nil {
+			return err
+		}
 		before, found, err := t.owner(ref)
 		if err != nil {
+			return err
+		}
+		if found && p.CreateOnly {
+			return store.ErrConflict
+		}
+		if err := t.useKey(p.Key, owner.UpdatedAt); err != nil {
 			return err
 		}
 		created = !found
@@ -42,9 +51,6 @@ func (s *Store) PutOwner(ctx context.Context, p store.PutOwner) (owner carteiro.
 				return err
 			}
 			return t.insertOwner(owner)
-		}
-		if p.CreateOnly {
-			return store.ErrConflict
 		}
 		owner.CreatedAt = before.CreatedAt
 		if p.KeepAgent {

@@ -92,6 +92,9 @@ func (s *Store) CreateToken(ctx context.Context, p store.CreateToken) error {
 		if err := t.mustHaveEnvironment(p.Token.EnvironmentID); err != nil {
 			return err
 		}
+		if err := t.useKey(p.Key, p.Token.CreatedAt); err != nil {
+			return err
+		}
 		if err := t.insertToken(&p.Token); err != nil {
 			return err
 		}

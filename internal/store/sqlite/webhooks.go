@@ -89,11 +89,18 @@ func (s *Store) CreateWebhook(ctx context.Context, p store.CreateWebhook) error 
 	w := *p.Webhook
 	err = s.writer.write(ctx, 1, func(t *tx) error {
 		ref := store.OwnerRef{EnvironmentID: w.EnvironmentID, Kind: w.OwnerKind, ID: w.OwnerID}
+		// A refusal after a write would roll back what others commit in the same transaction.
+		if err := t.mustBeFree(p.Key, w.CreatedAt); err != nil {
+			return err
+		}
 		_, found, err := t.owner(ref)
 		if err != nil || !found {
 			return orNotFound(err)
 		}
 		if err := t.roomForWebhook(ref, p.Most); err != nil {
+			return err
+		}
+		if err := t.useKey(p.Key, w.CreatedAt); err != nil {
 			return err
 		}
 		if err := t.audit(p.Audit); err != nil {

@@ -274,8 +274,9 @@ func databaseFault(err error) error { return fmt.Errorf("%w: %w", store.ErrUnava
 
 // isAnswer says whether an error is a word of the port rather than a fault.
 func isAnswer(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrTooMany) ||
-		errors.Is(err, store.ErrLeaseLost)
+	var used *store.KeyUsedError
+	return errors.As(err, &used) || errors.Is(err, store.ErrKeyReused) || errors.Is(err, store.ErrNotFound) ||
+		errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrTooMany) || errors.Is(err, store.ErrLeaseLost)
 }
 
 // run runs one operation. A panic is its error: it must end neither the writer nor the others of its batch.

@@ -151,6 +151,13 @@ func (m *model) before(key *store.Key, now time.Time) *store.Replay {
 	return &store.Replay{Fingerprint: kept.Fingerprint, Answer: kept.Answer}
 }
 
+func (m *model) mustBeFree(key *store.Key, now time.Time) error {
+	if before := m.before(key, now); before != nil {
+		return &store.KeyUsedError{Replay: *before}
+	}
+	return nil
+}
+
 func (m *model) keep(key *store.Key) {
 	if key != nil && !key.Peek {
 		m.keys[modelKey{key.EnvironmentID, key.Key}] = *key

@@ -132,11 +132,15 @@ func (m *model) PutOwner(_ context.Context, p store.PutOwner) (carteiro.Owner, b
 	defer m.mu.Unlock()
 	ref := store.OwnerRef{EnvironmentID: p.Owner.EnvironmentID, Kind: p.Owner.Kind, ID: p.Owner.ID}
 	owner := p.Owner
+	if err := m.mustBeFree(p.Key, owner.UpdatedAt); err != nil {
+		return carteiro.Owner{}, false, err
+	}
 	before, found := m.owners[ref]
+	if found && p.CreateOnly {
+		return carteiro.Owner{}, false, store.ErrConflict
+	}
+	m.keep(p.Key)
 	if found {
-		if p.CreateOnly {
-			return carteiro.Owner{}, false, store.ErrConflict
-		}
 		owner.CreatedAt = before.CreatedAt
 		if p.KeepAgent {
 			owner.AgentID = before.AgentID
@@ -205,6 +209,9 @@ func (m *model) CreateWebhook(_ context.Context, p store.CreateWebhook) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	webhook := p.Webhook
+	if err := m.mustBeFree(p.Key, webhook.CreatedAt); err != nil {
+		return err
+	}
 	if _, found := m.owners[ownerOf(webhook)]; !found {
 		return store.ErrNotFound
 	}
@@ -220,6 +227,7 @@ func (m *model) CreateWebhook(_ context.Context, p store.CreateWebhook) error {
 	if p.Most > 0 && siblings >= p.Most {
 		return store.ErrTooMany
 	}
+	m.keep(p.Key)
 	webhook.Version = 1
 	stored := *webhook
 	stored.FailuresInARow, stored.FailingSince, stored.LastError, stored.LastFailedAt = 0, time.Time{}, "", time.Time{}

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"carteiro"
@@ -9,6 +11,72 @@ import (
 )
 
 var registry = []story{
+	{"a key creates one webhook, owner or token, also for callers at once, and is not used up by a call that fails", func(w *world) {
+		e, _ := w.environment("keys")
+		owner := store.OwnerRef{EnvironmentID: e.ID, Kind: carteiro.OwnerAgent, ID: w.newID()}
+		w.putOwner(owner, "Ana")
+		key := func(name string) *store.Key {
+			key := w.key(name, 1)
+			key.EnvironmentID = e.ID
+			return key
+		}
+		// Each gives a call with ids of its own.
+		newWebhook := func(key *store.Key, most int) func() error {
+			hook := w.newWebhook()
+			hook.EnvironmentID, hook.OwnerID = e.ID, owner.ID
+			return func() error {
+				return w.CreateWebhook(w.t.Context(), store.CreateWebhook{Webhook: hook, Most: most, Key: key})
+			}
+		}
+		newAgent := func() func() error {
+			agent := carteiro.Owner{EnvironmentID: e.ID, Kind: carteiro.OwnerAgent, ID: w.newID(), Name: "x", CreatedAt: w.now, UpdatedAt: w.now}
+			return func() error {
+				_, _, err := w.PutOwner(w.t.Context(), store.PutOwner{Key: key("agent"), Owner: agent})
+				return err
+			}
+		}
+		newToken := func() func() error {
+			token := w.token(e.ID, w.newID().String())
+			return func() error { return w.CreateToken(w.t.Context(), store.CreateToken{Token: token, Key: key("token")}) }
+		}
+		w.ok(newWebhook(nil, 1)())
+		w.wantErr(newWebhook(key("webhook"), 1)(), store.ErrTooMany)
+		for name, create := range map[string]func() func() error{
+			"webhook": func() func() error { return newWebhook(key("webhook"), 2) }, "agent": newAgent, "token": newToken,
+		} {
+			calls, errs := make([]func() error, 8), make([]error, 8)
+			for i := range calls {
+				calls[i] = create()
+			}
+			var all sync.WaitGroup
+			for i, call := range calls {
+				all.Go(func() { errs[i] = call() })
+			}
+			all.Wait()
+			made := 0
+			for _, err := range errs {
+				var used *store.KeyUsedError
+				switch {
+				case err == nil:
+					made++
+				case !errors.As(err, &used):
+					w.t.Errorf("%s: %v", name, err)
+				default:
+					equal(w.t, "the answer of "+name, used.Replay, store.Replay{Fingerprint: [32]byte{1}, Answer: []byte{'a', 1}})
+				}
+			}
+			equal(w.t, "made of "+name, made, 1)
+		}
+		_, webhooks, err := w.FindWebhooks(w.t.Context(), store.FindWebhooks{EnvironmentID: e.ID, Limit: 10})
+		w.ok(err)
+		_, owners, err := w.ListOwners(w.t.Context(), store.ListOwners{EnvironmentID: e.ID, Kind: carteiro.OwnerAgent, Limit: 10})
+		w.ok(err)
+		_, tokens, err := w.ListTokens(w.t.Context(), store.ListTokens{EnvironmentID: e.ID, Limit: 10})
+		w.ok(err)
+		equal(w.t, "in all", []int{webhooks, owners, tokens}, []int{2, 2, 2})
+		w.pass(25 * time.Hour)
+		w.ok(newAgent()())
+	}},
 	{"webhooks are found by their names, in all of an environment and nowhere else", func(w *world) {
 		campaign := store.OwnerRef{EnvironmentID: w.owner.EnvironmentID, Kind: carteiro.OwnerCampaign, ID: w.newID()}
 		stranger := store.OwnerRef{EnvironmentID: w.newID(), Kind: carteiro.OwnerAgent, ID: w.newID()}

@@ -33,6 +33,10 @@ func (m *model) CreateToken(_ context.Context, p store.CreateToken) error {
 	if !m.hasEnvironment(p.Token.EnvironmentID) {
 		return store.ErrNotFound
 	}
+	if err := m.mustBeFree(p.Key, p.Token.CreatedAt); err != nil {
+		return err
+	}
+	m.keep(p.Key)
 	return m.addToken(p.Token)
 }
 
