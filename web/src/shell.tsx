@@ -9,7 +9,7 @@ import { Confirm } from './ui/confirm'
 import { Dialog } from './ui/dialog'
 import { Icon, type IconName } from './ui/icon'
 import { Fault } from './ui/notice'
-import { ShortcutHelp } from './ui/shortcuts'
+import { ShortcutHelp, useShortcutsOn } from './ui/shortcuts'
 import { useToast } from './ui/toast'
 import { hasUnsaved } from './ui/unsaved'
 
@@ -127,6 +127,7 @@ function Settings({ session: { environment, version } }: { session: Session }) {
       </div>
       <LanguageSelect />
       <ThemeSelect />
+      <ShortcutSelect />
       <a href={documentation[language]} target="_blank" rel="noreferrer" className="text-muted text-sm hover:text-ink">
         {t('documentation')}
       </a>
@@ -209,6 +210,19 @@ export function ThemeSelect() {
         <option value="system">{t('theme.system')}</option>
         <option value="light">{t('theme.light')}</option>
         <option value="dark">{t('theme.dark')}</option>
+      </select>
+    </Row>
+  )
+}
+
+function ShortcutSelect() {
+  const { t } = useTranslation()
+  const [on, turn] = useShortcutsOn()
+  return (
+    <Row label={t('keys')}>
+      <select value={on ? 'on' : 'off'} onChange={(event) => turn(event.target.value === 'on')} className={quietSelect}>
+        <option value="on">{t('keys.on')}</option>
+        <option value="off">{t('keys.off')}</option>
       </select>
     </Row>
   )

@@ -209,7 +209,7 @@ test('a preview is told as what was and what will be', () => {
 
 test('a curl command survives quotes, and leaves to curl what is curl’s', () => {
   expect(curl({ method: 'PUT', url: "http://x/?q='", headers: { Host: 'x', 'X-A': "it's" }, body: { a: "'" } })).toBe(
-    `curl -X PUT 'http://x/?q='\\''' \\\n  -H 'X-A: it'\\''s' \\\n  --data-binary '{"a":"'\\''"}'`,
+    `head -c 9 <<'BODY' | curl -X PUT 'http://x/?q='\\''' \\\n  -H 'X-A: it'\\''s' \\\n  --data-binary @-\n{"a":"'"}\nBODY`,
   )
 })
 

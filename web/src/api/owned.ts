@@ -1,13 +1,20 @@
 import createClient from 'openapi-fetch'
 import { politeFetch } from './client'
 import { stringify } from './exact'
-import { type Owner, ownerPath } from './kinds'
+import { type Kind, type Owner, ownerPath } from './kinds'
 import type { paths } from './schema'
 
-// The webhooks of every kind of owner have the same calls, below paths of their own. They are typed once, by those of
-// agents; what an owner's answers have beside that, their readers know.
-type Below<Prefix extends string> = {
-  [Path in keyof paths as Path extends `${Prefix}${infer Rest}` ? Rest : never]: {
+/** Where the calls about an owner stand in the document, per kind. */
+interface Bases {
+  agents: '/agents/{agent_id}'
+  campaigns: '/campaigns/{campaign_id}'
+  environment: '/environment'
+}
+
+// Every kind of owner has the same calls of webhooks, below a path of its own. What their answers hold differs, so that an
+// answer's type is that of any kind: a reader has to tell them apart.
+type Below<Rest extends string> = {
+  [Path in keyof paths as Path extends `${Bases[Kind]}${Rest}${infer Sub}` ? Sub : never]: {
     [Method in keyof paths[Path]]: Placed<paths[Path][Method]>
   }
 }
@@ -19,7 +26,7 @@ type Unplaced<Params> = Params extends { path: infer Path }
   ? Omit<Params, 'path'> &
       ([Exclude<keyof Path, Held>] extends [never] ? { path?: never } : { path: Omit<Path, Held & keyof Path> })
   : Params
-type Held = 'agent_id' | 'webhook_id'
+type Held = 'agent_id' | 'campaign_id' | 'webhook_id'
 
 const common = { fetch: politeFetch, bodySerializer: stringify }
 
@@ -33,13 +40,12 @@ export interface Place {
 export const placePath = ({ owner, webhook }: Place) => `${ownerPath(owner)}/webhooks/${encodeURIComponent(webhook)}`
 
 /** The calls about an owner: `''` is itself. */
-export const ownerAt = (owner: Owner) =>
-  createClient<Below<'/agents/{agent_id}'>>({ baseUrl: ownerPath(owner), ...common })
+export const ownerAt = (owner: Owner) => createClient<Below<''>>({ baseUrl: ownerPath(owner), ...common })
 
 /** The calls of an owner's webhooks as a whole: list them, make one. */
 export const webhooksOf = (owner: Owner) =>
-  createClient<Below<'/agents/{agent_id}/webhooks'>>({ baseUrl: `${ownerPath(owner)}/webhooks`, ...common })
+  createClient<Below<'/webhooks'>>({ baseUrl: `${ownerPath(owner)}/webhooks`, ...common })
 
 /** The calls of one webhook: `''` is itself. */
 export const webhookAt = (place: Place) =>
-  createClient<Below<'/agents/{agent_id}/webhooks/{webhook_id}'>>({ baseUrl: placePath(place), ...common })
+  createClient<Below<'/webhooks/{webhook_id}'>>({ baseUrl: placePath(place), ...common })

@@ -128,8 +128,10 @@ export function useTestWebhook(place: Place) {
   const client = useQueryClient()
   return useOnce({
     mutationFn: async (): Promise<TestAnswer> => {
-      const { data }: { data?: Schemas['TestResult'] } = await must(webhookAt(place).POST('/test'))
-      return data ? { dispatched: false, status: data.status_code, ms: data.response_time } : { dispatched: true }
+      const answer = await must(webhookAt(place).POST('/test'))
+      return 'data' in answer
+        ? { dispatched: false, status: answer.data.status_code, ms: answer.data.response_time }
+        : { dispatched: true }
     },
     onSettled: () =>
       Promise.all([

@@ -129,6 +129,9 @@ export const en = {
   'keys.retry': 'Retry it, with a preview first',
   'keys.search': 'Search',
   'keys.help': 'This help',
+  'keys.on': 'On',
+  'keys.off': 'Off',
+  'keys.where': 'You can turn them off beside language and theme.',
 
   period: 'Period',
   'period.hour': 'Last hour',
@@ -301,6 +304,7 @@ export const en = {
   'webhook.error.inError': 'In error since',
   'webhook.error.probes': { one: '{count} probe so far.', other: '{count} probes so far.' },
   'webhook.error.probe': 'The next goes',
+  'webhook.error.probe.idle': 'The next delivery probes it.',
   'webhook.error.now': 'A test or a retry goes out at once.',
   'webhook.delete': 'Delete this webhook',
   'webhook.delete.what':
@@ -383,6 +387,7 @@ export const en = {
   'failed.later.retrying': 'Attempt {n} failed too, and is tried again by itself.',
   'failed.later.failed': 'Attempt {n} failed too.',
   curl: 'Copy as curl',
+  'curl.masked': 'Masked, fill in before sending: {headers}',
 
   retry: 'Retry',
   'retry.of': 'Retry {event}',

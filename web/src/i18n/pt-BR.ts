@@ -131,6 +131,9 @@ export const ptBR = {
   'keys.retry': 'Reenviar, com prévia antes',
   'keys.search': 'Buscar',
   'keys.help': 'Esta ajuda',
+  'keys.on': 'Ligados',
+  'keys.off': 'Desligados',
+  'keys.where': 'Você pode desligá-los ao lado do idioma e do tema.',
 
   period: 'Período',
   'period.hour': 'Última hora',
@@ -305,6 +308,7 @@ export const ptBR = {
   'webhook.error.inError': 'Em erro desde',
   'webhook.error.probes': { one: '{count} sonda até agora.', other: '{count} sondas até agora.' },
   'webhook.error.probe': 'A próxima sai',
+  'webhook.error.probe.idle': 'A próxima entrega serve de sonda.',
   'webhook.error.now': 'Um teste ou um reenvio sai na hora.',
   'webhook.delete': 'Excluir este webhook',
   'webhook.delete.what':
@@ -387,6 +391,7 @@ export const ptBR = {
   'failed.later.retrying': 'A tentativa {n} também falhou e será repetida sozinha.',
   'failed.later.failed': 'A tentativa {n} também falhou.',
   curl: 'Copiar como curl',
+  'curl.masked': 'Valores ocultos, preencha antes de enviar: {headers}',
 
   retry: 'Reenviar',
   'retry.of': 'Reenviar {event}',

@@ -14,7 +14,7 @@ import { Card, Heading, Trail } from '../ui/page'
 import { useShortcuts } from '../ui/shortcuts'
 import { Status } from '../ui/status'
 import { Ago, Clock } from '../ui/time'
-import { curl } from './curl'
+import { curl, maskedHeaders } from './curl'
 import { failure } from './delivery-table'
 import { paramsOf, placeOf } from './place'
 import { bodyText, RetryDialog } from './retry-dialog'
@@ -225,5 +225,15 @@ function CurlButton({ place, log }: { place: Place; log: Delivery }) {
   const preview = usePreview(place, log.id)
   const request = preview.data?.then ?? preview.data?.now
   if (!request) return null
-  return <CopyButton look="plain" text={curl(request)} label={t('curl')} />
+  const masked = maskedHeaders(request)
+  return (
+    <span className="grid justify-items-end gap-1">
+      <CopyButton look="plain" text={curl(request)} label={t('curl')} />
+      {masked.length > 0 && (
+        <span className="max-w-60 text-right text-muted text-xs">
+          {t('curl.masked', { headers: masked.join(', ') })}
+        </span>
+      )}
+    </span>
+  )
 }

@@ -94,10 +94,17 @@ export function TimeSelect({
   onChange: (change: { since?: string; from?: string; to?: string }) => void
 }) {
   const { t } = useTranslation()
-  const [custom, setCustom] = useState(filters.from !== undefined || filters.to !== undefined)
+  const [asked, setAsked] = useState(false)
+  // The address decides: it may have changed by Back. Only while it holds no time yet can the choice be known from here.
+  const { since, from, to } = filters
+  const custom = from !== undefined || to !== undefined || (asked && since === undefined)
   const choose = (chosen: string) => {
-    setCustom(chosen === 'custom')
+    setAsked(chosen === 'custom')
     onChange({ since: chosen === 'custom' ? '' : (chosen as Since | ''), from: '', to: '' })
+  }
+  const set = (change: { from?: string; to?: string }) => {
+    setAsked(false)
+    onChange(change)
   }
   return (
     <>
@@ -115,8 +122,8 @@ export function TimeSelect({
       />
       {custom && (
         <>
-          <Moment label={t('filter.from')} value={filters.from} onChange={(from) => onChange({ from })} />
-          <Moment label={t('filter.to')} value={filters.to} onChange={(to) => onChange({ to })} />
+          <Moment label={t('filter.from')} value={filters.from} onChange={(from) => set({ from })} />
+          <Moment label={t('filter.to')} value={filters.to} onChange={(to) => set({ to })} />
         </>
       )}
     </>

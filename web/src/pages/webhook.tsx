@@ -7,7 +7,7 @@ import { Button } from '../ui/button'
 import { Fault, Notice } from '../ui/notice'
 import { Heading } from '../ui/page'
 import { Status } from '../ui/status'
-import { Ago } from '../ui/time'
+import { Ago, useNow } from '../ui/time'
 import { useToast } from '../ui/toast'
 import { OwnerTrail } from './owner-trail'
 import { paramsOf, placeOf } from './place'
@@ -113,11 +113,22 @@ function Reason({ webhook }: { webhook: Webhook }) {
       {reason && (
         <p>
           {t('webhook.error.inError')} <Ago at={reason.in_error_since} />.{' '}
-          {t('webhook.error.probes', { count: reason.probes })} {t('webhook.error.probe')}{' '}
-          <Ago at={reason.next_probe_at} />.
+          {t('webhook.error.probes', { count: reason.probes })} <NextProbe at={reason.next_probe_at} />
         </p>
       )}
     </Notice>
+  )
+}
+
+/** When the next probe goes. A time that has passed means that nothing is queued to probe with. */
+function NextProbe({ at }: { at: string }) {
+  const { t } = useTranslation()
+  const now = useNow()
+  if (Date.parse(at) <= now) return t('webhook.error.probe.idle')
+  return (
+    <>
+      {t('webhook.error.probe')} <Ago at={at} />.
+    </>
   )
 }
 

@@ -1,16 +1,39 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { type Key, useTranslation } from '../i18n'
+import { keep, recall } from '../storage'
 import { Dialog } from './dialog'
 
 /** Key to what it does. A key pressed in a field, with a modifier or under a dialog is not a shortcut. */
 export type Shortcuts = Record<string, (event: KeyboardEvent) => void>
+
+// Whoever dictates, or hits keys by accident, can turn shortcuts of a single key off (WCAG 2.1.4).
+const stored = 'carteiro.shortcuts'
+const readers = new Set<() => void>()
+let on = recall(stored) !== 'off'
+
+export function useShortcutsOn(): [boolean, (on: boolean) => void] {
+  const value = useSyncExternalStore(
+    (reader) => {
+      readers.add(reader)
+      return () => readers.delete(reader)
+    },
+    () => on,
+  )
+  return [value, turnShortcuts]
+}
+
+function turnShortcuts(wanted: boolean) {
+  on = wanted
+  keep(stored, wanted ? null : 'off')
+  for (const tell of readers) tell()
+}
 
 export function useShortcuts(shortcuts: Shortcuts) {
   const latest = useRef(shortcuts)
   latest.current = shortcuts
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+      if (!on || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
       if (event.target instanceof Element && event.target.closest('input, textarea, select, dialog[open]')) return
       if (document.querySelector('dialog[open]')) return
       latest.current[event.key]?.(event)
@@ -49,6 +72,7 @@ export function ShortcutHelp() {
           </div>
         ))}
       </dl>
+      <p className="mt-4 text-muted text-sm">{t('keys.where')}</p>
     </Dialog>
   )
 }
