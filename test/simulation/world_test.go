@@ -225,7 +225,7 @@ func (w *world) boot(slot int) {
 // runBackground runs what a server does besides publishing and sending, until ctx ends.
 func (w *world) runBackground(ctx context.Context, n *node) {
 	logger := slog.New(slog.DiscardHandler)
-	w.background.Go(func() { (&maintenance.Cleaner{Store: n.link, Logger: logger}).Run(ctx) })
+	w.background.Go(func() { (&maintenance.Cleaner{Store: n.link, Environments: n.directory, Logger: logger}).Run(ctx) })
 	w.background.Go(func() {
 		(&maintenance.Disabler{Webhooks: n.directory, IDs: n.ids, After: disableAfter, Logger: logger}).Run(ctx)
 	})
