@@ -356,6 +356,24 @@ var bulks = []story{
 		step := w.step(1, 1)
 		equal(w.t, "deleted", []any{step.Job.Status, step.Job.EndedAt, step.Retried}, []any{carteiro.BulkCancelled, w.now, 0})
 	}},
+	{"one of another count than expected is not begun, unless its key has begun it already", func(w *world) {
+		hook := w.webhook()
+		key := &store.Key{EnvironmentID: w.owner.EnvironmentID, Key: "expected"}
+		create := func(matched, expected int) (carteiro.BulkRetry, error) {
+			id := w.newID()
+			key.Answer, key.ExpiresAt = id[:], w.now.Add(time.Hour)
+			return w.CreateBulkRetry(w.t.Context(), store.CreateBulkRetry{
+				OwnerRef: w.owner, ID: id, WebhookID: hook.ID, Matched: matched, Expected: &expected, Now: w.now, Key: key,
+			})
+		}
+		_, err := create(7, 2)
+		w.wantErr(err, store.ErrCount)
+		begun, err := create(2, 2)
+		w.ok(err)
+		again, err := create(0, 2)
+		w.ok(err)
+		equal(w.t, "job", again.ID, begun.ID)
+	}},
 	{"one of another webhook, or at none, is not found", func(w *world) {
 		hook, other := w.webhook(), w.webhook()
 		job := w.begin(hook, carteiro.BulkFilter{})

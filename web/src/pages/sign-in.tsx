@@ -80,7 +80,7 @@ function Lapsed({ session: { environment }, opens }: { session: Session; opens: 
           tone="warn"
           title={t('lapsed.other', { name: opens.environment.name })}
           action={
-            <Button small onClick={depart}>
+            <Button small className="wrap-anywhere whitespace-normal! py-1 text-left" onClick={depart}>
               {t('lapsed.switch', { name: opens.environment.name })}
             </Button>
           }

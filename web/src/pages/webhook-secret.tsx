@@ -93,7 +93,7 @@ function Rotation({
   }
   return (
     <Dialog title={t('secret.rotate')} onClose={onClose} locked={rotate.isPending}>
-      <Unsaved when={rotate.isPending} locked />
+      <Unsaved when={rotate.isPending || secret !== ''} locked={rotate.isPending} />
       <form onSubmit={submit} noValidate className="grid gap-4">
         <SelectField
           label={t('secret.overlap')}
