@@ -116,13 +116,14 @@ func readHeader(in *input, path string, raw []byte, stored *[]carteiro.Header) (
 }
 
 // unmask puts the stored value of a header that came back as it was shown in the place of the mask. A header that is to be
-// secret no longer needs its value, so that nobody reads a secret by changing what it is.
+// secret no longer needs its value, so that nobody reads a secret by changing what it is. A mask under another name, such as
+// that of a renamed header, is a fault.
 func (in *input) unmask(h *carteiro.Header, stored *[]carteiro.Header) (found bool) {
 	i := slices.IndexFunc(*stored, func(s carteiro.Header) bool { return strings.EqualFold(s.Key, h.Key) && s.IsSecret() })
 	_, said := in.given(fieldSecret)
 	switch {
-	case i < 0 && !h.IsSecret():
-		return false // it is the value itself
+	case i < 0 && !h.IsSecret() && indexOf(h.Key, *stored) >= 0:
+		return false // a header that is shown as it is: nobody read a mask in its place
 	case i < 0, said && !h.IsSecret():
 		in.fault(fieldValue, isNotAmongTheSelection)
 		return false

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"carteiro"
 	"carteiro/internal/signature"
 )
 
@@ -155,4 +156,36 @@ func TestARotationIsRefusedWithTheReason(t *testing.T) {
 
 	unsigned := w.newOwner(w.home, "agents")
 	w.call("POST", unsigned.hook+"/secret/rotate", nil).has(200, `"has_secret":true`, `"webhook_secret":"whsec_`).lacks("previous_secrets")
+}
+
+func TestASecretThatWasPastedWithMoreThanItselfIsRejected(t *testing.T) {
+	w := newWorld(t)
+	whole := "whsec_" + strings.Repeat("QUFB", 8)
+	const want = "webhook_secret: The webhook secret format is invalid."
+	for _, kind := range plurals {
+		o := w.newOwner(w.home, kind)
+		for _, secret := range []string{
+			" hunter2", "hunter2 ", "hunter2\n", "\thunter2", "\u00a0hunter2", whole + " ", " " + whole, "v1," + whole, "v1,hunter2", "v1a," + whole,
+		} {
+			body := map[string]any{"name": "x", "webhook_url": "https://example.com", "events": []string{o.event}, "webhook_secret": secret}
+			wantList(t, "create with "+secret, w.call("POST", o.path+"/webhooks", body).errors(), []string{want})
+			wantList(t, "update to "+secret, w.call("PUT", o.hook, map[string]any{"webhook_secret": secret}).errors(), []string{want})
+			wantList(t, "rotate to "+secret, w.call("POST", o.hook+"/secret/rotate", map[string]any{"webhook_secret": secret}).errors(), []string{want})
+		}
+		w.call("PUT", o.hook, map[string]any{"webhook_secret": "two words, v1,x"}).has(200, `"has_secret":true`)
+	}
+}
+
+func TestAMaskedHeaderUnderAnotherNameIsRejected(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents", "custom_headers", []map[string]any{{"key": "X-Token", "value": "hunter2"}, {"key": "X-Plain", "value": "y"}})
+	put := func(headers ...map[string]any) *reply {
+		return w.call("PUT", o.hook, map[string]any{"custom_headers": headers})
+	}
+	masked := func(key string) map[string]any { return map[string]any{"key": key, "value": carteiro.Masked} }
+	const want = "custom_headers.0.value: The selected custom headers.0.value is invalid."
+	for _, key := range []string{"X-Renamed", "X-Other-Token"} {
+		wantList(t, key, put(masked(key)).errors(), []string{want})
+	}
+	put(masked("x-token")).has(200, `"x-token"`, carteiro.Masked).lacks("X-Renamed")
 }

@@ -75,8 +75,9 @@ func TestAnEventsFileAddsTypes(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"no JSON": `agent: x`, "a type without a name": `{"agent":[{"description":"x"}]}`,
-		"the name of the test": `{"agent":[{"name":"webhook.test"}]}`, "another shape": `[]`,
-		"a member that means nothing": `{"agents":[]}`, "a name twice": `{"agent":[{"name":"a"},{"name":"a"}]}`,
+		"the name of the test": `{"agent":[{"name":"webhook.test","description":"x"}]}`, "no description": `{"agent":[{"name":"a"}]}`,
+		"an operator event": `{"agent":[{"name":"webhook.error","description":"x"}]}`, "a blank description": `{"agent":[{"name":"a","description":" "}]}`, "another shape": `[]`,
+		"a member that means nothing": `{"agents":[]}`, "a name twice": `{"agent":[{"name":"a","description":"x"},{"name":"a","description":"x"}]}`,
 		"a built-in name": `{"agent":[{"name":"event_action"}]}`,
 	} {
 		write(text)

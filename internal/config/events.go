@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -62,12 +63,14 @@ func checkEvents(kind carteiro.OwnerKind, types []carteiro.EventType) error {
 		switch {
 		case !eventName.MatchString(t.Name):
 			return fmt.Errorf("event type %q: the name must be 1 to 100 characters of A-Z a-z 0-9 . _ -", t.Name)
-		case t.Name == carteiro.TestEvent:
+		case t.Name == carteiro.TestEvent, builtIn.Has(carteiro.OwnerEnvironment, t.Name):
 			return fmt.Errorf("event type %q: the name is reserved", t.Name)
 		case seen[t.Name]:
 			return fmt.Errorf("event type %q: defined twice", t.Name)
 		case builtIn.Has(kind, t.Name):
 			return fmt.Errorf("event type %q: built in", t.Name)
+		case strings.TrimSpace(t.Description) == "":
+			return fmt.Errorf("event type %q: the description is missing", t.Name)
 		case !oneLine(t.Description):
 			return fmt.Errorf("event type %q: the description must be one line", t.Name)
 		}
