@@ -79,3 +79,22 @@ func (s *faultyStore) leaveTakeoverUnanswered() {
 	defer s.mu.Unlock()
 	s.silentTakeover = true
 }
+
+// A node whose lease another one has ended finds what it held and did not know of, at once and not with the next periodic scan.
+func TestARejoiningNodeLooksForWhatItsLastSessionHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, scansRarely)
+		w := n.webhook(takes(time.Millisecond, 200))
+		elapse(time.Second)
+		item, place := n.newEvent(w)
+		session := n.Reserve(place)
+		n.Cancel(place) // the publisher has given up, and its call is carried out later
+		n.store1(item, session, true)
+		_, err := n.store.EndSessions(t.Context(), store.EndSessions{Now: time.Now().Add(time.Hour)})
+		must(t, err)
+		elapse(time.Minute)
+		if sent := n.requests(w, item.Event); sent != 1 {
+			t.Errorf("sent %d times", sent)
+		}
+	})
+}
