@@ -40,7 +40,7 @@ const failures: [name: string, fail: (route: Route) => Promise<void>, en: string
     ['Too large', 'must not be greater than 10 bytes'],
     ['Grande demais', '10 bytes'],
   ],
-  ['422', json(422, said('Log cannot be retried')), ['Log cannot be retried'], ['não pode ser reenviado']],
+  ['422', json(422, said('Log cannot be retried')), ['Log cannot be retried'], ['não pode ser reenviada']],
   [
     '422 of a field that is not on the page',
     json(

@@ -38,7 +38,6 @@ export function PageError({ error, reset }: ErrorComponentProps) {
         }
       >
         {!unloaded && <p>{t('fault.page.next')}</p>}
-        {!unloaded && <p className="text-muted">{String(error)}</p>}
       </Notice>
     </>
   )
