@@ -376,6 +376,7 @@ var house = map[string]room{
 	"test/e2e": {
 		tests: edges{
 			"/":                                    "the rule of a circuit, by which the binary is timed",
+			"api":                                  "the routes, each of which is attacked",
 			"client":                               "drives the real binary as its users do; the inside is none of its business",
 			"internal/store/postgres/postgrestest": "an empty database for servers that share one",
 		},

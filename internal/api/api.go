@@ -137,6 +137,8 @@ type server struct {
 	// crossOrigin tells requests that a page of another origin has a browser make.
 	crossOrigin *http.CrossOriginProtection
 	readiness   readiness
+	// reads are the large reads of the store that go on; each counts as 1.
+	reads       *budget.Budget
 	guard       *egress.Guard
 	agents      *kind
 	campaigns   *kind
@@ -173,6 +175,7 @@ func newServer(c Config) *server {
 		signIns: newLimiter(signInsAMinute),
 
 		deliveryStreams: newPlaces(maxDeliveryStreams),
+		reads:           budget.New(largeReads),
 
 		crossOrigin: http.NewCrossOriginProtection(),
 		// Where a URL may lead is decided when it is dialled; here only its form counts.

@@ -56,7 +56,9 @@ func (r *request) readLogs(logs *store.LogPage, chunks []chunk, show func(*carte
 		for _, a := range logs.Attempts[c.first:c.end] {
 			ids = append(ids, a.ID)
 		}
-		attempts, err := r.s.Store.GetLogs(r.Context(), logs.Attempts[c.first].WebhookID, ids)
+		attempts, err := r.readLarge(c.bytes, func() ([]*carteiro.Attempt, error) {
+			return r.s.Store.GetLogs(r.Context(), logs.Attempts[c.first].WebhookID, ids)
+		})
 		if err != nil {
 			return err
 		}
@@ -70,4 +72,24 @@ func (r *request) readLogs(logs *store.LogPage, chunks []chunk, show func(*carte
 		}
 	}
 	return nil
+}
+
+const (
+	// largeRead is from how many bytes on a read is large.
+	largeRead = 64 << 10
+	// largeReads is how many large reads may go on at once, half of them for one environment: the connections to the database are few,
+	// and publishing needs them, too.
+	largeReads = 3
+)
+
+// readLarge runs a read of about so many bytes, after others if it is large.
+func (r *request) readLarge(size int, read func() ([]*carteiro.Attempt, error)) ([]*carteiro.Attempt, error) {
+	if size > largeRead {
+		turn := r.s.reads.Open(r.environment)
+		defer turn.Close()
+		if err := turn.Wait(r.Context(), 1); err != nil {
+			return nil, err
+		}
+	}
+	return read()
 }

@@ -247,7 +247,7 @@ func (r *request) charge(n int) error {
 }
 
 // patience is how long a request waits for memory before it is refused.
-const patience = 10 * time.Second
+const patience = 5 * time.Second
 
 // holding returns a handler that reserves n bytes before do reads anything: what a large response is made of. When it is made, only
 // what the client still has to read stays reserved.

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "carteiro-e2e-")
 	if err == nil {
 		binary = filepath.Join(dir, "carteiro")
-		err = build(binary)
+		err = build(binary, underRace)
 	}
 	code := 1
 	if err == nil {
@@ -34,9 +34,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func build(to string) error {
+func build(to string, race bool) error {
 	args := []string{"build", "-buildvcs=false", "-ldflags", "-X main.version=" + testVersion, "-o", to}
-	if underRace {
+	if race {
 		args = append(args, "-race", "-gcflags=modernc.org/...=-race=false") // as in the Makefile
 	}
 	out, err := exec.Command("go", append(args, "carteiro/cmd/carteiro")...).CombinedOutput()

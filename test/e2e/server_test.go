@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,12 +37,12 @@ var serving = regexp.MustCompile(`"?carteiro serves"?.*address["=:]+(http://[^\s
 // launch runs "carteiro serve" on a free port of the loopback, and gives it once it serves. A process that ends before
 // that is given too, with an error.
 func launch(ctx context.Context, dir string, environ []string, args ...string) (*process, error) {
-	return launchUnder(ctx, nil, dir, environ, args...)
+	return launchUnder(ctx, []string{binary}, dir, environ, args...)
 }
 
-// launchUnder is launch by another program, which is given the server's command line behind its own.
+// launchUnder is launch with the beginning of a command line: the binary, behind another program that is to start it, if any.
 func launchUnder(ctx context.Context, under []string, dir string, environ []string, args ...string) (*process, error) {
-	command := append(slices.Clone(under), binary, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+	command := append(slices.Clone(under), "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 	command = append(command, args...)
 	p := &process{cmd: exec.Command(command[0], command[1:]...), log: newTranscript(), out: newTranscript(), exited: make(chan struct{})}
 	p.cmd.Dir = dir
@@ -174,6 +175,7 @@ type house struct {
 	flags   []string
 	environ []string // variables of its own
 	under   []string // the program that its servers are launched by, if any
+	program string   // the carteiro that its servers run; empty: binary
 	*process
 }
 
@@ -221,7 +223,7 @@ func (h *house) environment(name string) string {
 // start starts a server that is killed at the end of the test, should it still run.
 func (h *house) start() *house {
 	h.t.Helper()
-	p, err := launchUnder(within(h.t), h.under, h.dir, cleanEnviron(h.environ...), h.flags...)
+	p, err := launchUnder(within(h.t), append(slices.Clone(h.under), cmp.Or(h.program, binary)), h.dir, cleanEnviron(h.environ...), h.flags...)
 	if err != nil {
 		h.t.Fatal(err)
 	}

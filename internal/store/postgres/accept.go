@@ -63,6 +63,9 @@ func (s *Store) commitAccepts(ops []*op[acceptOp]) error {
 			}
 		}
 		waiting = a.open.waitingOf()
+		if err := a.sendLarge(); err != nil {
+			return err
+		}
 		b := new(pgx.Batch)
 		a.queue(b)
 		return g.commit(b)
@@ -101,6 +104,7 @@ type acceptance struct {
 	keys *keyring
 	live map[int64]bool // sessions
 	open openRows
+	sent int // events
 
 	ids, environments, owners ids
 	campaigns                 maybeIDs
@@ -180,13 +184,46 @@ func (a *acceptance) addEvent(e *carteiro.Event) {
 	a.undelivered = append(a.undelivered, layout.UndeliveredNumber(e.Undelivered))
 }
 
+// queue queues everything that is not sent.
 func (a *acceptance) queue(b *pgx.Batch) {
 	a.keys.queueStore(b)
-	if len(a.ids) > 0 {
-		b.Queue(insertEvents, a.ids, a.environments, a.kinds, a.owners, a.ownerNames, a.campaigns, a.campaignNames, a.types,
-			a.occurredAt, a.test, a.payloads, a.traces, a.undelivered)
-	}
+	a.queueEvents(b, a.sent, len(a.ids))
 	a.open.queue(b)
+}
+
+// queueEvents queues the events from first up to but not including end.
+func (a *acceptance) queueEvents(b *pgx.Batch, first, end int) {
+	if first == end {
+		return
+	}
+	b.Queue(insertEvents, a.ids[first:end], a.environments[first:end], a.kinds[first:end], a.owners[first:end], a.ownerNames[first:end],
+		a.campaigns[first:end], a.campaignNames[first:end], a.types[first:end], a.occurredAt[first:end], a.test[first:end],
+		a.payloads[first:end], a.traces[first:end], a.undelivered[first:end])
+}
+
+// payloadsAtOnce is about how many bytes of payloads are sent to the server at once.
+const payloadsAtOnce = 4 << 20
+
+// sendLarge sends events in parts while more than payloadsAtOnce are left: the driver holds several copies of what it sends.
+func (a *acceptance) sendLarge() (err error) {
+	size := 0
+	for i := range a.payloads {
+		if size += len(a.payloads[i]); size <= payloadsAtOnce {
+			continue
+		}
+		b := new(pgx.Batch)
+		a.queueEvents(b, a.sent, i+1)
+		if a.begun {
+			err = a.conn.SendBatch(a.ctx, b).Close()
+		} else {
+			err = a.begin(b)
+		}
+		if err != nil {
+			return err
+		}
+		a.sent, size = i+1, 0
+	}
+	return nil
 }
 
 // makeDaysOf makes the partitions that a group needs and that this node does not know to be there.

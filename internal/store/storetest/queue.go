@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"carteiro"
@@ -24,6 +25,28 @@ var sessions = []story{
 		equal(w.t, "the first call", ask(), (*store.Replay)(nil))
 		key.Peek = true
 		equal(w.t, "a look later", ask(), &store.Replay{Fingerprint: key.Fingerprint, Answer: key.Answer})
+	}},
+	{"a large call is stored whole, and once", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		key := store.Key{EnvironmentID: w.owner.EnvironmentID, Key: "large", Fingerprint: [32]byte{1}, Answer: []byte("first"), ExpiresAt: w.now.Add(time.Hour)}
+		p := store.Accept{Now: w.now, Session: session, Key: &key}
+		for i := range 12 {
+			event := w.newEvent("event_action")
+			event.Payload = fmt.Appendf(nil, `{"n":%d,"text":%q}`, i, strings.Repeat("x", i<<17))
+			p.Items = append(p.Items, w.item(event, session, hook.ID))
+		}
+		for _, want := range []*store.Replay{nil, {Fingerprint: key.Fingerprint, Answer: key.Answer}} {
+			result, err := w.Accept(w.t.Context(), p)
+			w.ok(err)
+			equal(w.t, "answered before", result.Replay, want)
+		}
+		for _, item := range p.Items {
+			stored, err := w.GetEvent(w.t.Context(), store.EventRef{EnvironmentID: w.owner.EnvironmentID, ID: item.Event.ID})
+			w.ok(err)
+			if string(stored.Payload) != string(item.Event.Payload) || len(stored.Deliveries) != 1 {
+				w.t.Errorf("event with %d bytes: %d bytes, %d deliveries", len(item.Event.Payload), len(stored.Payload), len(stored.Deliveries))
+			}
+		}
 	}},
 	{"a session that ended presents itself in vain", func(w *world) {
 		hook, session := w.webhook(), w.join()
