@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -233,4 +234,23 @@ func TestAnUnknownStatusIsItsOwnReason(t *testing.T) {
 	outcome.HTTPStatus, outcome.Error = 599, "HTTP 599"
 	w.finish(o, outcome, time.Time{})
 	w.call("GET", o.hook+"/logs", nil).has(200, `"error":"HTTP 599"`)
+}
+
+// crowded is a store in which somebody else changes each webhook first.
+type crowded struct{ store.Store }
+
+func (crowded) UpdateWebhook(context.Context, store.UpdateWebhook) error { return store.ErrConflict }
+
+func TestAWebhookThatOthersKeepChangingIsAnsweredWithBusy(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOwner(w.home, "agents")
+	w.store.mu.Lock()
+	w.store.Store = crowded{w.store.Store}
+	w.store.mu.Unlock()
+	for method, path := range map[string]string{"PUT": o.hook, "PATCH": o.hook + "/toggle", "DELETE": o.hook} {
+		r := w.call(method, path, map[string]any{"name": "y"}).has(503, `"code":"SERVER_BUSY"`)
+		if r.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", method)
+		}
+	}
 }

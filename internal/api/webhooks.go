@@ -245,5 +245,8 @@ func (s *server) changeWebhook(r *request, p place, change func(*carteiro.Webhoo
 		w.FormerSecrets = w.SigningUntil(w.UpdatedAt) // those that have ended need not be kept
 		return change(w)
 	}, r.auditWebhook)
+	if errors.Is(err, store.ErrConflict) { // others kept changing it at the same moment; nothing was changed
+		err = errBusy
+	}
 	return w, missing(err, errWebhookNotFound)
 }
