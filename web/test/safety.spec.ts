@@ -122,14 +122,16 @@ test.describe('saving', () => {
     const two = await world.webhook('/two', { name: 'Two' })
     await page.goto(`${one.page}/settings`)
     await expect(page.getByLabel('Name', { exact: true })).toHaveValue('One')
-    await page.goto(`${two.page}/settings`)
     const name = page.getByLabel('Name', { exact: true })
+    // From one to the other and back as history does it, when both are known already.
+    const go = (to: string) =>
+      page.evaluate((path) => {
+        history.pushState({}, '', path)
+        dispatchEvent(new PopStateEvent('popstate'))
+      }, `${to}/settings`)
+    await go(two.page)
     await expect(name).toHaveValue('Two')
-    // In one page, without a link between the two: from one to the other as history does it.
-    await page.evaluate((to) => {
-      history.pushState({}, '', to)
-      dispatchEvent(new PopStateEvent('popstate'))
-    }, `${one.page}/settings`)
+    await go(one.page)
     await expect(page.getByRole('heading', { level: 1, name: 'One' })).toBeVisible()
     await expect(name).toHaveValue('One')
     await name.fill('One more')
@@ -457,7 +459,7 @@ test.describe('secrets', () => {
     await page.getByRole('button', { name: 'Create webhook' }).click()
     await expect.poll(() => faults.to('POST', /\/webhooks$/).length).toBe(1)
     await page.getByRole('link', { name: 'Events' }).click()
-    await page.evaluate(() => history.back())
+    await expect(page).toHaveURL(/\/new$/)
     await expect(page.getByLabel('Name', { exact: true })).toHaveValue('CRM')
     held.open()
     const shown = page.getByRole('dialog', { name: 'The new secret' })
