@@ -99,7 +99,7 @@ func TestABulkRetryRetriesAnEventOnceWhateverItsEntries(t *testing.T) {
 	c.ok(err)
 	step, err := c.a.StepBulkRetry(t.Context(), c.step(10, 2))
 	c.ok(err)
-	want := carteiro.BulkSkips{AlreadySucceeded: 1, InProgress: 1}
+	want := carteiro.BulkSkips{InProgress: 1} // the other event was delivered before the job, so that it does not match
 	if step.Job == nil || step.Retried != 1 || step.Job.Skipped != want || step.Job.Status != carteiro.BulkDone {
 		t.Errorf("%+v", step)
 	}
