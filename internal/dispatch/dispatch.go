@@ -146,8 +146,9 @@ type Dispatcher struct {
 	// releasing holds unknown attempts that are being released or were a moment ago, with the last claim that may have got them
 	// before.
 	releasing    map[carteiro.ID]uint64
-	doubtUntil   time.Time // the session may hold more than is known of, until a look at it after then; zero: it does not
-	releaseAfter time.Time // nothing is given back before; see settleDoubt
+	unclaimed    map[carteiro.ID]struct{} // webhooks whose lanes begin no claim for the moment; see holdClaims
+	doubtUntil   time.Time                // the session may hold more than is known of, until a look at it after then; zero: it does not
+	releaseAfter time.Time                // nothing is given back before; see settleDoubt
 	waiters      map[carteiro.ID]chan<- *carteiro.Outcome
 }
 
@@ -184,6 +185,7 @@ func New(c Config) *Dispatcher {
 		inHand:    make(map[carteiro.ID]*carteiro.Delivery),
 		suspects:  make(map[carteiro.ID]suspect),
 		releasing: make(map[carteiro.ID]uint64),
+		unclaimed: make(map[carteiro.ID]struct{}),
 		claims:    make(chan struct{}, maxClaims),
 		results:   make(chan result, maxRecordBatch),
 		lanes:     make(map[carteiro.ID]*lane),

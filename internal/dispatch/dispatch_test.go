@@ -278,6 +278,8 @@ type faultyStore struct {
 	renewed, ended time.Time
 	// answering is how long the answer to a claim is under way.
 	answering time.Duration
+	// answeringReleases is how long the answer to a release is under way.
+	answeringReleases time.Duration
 	// silentClaims is how many more claims are carried out and not answered.
 	silentClaims int
 	// refuses, if not nil, says whether a record is refused for good.
@@ -401,7 +403,14 @@ func (s *faultyStore) Release(ctx context.Context, p store.Release) error {
 	}
 	s.mu.Unlock() // nothing waits for a lock while time stands still
 	if !late {
-		return s.Store.Release(ctx, p)
+		err := s.Store.Release(ctx, p)
+		s.mu.Lock()
+		answering := s.answeringReleases
+		s.mu.Unlock()
+		if answering > 0 {
+			<-time.After(answering)
+		}
+		return err
 	}
 	time.AfterFunc(later, func() { _ = s.Store.Release(context.Background(), p) })
 	return errDown
@@ -417,6 +426,12 @@ func (s *faultyStore) answerClaimsAfter(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answering = d
+}
+
+func (s *faultyStore) answerReleasesAfter(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answeringReleases = d
 }
 
 // leaveClaimsUnanswered has claims that bring something be carried out and not answered.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"container/heap"
 	"errors"
 	"maps"
 	"math"
@@ -71,11 +72,21 @@ func (d *Dispatcher) doubtful(now time.Time) bool {
 	return !d.doubtUntil.IsZero() && !now.Before(d.releaseAfter)
 }
 
+// holdClaims lets a lane begin no claim until released is called. A claim that begins while the release is under way gets what was
+// released, and cannot keep it; with claims that follow one another an attempt would never be sent. The mutex is held.
+func (d *Dispatcher) holdClaims(webhook carteiro.ID) {
+	d.unclaimed[webhook] = struct{}{}
+	if l := d.lanes[webhook]; l != nil && l.index >= 0 {
+		heap.Remove(&d.schedule, l.index)
+	}
+}
+
 // released notes that a release of unknown attempts has ended. Claims that have begun by now may have got one of them before it was
 // released; what they answer does not count for it.
 func (d *Dispatcher) released(unknown []store.AttemptRef, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	clear(d.unclaimed)
 	for _, ref := range unknown {
 		d.releasing[ref.ID] = d.claimed
 		l := d.lane(ref.WebhookID)
@@ -144,6 +155,7 @@ func (d *Dispatcher) findUnknown(session store.Session) (unknown []store.Attempt
 	unknown = slices.DeleteFunc(unknown, func(ref store.AttemptRef) bool { _, known := d.inHand[ref.ID]; return known })
 	for _, ref := range unknown {
 		d.releasing[ref.ID] = math.MaxUint64
+		d.holdClaims(ref.WebhookID)
 	}
 	return unknown, nil
 }

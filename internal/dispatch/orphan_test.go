@@ -149,3 +149,39 @@ func TestWhatAClaimIsBringingIsNotReleased(t *testing.T) {
 		sentOnce(t, w, 1, n)
 	})
 }
+
+// The same when the store takes so long that a claim of the lane always begins while a release is under way: that claim gets what
+// was released, and nobody can tell whether the release came before it or comes after it.
+func TestAnUnknownAttemptIsReleasedWhileTheLaneClaimsDuringReleases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shared)
+		w := n.webhook(takes(10*time.Millisecond, 200))
+		n.store.answerClaimsAfter(time.Second)
+		n.store.answerReleasesAfter(1500 * time.Millisecond)
+		item, place := n.newEvent(w)
+		n.Cancel(place)
+		n.store1(item, n.Session(), false)
+		n.Notice(time.Now(), w.ID) // what comes while this is claimed waits in the store, and so on
+		done := time.Now().Add(5 * time.Minute)
+		go func() {
+			for time.Now().Before(done) {
+				n.publish(w)
+				<-time.After(300 * time.Millisecond)
+			}
+		}()
+		elapse(5 * time.Second)
+		item, place = n.newEvent(w)
+		n.Cancel(place)
+		n.store1(item, n.Session(), true)
+		n.Doubt(store.ErrUnavailable)
+		e := item.Event
+		elapse(2 * time.Minute)
+		if got := n.requests(w, e); got != 1 {
+			t.Errorf("sent %d times", got)
+		}
+		elapse(5 * time.Minute)
+		if got := n.statuses(w); got[carteiro.StatusPending] != 0 || n.requests(w, e) != 1 {
+			t.Errorf("sent %d times, log %v", n.requests(w, e), got)
+		}
+	})
+}

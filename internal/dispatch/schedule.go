@@ -12,7 +12,7 @@ import (
 
 // arm puts the lane into the schedule if it waits for a time, or for room that it now has. The mutex is held.
 func (d *Dispatcher) arm(l *lane) {
-	if l.claiming || l.wakeAt.IsZero() || d.stopping.Err() != nil {
+	if _, held := d.unclaimed[l.webhookID]; held || l.claiming || l.wakeAt.IsZero() || d.stopping.Err() != nil {
 		return
 	}
 	if room, _ := d.roomToClaim(l); room == 0 {
