@@ -13,8 +13,12 @@ import (
 	"carteiro/internal/store"
 )
 
-// pump begins as many of a lane's deliveries as its limit and the slots allow. The mutex is held.
+// pump begins as many of a lane's deliveries as its limit and the slots allow. Those of a deleted webhook it has finished unsent.
+// The mutex is held.
 func (d *Dispatcher) pump(l *lane) {
+	if l.deleted {
+		d.finishDeleted(l)
+	}
 	for d.mayBegin(l) {
 		f := d.newFlight()
 		if !d.begin(l, f) {
@@ -72,6 +76,9 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		if waits(webhook, delivery) {
 			d.putBack(l, delivery)
 			return nil
+		}
+		if gone(webhook) {
+			d.endQueue(l.webhookID)
 		}
 		outcome := unsendable(webhook)
 		if outcome == nil {
@@ -150,7 +157,7 @@ func (d *Dispatcher) clearToSend(delivery *carteiro.Delivery) (w *carteiro.Webho
 // unsendable is the outcome of an attempt whose webhook must not be sent to any more; nil when it may be.
 func unsendable(w *carteiro.Webhook) *carteiro.Outcome {
 	switch {
-	case w == nil || w.Deleted():
+	case gone(w):
 		return carteiro.WebhookDeletedOutcome(time.Time{})
 	case !w.Enabled:
 		return &carteiro.Outcome{Reason: carteiro.ReasonWebhookDisabled, Error: "Not sent: the webhook was disabled"}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -137,28 +138,41 @@ func (d *Dispatcher) recheck(l *lane) {
 	l.notice(l.heldBack)
 }
 
-// LookAgain has lanes of webhooks ask what their circuits let go: the webhooks were changed, here or elsewhere.
+// LookAgain has lanes follow changes of their webhooks, made here or elsewhere: they ask what their circuits let go, and finish
+// their queues if the webhooks are deleted.
 func (d *Dispatcher) LookAgain(webhooks ...carteiro.ID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var changed []*lane
 	for _, id := range webhooks {
-		if l := d.lanes[id]; l != nil && (l.claiming || !l.heldBack.IsZero()) {
-			d.recheck(l)
-			d.arm(l)
+		if l := d.lanes[id]; l != nil {
+			changed = append(changed, l)
 		}
 	}
+	d.follow(changed)
 }
 
-// recheckAll has every lane claim that its circuit holds back, and every one that may learn so from a claim under way.
+// recheckAll is [Dispatcher.LookAgain] for all webhooks: changes of any may have been missed.
 func (d *Dispatcher) recheckAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, l := range d.lanes {
+	d.follow(slices.Collect(maps.Values(d.lanes)))
+}
+
+// follow has every lane claim that its circuit holds back, and every one that may learn so from a claim under way. It looks for
+// deleted webhooks. The mutex is held.
+func (d *Dispatcher) follow(lanes []*lane) {
+	var busy []*lane
+	for _, l := range lanes {
 		if l.claiming || !l.heldBack.IsZero() {
 			d.recheck(l)
 			d.arm(l)
 		}
+		if l.busy() && !l.deleted {
+			busy = append(busy, l)
+		}
 	}
+	d.checkDeleted(busy)
 }
 
 // tellCircuit has the webhook read anew when its circuit has changed, or may have, and tells the operator.

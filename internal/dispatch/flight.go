@@ -80,7 +80,7 @@ func (s *flights) remove(f *flight) {
 // mayBegin reports whether the lane has a delivery that it may begin when it gets a slot. If not, the lane leaves the line.
 // The mutex is held.
 func (d *Dispatcher) mayBegin(l *lane) bool {
-	if d.stopping.Err() != nil || l.queue.len() == 0 || l.inFlight >= l.allows() {
+	if d.stopping.Err() != nil || l.deleted || l.queue.len() == 0 || l.inFlight >= l.allows() {
 		d.slots.leave(l)
 		return false
 	}

@@ -40,6 +40,9 @@ type lane struct {
 	stale bool
 	index int // in the schedule; -1 when not in it
 
+	deleted   bool // the webhook is deleted: what is queued is finished unsent
+	finishing bool // a goroutine does so
+
 	// target is the webhook compiled, and webhook what it was compiled from.
 	webhook *carteiro.Webhook
 	target  *send.Target
