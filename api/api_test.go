@@ -40,6 +40,7 @@ func TestDocumentIsValidOpenAPI31(t *testing.T) {
 // TestCallsAreThoseOfTheContract lists the calls, so that none is lost or added unseen.
 func TestCallsAreThoseOfTheContract(t *testing.T) {
 	want := []string{
+		"DELETE /admin/v1/environments/{environment_id}",
 		"DELETE /admin/v1/environments/{environment_id}/tokens/{token_id}",
 		"DELETE /agents/{agent_id}",
 		"DELETE /agents/{agent_id}/webhooks/{webhook_id}",

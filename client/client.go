@@ -118,6 +118,7 @@ type request struct {
 	body           any // sent as JSON; nil for none
 	idempotencyKey string
 	versioned      bool // changes a webhook; see [IfVersion]
+	puts           bool // creates or changes an owner; see [IfAbsent]
 }
 
 // call sends a request and decodes the answer into answer, unless that is nil.
@@ -188,6 +189,9 @@ func (c *Client) setHeaders(req *http.Request, r request) {
 	}
 	if version, ok := req.Context().Value(versionKey).(int64); ok && r.versioned {
 		req.Header.Set("If-Match", strconv.Quote(strconv.FormatInt(version, 10)))
+	}
+	if r.puts && req.Context().Value(absentKey) != nil {
+		req.Header.Set("If-None-Match", "*")
 	}
 	if key, ok := req.Context().Value(idempotencyKey).(string); ok && r.method == http.MethodPost {
 		req.Header.Set("Idempotency-Key", key)

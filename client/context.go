@@ -8,6 +8,7 @@ type contextKey int
 const (
 	versionKey contextKey = iota
 	idempotencyKey
+	absentKey
 )
 
 // IfVersion gives a context under which a webhook is changed only if it has this version. Otherwise the call does nothing
@@ -21,4 +22,10 @@ func IfVersion(ctx context.Context, version int64) context.Context {
 // that the call itself takes goes before it.
 func WithIdempotencyKey(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, idempotencyKey, key)
+}
+
+// IfAbsent returns a context under which [Client.PutAgent] and [Client.PutCampaign] only create. If the id exists, the call
+// changes nothing and fails with [CodeAlreadyExists]. Other calls are not affected.
+func IfAbsent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, absentKey, true)
 }

@@ -25,6 +25,7 @@ const (
 	CodeWebhookLimitExceeded = "WEBHOOK_LIMIT_EXCEEDED"
 	CodeVersionConflict      = "VERSION_CONFLICT"
 	CodeEnvironmentMismatch  = "ENVIRONMENT_MISMATCH"
+	CodeAlreadyExists        = "ALREADY_EXISTS"
 )
 
 // Reasons of an [Error] whose code is [CodeLogNotRetriable].

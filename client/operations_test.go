@@ -174,7 +174,7 @@ func (o *operations) callAll(of any, owner client.Owner) {
 	methods := reflect.ValueOf(of)
 	for i := range methods.NumMethod() {
 		method := methods.Method(i)
-		ctx := client.WithIdempotencyKey(client.IfVersion(o.t.Context(), 3), "once")
+		ctx := client.IfAbsent(client.WithIdempotencyKey(client.IfVersion(o.t.Context(), 3), "once"))
 		in := []reflect.Value{reflect.ValueOf(ctx)}
 		for j := 1; j < method.Type().NumIn(); j++ {
 			in = append(in, filled(method.Type().In(j), owner))

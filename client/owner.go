@@ -107,7 +107,7 @@ func (c *Client) GetAgent(ctx context.Context, id string) (Agent, error) {
 
 // PutAgent creates an agent under the caller's own id, a UUID, or renames the one that has it.
 func (c *Client) PutAgent(ctx context.Context, id, name string) (Agent, error) {
-	return get[Agent](ctx, c, request{method: http.MethodPut, path: AgentOwner(id).path(), body: named{name}})
+	return get[Agent](ctx, c, request{method: http.MethodPut, path: AgentOwner(id).path(), body: named{name}, puts: true})
 }
 
 // ListAgents gives a page of the environment's agents, newest first.
@@ -148,7 +148,7 @@ func (c *Client) GetCampaign(ctx context.Context, id string) (Campaign, error) {
 // PutCampaign creates a campaign under the caller's own id, a UUID, or changes the one that has it. agentID is the
 // agent that runs it; empty for none.
 func (c *Client) PutCampaign(ctx context.Context, id, name, agentID string) (Campaign, error) {
-	r := request{method: http.MethodPut, path: CampaignOwner(id).path(), body: newCampaignBody(name, agentID)}
+	r := request{method: http.MethodPut, path: CampaignOwner(id).path(), body: newCampaignBody(name, agentID), puts: true}
 	return get[Campaign](ctx, c, r)
 }
 
