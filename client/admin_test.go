@@ -142,14 +142,14 @@ func TestTheOperatorsCallsAreAsDocumented(t *testing.T) {
 		"list the audit log of an environment": {
 			call: func(a *client.Admin) (results, error) {
 				entries, p, err := a.ListAudit(ctx, environmentID, client.AuditFilter{
-					Actor: "session", Action: "webhook.updated", Subject: "webhook", SubjectID: webhook, From: instant, To: instant, PerPage: 1, Cursor: "c",
+					Actor: "session", Action: "webhook.updated", Subject: "webhook", SubjectID: webhook, From: instant, To: instant, PerPage: 1, Page: 2, Cursor: "c",
 				})
 				return results{entries, p}, err
 			},
 			asks: "GET /admin/v1/audit?action=webhook.updated&actor=session&cursor=c&environment_id=" + environmentID +
-				"&from=2025-09-03T19%3A02%3A11.340128Z&per_page=1&subject=webhook&subject_id=" + webhook + "&to=2025-09-03T19%3A02%3A11.340128Z",
-			status: 200, body: `{"success":true,"data":[` + wasRenewed + `],"pagination":{"per_page":1,"next_cursor":"d"}}`,
-			want: results{[]client.AuditEntry{entry}, client.Pagination{PerPage: 1, NextCursor: "d"}},
+				"&from=2025-09-03T19%3A02%3A11.340128Z&page=2&per_page=1&subject=webhook&subject_id=" + webhook + "&to=2025-09-03T19%3A02%3A11.340128Z",
+			status: 200, body: `{"success":true,"data":[` + wasRenewed + `],"pagination":{"current_page":2,"per_page":1,"total":9,"total_is_lower_bound":true,"last_page":9,"next_cursor":"d"}}`,
+			want: results{[]client.AuditEntry{entry}, client.Pagination{CurrentPage: 2, PerPage: 1, Total: 9, LastPage: 9, TotalIsLowerBound: true, NextCursor: "d"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestTheAuditLogIsGoneThroughPageByPage(t *testing.T) {
 		_, _ = io.WriteString(w, `{"success":true,"data":[`+wasRenewed+`],"pagination":{"per_page":1`+next+`}}`)
 	}))
 	defer server.Close()
-	filter := client.AuditFilter{Actor: "session", PerPage: 1}
+	filter := client.AuditFilter{Actor: "session", PerPage: 1, Page: 2}
 	n := 0
 	for entry, err := range client.New(server.URL, token).Audit(t.Context(), filter) {
 		if err != nil || entry.ID != logID {
@@ -197,8 +197,8 @@ func TestTheAuditLogIsGoneThroughPageByPage(t *testing.T) {
 		n++
 	}
 	want := []string{
-		"/api/v1/audit?actor=session&per_page=1", "/api/v1/audit?actor=session&cursor=one&per_page=1",
-		"/admin/v1/audit?actor=session&environment_id=" + environmentID + "&per_page=1",
+		"/api/v1/audit?actor=session&page=2&per_page=1", "/api/v1/audit?actor=session&cursor=one&per_page=1",
+		"/admin/v1/audit?actor=session&environment_id=" + environmentID + "&page=2&per_page=1",
 		"/admin/v1/audit?actor=session&cursor=one&environment_id=" + environmentID + "&per_page=1",
 	}
 	if n != 4 || !reflect.DeepEqual(asked, want) {

@@ -70,6 +70,8 @@ type Pagination struct {
 	PerPage     int `json:"per_page"`
 	Total       int `json:"total"`     // entries on all pages together
 	LastPage    int `json:"last_page"` // 1 when the list is empty
+	// TotalIsLowerBound says that there are more entries than Total: the server stopped counting.
+	TotalIsLowerBound bool `json:"total_is_lower_bound"`
 	// NextCursor gives the next page of a list whose filter has a Cursor, as [LogFilter] has; empty on the last page, and in
 	// other lists.
 	NextCursor string `json:"next_cursor"`

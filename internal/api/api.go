@@ -46,7 +46,8 @@ type Store interface {
 	ListEnvironments(ctx context.Context) ([]carteiro.Environment, error)
 	GetBulkRetry(ctx context.Context, ref store.BulkRef) (carteiro.BulkRetry, error)
 	ListBulkRetries(ctx context.Context, p store.ListBulkRetries) (jobs []carteiro.BulkRetry, total int, err error)
-	ListAudit(ctx context.Context, p store.ListAudit) (entries []carteiro.AuditEntry, more bool, err error)
+	ListAudit(ctx context.Context, p store.ListAudit) (store.AuditPage, error)
+	GetAudit(ctx context.Context, p store.GetAudit) ([]carteiro.AuditEntry, error)
 	Ping(ctx context.Context) error
 }
 

@@ -176,43 +176,52 @@ func showAudit(e *carteiro.AuditEntry) auditShown {
 	return shown
 }
 
-// cursorPage says where a page of the audit log stands. How many entries there are in all nobody counts.
-type cursorPage struct {
-	PerPage    int    `json:"per_page"`
-	NextCursor string `json:"next_cursor,omitempty"`
-}
-
-// listAudit is for environments: each sees its own.
+// listAudit lists the caller's environment.
 func (s *server) listAudit(r *request) error { return s.answerAudit(r, r.query(), r.environment) }
 
+// answerAudit answers with a page of the audit log of an environment, or of all if it is zero.
 func (s *server) answerAudit(r *request, q *query, environment carteiro.ID) error {
-	p := store.ListAudit{
+	p := q.page(defaultLogs)
+	list := store.ListAudit{
 		EnvironmentID: environment, SubjectID: q.id(fieldSubjectID), From: q.time(fieldFrom), To: includeTo(q.time(fieldTo)), Before: q.cursor(),
-		Limit: defaultLogs,
+		Limit: p.PerPage, Offset: p.offset(),
 	}
-	q.integer(&p.Limit, fieldPerPage, maxPerPage)
-	queryChoice(q, &p.Actor, fieldActor, carteiro.ActorKinds())
-	queryChoice(q, &p.Action, fieldAction, carteiro.AuditActions())
-	queryChoice(q, &p.Subject, fieldSubject, carteiro.SubjectKinds())
+	queryChoice(q, &list.Actor, fieldActor, carteiro.ActorKinds())
+	queryChoice(q, &list.Action, fieldAction, carteiro.AuditActions())
+	queryChoice(q, &list.Subject, fieldSubject, carteiro.SubjectKinds())
 	if err := q.faults.err(); err != nil {
 		return err
 	}
-	l, shown := r.newList(`{"success":true,"data":[`), cursorPage{PerPage: p.Limit}
-	for left := p.Limit; left > 0; left -= p.Limit {
-		p.Limit = min(left, auditAtOnce)
-		entries, more, err := s.Store.ListAudit(r.Context(), p)
-		for i := 0; err == nil && i < len(entries); i++ {
-			p.Before = entries[i].ID
-			err = l.add(showAudit(&entries[i]))
+	if !list.Before.IsZero() {
+		p.CurrentPage, list.Offset = 1, 0
+	}
+	found, err := s.Store.ListAudit(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	p.setTotal(found.Total)
+	p.TotalIsLowerBound = found.TotalIsLowerBound
+	if !found.Next.IsZero() {
+		p.NextCursor = encodeCursor(found.Next)
+	}
+	l := r.newList(`{"success":true,"data":[`)
+	return l.end(s.addAudit(l, environment, found.IDs), `],"pagination":`, p, "}")
+}
+
+// addAudit adds entries to a list. It reads a few of them at once.
+func (s *server) addAudit(l *listWriter, environment carteiro.ID, ids []carteiro.ID) error {
+	for some := range slices.Chunk(ids, auditAtOnce) {
+		entries, err := s.Store.GetAudit(l.Context(), store.GetAudit{EnvironmentID: environment, IDs: some})
+		if err != nil {
+			return err
 		}
-		if shown.NextCursor = ""; more {
-			shown.NextCursor = encodeCursor(p.Before)
-		}
-		if err != nil || !more {
-			return l.end(err, `],"pagination":`, shown, "}")
+		for i := range entries {
+			if err := l.add(showAudit(&entries[i])); err != nil {
+				return err
+			}
 		}
 	}
-	return l.end(nil, `],"pagination":`, shown, "}")
+	return nil
 }
 
 // auditAtOnce is how many entries of the audit log are read at once. Memory is reserved for so many, each with a webhook's settings

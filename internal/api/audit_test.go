@@ -1,12 +1,14 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"carteiro/internal/api"
 	"carteiro/internal/store"
 )
 
@@ -99,7 +101,7 @@ func TestWhoChangesSomethingIsWrittenDown(t *testing.T) {
 				t.Errorf("the audit log holds a secret: %s", all.body)
 			}
 			// Each sees its own.
-			w.callAs(w.other, "GET", "/audit", nil).is(200, `{"success":true,"data":[],"pagination":{"per_page":25}}`)
+			w.callAs(w.other, "GET", "/audit", nil).is(200, `{"success":true,"data":[],"pagination":{"current_page":1,"per_page":25,"total":0,"last_page":1}}`)
 		})
 	}
 }
@@ -134,6 +136,64 @@ func TestTheAuditLogIsFilteredAndGoesOnBehindACursor(t *testing.T) {
 	if got := w.call("GET", "/audit?actor=me&action=x&subject=y&subject_id=z&per_page=0&cursor=!&from=now", nil).errors(); len(got) != 7 {
 		t.Errorf("faults: %q", got)
 	}
+}
+
+func TestTheAuditLogHasPagesAndATotalLikeOtherLists(t *testing.T) {
+	w, operator := newAdminWorld(t)
+	o := w.newOwner(w.home, "agents")
+	for range 5 {
+		w.call("PATCH", o.hook+"/toggle", nil).has(200)
+	}
+	w.newOwner(w.other, "agents") // whose entries are in no page and no total
+	for route, list := range map[string]func(query string) *reply{
+		"/audit": func(query string) *reply { return w.call("GET", "/audit?"+query, nil) },
+		"/admin/v1/audit": func(query string) *reply {
+			return w.callAs(operator, "GET", "/admin/v1/audit?environment_id="+w.home.id.String()+"&"+query, nil)
+		},
+	} {
+		t.Run(route, func(t *testing.T) {
+			ids := func(r *reply) (found []string) {
+				for _, e := range r.has(200).at("data").([]any) {
+					found = append(found, e.(map[string]any)["id"].(string))
+				}
+				return found
+			}
+			all := ids(list("").has(200, `"pagination":{"current_page":1,"per_page":25,"total":7,"last_page":1}`))
+			if len(all) != 7 {
+				t.Fatalf("%d entries", len(all))
+			}
+			first, second, third := list("per_page=3"), list("per_page=3&page=2"), list("per_page=3&page=3")
+			if pages := slices.Concat(ids(first), ids(second), ids(third)); !slices.Equal(pages, all) {
+				t.Errorf("the pages have %q, want %q", pages, all)
+			}
+			second.has(200, `"current_page":2,"per_page":3,"total":7,"last_page":3,"next_cursor":"`)
+			third.has(200, `"pagination":{"current_page":3,"per_page":3,"total":7,"last_page":3}`)
+			list("per_page=3&page=4").is(200, `{"success":true,"data":[],"pagination":{"current_page":4,"per_page":3,"total":7,"last_page":3}}`)
+			byCursor := list("per_page=3&page=3&cursor="+first.text("pagination.next_cursor")).has(200, `"current_page":1,"per_page":3,"total":7,`)
+			if got := ids(byCursor); !slices.Equal(got, all[3:6]) {
+				t.Errorf("the cursor leads to %q, want %q", got, all[3:6])
+			}
+			list("action=webhook.disabled&per_page=2&page=2").has(200, `"pagination":{"current_page":2,"per_page":2,"total":3,"last_page":2}`)
+			wantList(t, "faults", list("page=0&per_page=101").errors(), []string{
+				"page: The page must be between 1 and 1000000000.", "per_page: The per page must be between 1 and 100.",
+			})
+		})
+	}
+}
+
+func TestALongAuditLogSaysThatItsTotalIsALowerBound(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Store = shortAudit{c.Store} })
+	w.newOwner(w.home, "agents")
+	r := w.call("GET", "/audit?per_page=1&action=webhook.deleted", nil).has(200, `"data":[]`, `"total":0,"total_is_lower_bound":true,"last_page":1,"next_cursor":"`)
+	w.call("GET", "/audit?action=owner.created&cursor="+r.text("pagination.next_cursor"), nil).has(200, `"action":"owner.created"`)
+}
+
+// shortAudit is a store that scans one entry of the audit log for a page.
+type shortAudit struct{ api.Store }
+
+func (s shortAudit) ListAudit(ctx context.Context, p store.ListAudit) (store.AuditPage, error) {
+	p.MaxScan = 1
+	return s.Store.ListAudit(ctx, p)
 }
 
 func TestAnEntryIsThereIfTheChangeIs(t *testing.T) {

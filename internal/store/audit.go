@@ -14,9 +14,15 @@ import (
 // nothing on anybody's behalf. What only the verb learns (a name that was, a field's value before) it fills in. No verb
 // changes an entry, and none but [Queue.Purge] deletes one.
 type Audit interface {
-	// ListAudit gives a page of entries, newest first, and whether older ones match.
-	ListAudit(ctx context.Context, p ListAudit) (entries []carteiro.AuditEntry, more bool, err error)
+	// ListAudit returns the ids of a page of entries, newest first, and how many match.
+	ListAudit(ctx context.Context, p ListAudit) (AuditPage, error)
+	// GetAudit returns entries by their ids, newest first. It leaves out entries of other environments, and those that
+	// were purged.
+	GetAudit(ctx context.Context, p GetAudit) ([]carteiro.AuditEntry, error)
 }
+
+// MaxAuditScan is how many entries [Audit.ListAudit] scans to find a page, and to count the entries that match.
+const MaxAuditScan = 20_000
 
 // ListAudit is the parameter of [Audit.ListAudit]. A zero field does not filter.
 type ListAudit struct {
@@ -26,34 +32,31 @@ type ListAudit struct {
 	Subject       carteiro.SubjectKind
 	SubjectID     carteiro.ID
 	From, To      time.Time   // at or after From, and before To
-	Before        carteiro.ID // the cursor: only entries older than this one
-	Limit         int
+	Before        carteiro.ID // the cursor: only entries older than this one; does not change the total
+	Limit, Offset int
+	MaxScan       int // 0: MaxAuditScan
 }
 
-// Range gives the ids between which the entries lie: from the first, and before the second.
-func (p *ListAudit) Range() (from, before carteiro.ID) {
-	before = p.Before
-	if before.IsZero() {
-		before = carteiro.ID{0xff}.MaxSibling()
-	}
-	if !p.To.IsZero() {
-		if to := carteiro.MinID(p.To); compare(to, before) < 0 {
-			before = to
-		}
-	}
-	if !p.From.IsZero() {
-		from = carteiro.MinID(p.From)
-	}
-	return from, before
+// Filtered reports whether entries are filtered by more than their environment and time.
+func (p *ListAudit) Filtered() bool {
+	return p.Actor != "" || p.Action != "" || p.Subject != "" || !p.SubjectID.IsZero()
 }
 
-func compare(a, b carteiro.ID) int {
-	for i := range a {
-		if a[i] != b[i] {
-			return int(a[i]) - int(b[i])
-		}
-	}
-	return 0
+// AuditPage is a page of the audit log.
+type AuditPage struct {
+	IDs []carteiro.ID
+	// Total is how many of the newest [ListAudit.MaxScan] entries match. TotalIsLowerBound says that there are older entries.
+	Total             int
+	TotalIsLowerBound bool
+	// Next is the cursor of the next page: the last entry of this page, or the last entry that was scanned if the page has
+	// fewer entries than the limit. Zero if there are no older entries.
+	Next carteiro.ID
+}
+
+// GetAudit is the parameter of [Audit.GetAudit].
+type GetAudit struct {
+	EnvironmentID carteiro.ID // zero: of any
+	IDs           []carteiro.ID
 }
 
 // Named gives the entry with the subject's name filled in; nil for none.

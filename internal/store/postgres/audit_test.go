@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 	"carteiro/internal/store/postgres/postgrestest"
 	"carteiro/internal/store/storetest"
 )
@@ -28,6 +31,48 @@ func TestTheAuditLogIsAppendOnly(t *testing.T) {
 	_, err = s.pool.Exec(t.Context(), `UPDATE audit SET action = 'x'`)
 	if err == nil || !strings.Contains(err.Error(), "append-only") {
 		t.Errorf("an entry was changed: %v", err)
+	}
+}
+
+func TestAPageOfTheAuditLogReadsNoMoreThanItScans(t *testing.T) {
+	s := openURL(t, postgrestest.Database(t, ""))
+	for _, sql := range []string{
+		`INSERT INTO audit (` + auditColumns + `) SELECT lpad(to_hex(n), 32, '0')::uuid, lpad((n % 10)::text, 32, '0')::uuid, 'token', NULL, 'ci',
+			'webhook.updated', 'webhook', NULL, 'CRM', NULL, 0, NULL, 'request', '::1', NULL FROM generate_series(1, 30000) AS n`,
+		`VACUUM ANALYZE audit`,
+	} {
+		if _, err := s.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	span := []any{[16]byte{15: 1}, [16]byte{14: 0x50}, [16]byte(layout.EndOfTime)}
+	for name, in := range map[string]struct {
+		environment any
+		queries     auditQueries
+		scan        string
+	}{
+		"one environment":  {span[0], auditOf, `using audit_of on audit\s.*\n\s*Index Cond: \(\(environment_id = .* AND \(id >= .* AND \(id < `},
+		"all environments": {nil, auditOfAll, `using audit_pkey on audit\s.*\n\s*Index Cond: \(\(id >= .* AND \(id < `},
+	} {
+		args := []any{in.environment, span[1], span[2]}
+		matching := slices.Concat(args, []any{"token", "webhook.updated", "", nil})
+		for what, plan := range map[string]string{
+			"scan":           explain(t, s, in.queries.scan, append(args[:3:3], 999)),
+			"count":          explain(t, s, in.queries.count, args),
+			"find":           explain(t, s, in.queries.find, append(args[:3:3], 26, 0)),
+			"count matching": explain(t, s, in.queries.countMatching, matching),
+			"find matching":  explain(t, s, in.queries.findMatching, append(matching[:7:7], 26, 0)),
+		} {
+			if strings.Contains(plan, "Seq Scan") || !regexp.MustCompile(in.scan).MatchString(plan) {
+				t.Errorf("%s in %s reads more than the span:\n%s", what, name, plan)
+			}
+			if only := strings.Contains(plan, "Index Only Scan"); !only && (in.environment != nil || !strings.Contains(what, "matching")) {
+				t.Errorf("%s in %s reads entries that it does not ask for:\n%s", what, name, plan)
+			}
+			if in.environment != nil && strings.Contains(plan, "audit_pkey") && !strings.Contains(plan, "Index Cond: (id = ") {
+				t.Errorf("%s in %s reads other environments' entries:\n%s", what, name, plan)
+			}
+		}
 	}
 }
 
@@ -60,7 +105,7 @@ func TestEntriesOfAnEarlierLayoutHaveNoOwner(t *testing.T) {
 	}
 	upgraded := openURL(t, url)
 	write(upgraded, 3)
-	entries, _, err := upgraded.ListAudit(t.Context(), store.ListAudit{Limit: 10})
+	entries, err := upgraded.GetAudit(t.Context(), store.GetAudit{IDs: []carteiro.ID{{1}, {3}}})
 	if err != nil {
 		t.Fatal(err)
 	}

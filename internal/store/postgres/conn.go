@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"carteiro"
 	"carteiro/internal/seal"
 )
 
@@ -139,6 +140,17 @@ func (t *tx) each(read func(scan func(into ...any) error) error, sql string, arg
 		}
 	}
 	return rows.Err()
+}
+
+// readIDs reads a column of ids.
+func (t *tx) readIDs(sql string, args ...any) (found []carteiro.ID, err error) {
+	err = t.each(func(scan func(...any) error) error {
+		var id carteiro.ID
+		err := scan(toID(&id))
+		found = append(found, id)
+		return err
+	}, sql, args...)
+	return found, err
 }
 
 // inTx runs do in a transaction, and again when the database says that it got into another's way. do may be run

@@ -117,14 +117,8 @@ func (e *eventSearch) in(in layout.Span, looked int) []any {
 }
 
 // found gives the ids that a query finds among so many.
-func (e *eventSearch) found(sql string, in layout.Span, looked int, more ...any) (found []carteiro.ID, err error) {
-	err = e.each(func(scan func(...any) error) error {
-		var event carteiro.ID
-		err := scan(toID(&event))
-		found = append(found, event)
-		return err
-	}, sql, append(e.in(in, looked), more...)...)
-	return found, err
+func (e *eventSearch) found(sql string, in layout.Span, looked int, more ...any) ([]carteiro.ID, error) {
+	return e.readIDs(sql, append(e.in(in, looked), more...)...)
 }
 
 // ListEvents implements [store.Events].

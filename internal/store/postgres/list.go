@@ -187,14 +187,8 @@ func countIn(all []carteiro.ID, in layout.Span) (n int) {
 }
 
 // ids reads the ids that a query gives for a span.
-func (l *listing) ids(sql string, in layout.Span, limit, offset int) (found []carteiro.ID, err error) {
-	err = l.each(func(scan func(...any) error) error {
-		var id carteiro.ID
-		err := scan(toID(&id))
-		found = append(found, id)
-		return err
-	}, sql, append(l.args(in), limit, offset)...)
-	return found, err
+func (l *listing) ids(sql string, in layout.Span, limit, offset int) ([]carteiro.ID, error) {
+	return l.readIDs(sql, append(l.args(in), limit, offset)...)
 }
 
 // args are the parameters with which queries of a span begin.

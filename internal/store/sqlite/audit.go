@@ -1,23 +1,42 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"carteiro"
 	"carteiro/internal/store"
+	"carteiro/internal/store/layout"
 )
 
 const auditColumns = `id, environment_id, actor, token_id, actor_name, action, subject, subject_id, subject_name, webhook_id,
 	owner_kind, owner_id, request_id, remote_address, changes`
 
-// filterAudit is what entries are filtered by, beside their environment.
-const filterAudit = `id >= ?2 AND id < ?3 AND (?4 = '' OR actor = ?4) AND (?5 = '' OR action = ?5) AND (?6 = '' OR subject = ?6)
-	AND (?7 IS NULL OR subject_id = ?7) ORDER BY id DESC LIMIT ?8`
+// filterAudit is what entries are filtered by, in addition to their environment (?1) and ids (?2, ?3).
+const filterAudit = ` AND (?4 = '' OR actor = ?4) AND (?5 = '' OR action = ?5) AND (?6 = '' OR subject = ?6)
+	AND (?7 IS NULL OR subject_id = ?7)`
+
+// auditQueries read the entries of one environment, or of all.
+type auditQueries struct{ scan, count, find, countMatching, findMatching *query }
+
+func newAuditQueries(from string) auditQueries {
+	from += ` AND id >= ?2 AND id < ?3`
+	const newest = ` ORDER BY id DESC LIMIT `
+	return auditQueries{
+		scan:          newQuery(`SELECT id` + from + newest + `2 OFFSET ?4`),
+		count:         newQuery(`SELECT count(*)` + from),
+		find:          newQuery(`SELECT id` + from + newest + `?4 OFFSET ?5`),
+		countMatching: newQuery(`SELECT count(*)` + from + filterAudit),
+		findMatching:  newQuery(`SELECT id` + from + filterAudit + newest + `?8 OFFSET ?9`),
+	}
+}
 
 var (
 	insertAudit = newQuery(`INSERT INTO audit (` + auditColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	auditOf     = newQuery(`SELECT ` + auditColumns + ` FROM audit INDEXED BY audit_of WHERE environment_id = ?1 AND ` + filterAudit)
-	auditOfAll  = newQuery(`SELECT ` + auditColumns + ` FROM audit WHERE ?1 IS NULL AND ` + filterAudit)
+	auditOf     = newAuditQueries(` FROM audit INDEXED BY audit_of WHERE environment_id = ?1`)
+	auditOfAll  = newAuditQueries(` FROM audit WHERE ?1 IS NULL`)
+	getAudit    = newQuery(`SELECT ` + auditColumns + ` FROM audit WHERE id = ?1 AND (?2 IS NULL OR environment_id = ?2)`)
 	purgeAudit  = newQuery(`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)`)
 )
 
@@ -47,28 +66,74 @@ func readAudit(row *stmt) (e carteiro.AuditEntry, err error) {
 	return e, err
 }
 
-// ListAudit implements [store.Audit].
-func (s *Store) ListAudit(ctx context.Context, p store.ListAudit) (entries []carteiro.AuditEntry, more bool, err error) {
-	from, before := p.Range()
-	query := auditOf
-	if p.EnvironmentID.IsZero() {
-		query = auditOfAll
+// auditSearch implements [layout.AuditQueries].
+type auditSearch struct {
+	*conn
+	auditQueries
+	p *store.ListAudit
+}
+
+func (s *auditSearch) in(q *query, in layout.Span) *stmt {
+	return s.query(q).maybeID(s.p.EnvironmentID).id(in.From).id(in.To)
+}
+
+// with binds the parameters of filterAudit, too, if there are filters, and chooses the query to match.
+func (s *auditSearch) with(in layout.Span, all, matching *query) *stmt {
+	if !s.p.Filtered() {
+		return s.in(all, in)
 	}
+	return s.in(matching, in).text(string(s.p.Actor)).text(string(s.p.Action)).text(string(s.p.Subject)).maybeID(s.p.SubjectID)
+}
+
+// ScanAudit implements [layout.AuditQueries].
+func (s *auditSearch) ScanAudit(in layout.Span, skip int) ([]carteiro.ID, error) {
+	return s.in(s.scan, in).int(int64(skip)).ids()
+}
+
+// CountAudit implements [layout.AuditQueries].
+func (s *auditSearch) CountAudit(in layout.Span) (int, error) {
+	n, err := s.with(in, s.count, s.countMatching).number()
+	return int(n), err
+}
+
+// FindAudit implements [layout.AuditQueries].
+func (s *auditSearch) FindAudit(in layout.Span, limit, offset int) ([]carteiro.ID, error) {
+	return s.with(in, s.find, s.findMatching).int(int64(limit)).int(int64(offset)).ids()
+}
+
+// ListAudit implements [store.Audit].
+func (s *Store) ListAudit(ctx context.Context, p store.ListAudit) (page store.AuditPage, err error) {
+	queries := auditOf
+	if p.EnvironmentID.IsZero() {
+		queries = auditOfAll
+	}
+	err = s.readSnapshot(ctx, func(c *conn) error {
+		page, err = layout.AuditPage(&p, &auditSearch{c, queries, &p})
+		return err
+	})
+	return page, err
+}
+
+// GetAudit implements [store.Audit].
+func (s *Store) GetAudit(ctx context.Context, p store.GetAudit) (entries []carteiro.AuditEntry, err error) {
+	ids := slices.SortedFunc(slices.Values(p.IDs), func(a, b carteiro.ID) int { return layout.CompareIDs(b, a) })
 	err = s.read(ctx, func(c *conn) error {
-		rows := c.query(query).maybeID(p.EnvironmentID).id(from).id(before).text(string(p.Actor)).text(string(p.Action)).
-			text(string(p.Subject)).maybeID(p.SubjectID).int(int64(p.Limit) + 1)
-		for rows.next() {
-			e, err := readAudit(rows)
+		for _, id := range ids {
+			row := c.query(getAudit).id(id).maybeID(p.EnvironmentID)
+			found, err := row.one()
 			if err != nil {
-				_ = rows.end() // what was read is at fault, not the reading
+				return err
+			}
+			if !found {
+				continue
+			}
+			e, fault := readAudit(row)
+			if err := cmp.Or(fault, row.end()); err != nil {
 				return err
 			}
 			entries = append(entries, e)
 		}
-		return rows.end()
+		return nil
 	})
-	if more = len(entries) > p.Limit; more {
-		entries = entries[:p.Limit]
-	}
-	return entries, more, err
+	return entries, err
 }

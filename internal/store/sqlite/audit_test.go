@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -54,10 +55,56 @@ func TestEntriesOfAnEarlierLayoutHaveNoOwner(t *testing.T) {
 	closeStore(t, s)
 	upgraded := reopen(t, path, Options{})
 	write(upgraded, 3)
-	entries, _, err := upgraded.ListAudit(t.Context(), store.ListAudit{Limit: 10})
+	entries, err := upgraded.GetAudit(t.Context(), store.GetAudit{IDs: []carteiro.ID{{1}, {3}}})
 	must(t, err)
 	if len(entries) != 2 || entries[1].Subject.OwnerKind != 0 || !entries[1].Subject.OwnerID.IsZero() || entries[1].RequestID != "request" ||
 		entries[0].Subject.OwnerKind != carteiro.OwnerCampaign || entries[0].Subject.OwnerID != (carteiro.ID{9}) {
 		t.Errorf("entries are %+v", entries)
 	}
+}
+
+func TestAPageOfTheAuditLogReadsNoMoreThanItScans(t *testing.T) {
+	s := openTemp(t)
+	for name, in := range map[string]struct {
+		queries auditQueries
+		plan    string
+	}{
+		"one environment":  {auditOf, "SEARCH audit USING %sINDEX audit_of (environment_id=? AND id>? AND id<?)"},
+		"all environments": {auditOfAll, "SEARCH audit USING PRIMARY KEY (id>? AND id<?)"},
+	} {
+		for what, q := range map[string]*query{
+			"scan": in.queries.scan, "count": in.queries.count, "find": in.queries.find,
+			"count matching": in.queries.countMatching, "find matching": in.queries.findMatching,
+		} {
+			want := in.plan
+			if strings.Contains(want, "%s") {
+				covering := "COVERING "
+				if strings.Contains(what, "matching") {
+					covering = ""
+				}
+				want = fmt.Sprintf(want, covering)
+			}
+			if plan := planOf(t, s, q); len(plan) != 1 || plan[0] != want {
+				t.Errorf("%s in %s is planned as %q, want %q", what, name, plan, want)
+			}
+		}
+	}
+}
+
+// planOf returns the steps of a query's plan.
+func planOf(t *testing.T, s *Store, q *query) (steps []string) {
+	must(t, s.read(t.Context(), func(c *conn) error {
+		explain, _, err := c.db.PrepareTransient("EXPLAIN QUERY PLAN " + q.sql)
+		if err != nil {
+			return err
+		}
+		for {
+			row, err := explain.Step()
+			if err != nil || !row {
+				return cmp.Or(err, explain.Finalize())
+			}
+			steps = append(steps, explain.ColumnText(3))
+		}
+	}))
+	return steps
 }

@@ -254,6 +254,14 @@ func (s *stmt) exists() (bool, error) {
 	return found, s.end()
 }
 
+// ids reads a column of ids.
+func (s *stmt) ids() (ids []carteiro.ID, err error) {
+	for s.next() {
+		ids = append(ids, s.colID(0))
+	}
+	return ids, s.end()
+}
+
 // number gives the first column of the only row, 0 when there is none or when it is NULL.
 func (s *stmt) number() (n int64, err error) {
 	if s.next() {

@@ -139,11 +139,8 @@ func (e *eventSearch) page(page *store.EventPage) (ids []carteiro.ID, err error)
 	if page.Next = behind; looked.matching == 0 {
 		return nil, nil
 	}
-	rows := e.in(e.queries.newest, rest, e.look).int(int64(e.p.Limit + 1)).int(int64(e.p.Offset))
-	for rows.next() {
-		ids = append(ids, rows.colID(0))
-	}
-	if err := rows.end(); err != nil {
+	ids, err = e.in(e.queries.newest, rest, e.look).int(int64(e.p.Limit + 1)).int(int64(e.p.Offset)).ids()
+	if err != nil {
 		return nil, err
 	}
 	return layout.EndPage(ids, e.p.Limit, page), nil

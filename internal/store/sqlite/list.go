@@ -163,12 +163,8 @@ func (l *listing) skipHours(in layout.Span, skip int) (rest layout.Span, left in
 }
 
 // ids reads the ids that a query gives.
-func (l *listing) ids(rows *stmt, limit, offset int) (ids []carteiro.ID, err error) {
-	rows.int(int64(limit)).int(int64(offset))
-	for rows.next() {
-		ids = append(ids, rows.colID(0))
-	}
-	return ids, rows.end()
+func (l *listing) ids(rows *stmt, limit, offset int) ([]carteiro.ID, error) {
+	return rows.int(int64(limit)).int(int64(offset)).ids()
 }
 
 // in binds the webhook and a span.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -139,17 +140,20 @@ var audits = []story{
 		} {
 			for i, environment := range environments {
 				p.EnvironmentID, p.Limit = environment, 1
-				got, more, err := w.ListAudit(w.t.Context(), p)
+				got, page := w.listAudit(p)
+				equal(w.t, "entries by "+show(p), []any{got, page.Next}, []any{want[i : i+1], carteiro.ID{}})
+				equal(w.t, "total by "+show(p), page.Total, 1)
+				p.EnvironmentID = environments[1-i]
+				read, err := w.GetAudit(w.t.Context(), store.GetAudit{EnvironmentID: p.EnvironmentID, IDs: page.IDs})
 				w.ok(err)
-				equal(w.t, "entries by "+show(p), []any{got, more}, []any{want[i : i+1], false})
+				equal(w.t, "entries read by another environment", len(read), 0)
 			}
 		}
 		more := true
 		for ; more; more = w.purgeAudit(w.now.Add(time.Hour)) {
 		}
-		left, _, err := w.ListAudit(w.t.Context(), store.ListAudit{Limit: 10})
-		w.ok(err)
-		equal(w.t, "entries left", len(left), 0)
+		_, left := w.listAudit(store.ListAudit{Limit: 10})
+		equal(w.t, "entries left", left, store.AuditPage{})
 	}},
 	{"is listed newest first, by filters, in pages, and whole", func(w *world) {
 		first, other := w.owner.EnvironmentID, w.newID()
@@ -174,9 +178,8 @@ var audits = []story{
 			if p.Limit == 0 {
 				p.Limit = 100
 			}
-			got, left, err := w.ListAudit(w.t.Context(), p)
-			w.ok(err)
-			equal(w.t, "more", left, more)
+			got, page := w.listAudit(p)
+			equal(w.t, "more", !page.Next.IsZero(), more)
 			if len(got)+len(want) > 0 {
 				equal(w.t, "entries", got, want)
 			}
@@ -202,6 +205,112 @@ var audits = []story{
 		purge(begun.Add(4 * time.Minute))
 		list(store.ListAudit{}, false, all[:3]...)
 	}},
+	{"pages follow one another by number and by cursor, and the total is that of all of them", func(w *world) {
+		environments := w.fillAudit(30)
+		for _, p := range []store.ListAudit{
+			{}, {EnvironmentID: environments[0]}, {EnvironmentID: environments[1]}, {EnvironmentID: environments[0], Action: carteiro.WebhookEnabled},
+			{Actor: carteiro.ActorSystem}, {Subject: carteiro.SubjectToken}, {From: w.now.Add(-20 * time.Minute), To: w.now.Add(-5 * time.Minute)},
+		} {
+			p.Limit = 100
+			want, whole := w.listAudit(p)
+			if whole.Total < 7 || len(want) != whole.Total {
+				w.t.Fatalf("%d entries of %d by %s", len(want), whole.Total, show(p))
+			}
+			var byNumber, byCursor []carteiro.AuditEntry
+			p.Limit = 3
+			for more := true; more; {
+				p.Before, p.Offset = carteiro.ID{}, len(byNumber)
+				entries, page := w.listAudit(p)
+				equal(w.t, "total by number", []any{page.Total, page.TotalIsLowerBound}, []any{whole.Total, false})
+				byNumber, more = append(byNumber, entries...), !page.Next.IsZero()
+				if last := len(byNumber) == whole.Total; last == more {
+					w.t.Fatalf("more is %t after %d entries of %d", more, len(byNumber), whole.Total)
+				}
+			}
+			p.Offset = 0
+			for more := true; more; {
+				entries, page := w.listAudit(p)
+				equal(w.t, "total by cursor", []any{page.Total, page.TotalIsLowerBound}, []any{whole.Total, false})
+				byCursor, p.Before, more = append(byCursor, entries...), page.Next, !page.Next.IsZero()
+			}
+			equal(w.t, "by number", byNumber, want)
+			equal(w.t, "by cursor", byCursor, want)
+			p.Before, p.Offset = carteiro.ID{}, whole.Total
+			_, behind := w.listAudit(p)
+			equal(w.t, "after the end", behind, store.AuditPage{Total: whole.Total})
+		}
+	}},
+	{"a list scans so many entries, and its cursor leads on to the older ones", func(w *world) {
+		environments := w.fillAudit(30)
+		for _, p := range []store.ListAudit{
+			{Limit: 2}, {EnvironmentID: environments[0], Limit: 2}, {EnvironmentID: environments[0], Subject: carteiro.SubjectToken, Limit: 2},
+			{EnvironmentID: environments[0], Action: carteiro.WebhookDeleted, Limit: 2},
+		} {
+			all := p
+			all.Limit = 100
+			want, whole := w.listAudit(all)
+			p.MaxScan = 4
+			var found []carteiro.AuditEntry
+			calls := 0
+			for more := true; more; calls++ {
+				entries, page := w.listAudit(p)
+				equal(w.t, "more than were counted", page.TotalIsLowerBound, true)
+				if page.Total > p.MaxScan || page.Total > whole.Total {
+					w.t.Errorf("%d of %d were counted among %d", page.Total, whole.Total, p.MaxScan)
+				}
+				found, p.Before, more = append(found, entries...), page.Next, !page.Next.IsZero()
+			}
+			equal(w.t, "found by "+show(p), found, want)
+			if calls < 3 {
+				w.t.Errorf("%d calls scanned everything", calls)
+			}
+			p.Before, p.Offset = carteiro.ID{}, 4
+			entries, page := w.listAudit(p)
+			equal(w.t, "entries after those that are scanned", []any{len(entries), page.Next.IsZero()}, []any{0, false})
+		}
+		p := store.ListAudit{EnvironmentID: environments[1], Limit: 100}
+		_, whole := w.listAudit(p)
+		p.MaxScan = whole.Total
+		_, exact := w.listAudit(p)
+		equal(w.t, "exactly as many as are scanned", exact, whole)
+	}},
+}
+
+// fillAudit writes n entries of two environments, one a minute, with different actors, actions and subjects.
+func (w *world) fillAudit(n int) (environments [2]carteiro.ID) {
+	environments = [2]carteiro.ID{w.newID(), w.newID()}
+	for i := range n {
+		w.pass(time.Minute)
+		hook, entry := w.webhook(), w.entry(carteiro.WebhookUpdated, carteiro.SubjectWebhook, w.newID())
+		entry.EnvironmentID = environments[i%3%2]
+		if i%2 == 0 {
+			entry.Actor.Kind, entry.Action = carteiro.ActorSystem, carteiro.WebhookEnabled
+		}
+		if i%4 > 1 {
+			entry.Subject.Kind = carteiro.SubjectToken
+		}
+		w.ok(w.UpdateWebhook(w.t.Context(), store.UpdateWebhook{Webhook: hook, Audit: entry}))
+	}
+	return environments
+}
+
+// listAudit lists a page and reads its entries.
+func (w *world) listAudit(p store.ListAudit) ([]carteiro.AuditEntry, store.AuditPage) {
+	w.t.Helper()
+	entries, page, err := readAudit(w.t.Context(), w, p)
+	w.ok(err)
+	equal(w.t, "entries of the page", len(entries), len(page.IDs))
+	for i := range entries {
+		equal(w.t, "an entry of the page", entries[i].ID, page.IDs[i])
+	}
+	return entries, page
+}
+
+func readAudit(ctx context.Context, s store.Audit, p store.ListAudit) (entries []carteiro.AuditEntry, page store.AuditPage, err error) {
+	if page, err = s.ListAudit(ctx, p); err == nil {
+		entries, err = s.GetAudit(ctx, store.GetAudit{EnvironmentID: p.EnvironmentID, IDs: page.IDs})
+	}
+	return entries, page, err
 }
 
 // purgeAudit deletes one entry from before a time, and says whether there may be more.
@@ -234,8 +343,7 @@ func (w *world) entry(action carteiro.AuditAction, kind carteiro.SubjectKind, id
 func (w *world) wantAudit(p store.ListAudit, want ...string) {
 	w.t.Helper()
 	p.Limit = 100
-	entries, _, err := w.ListAudit(w.t.Context(), p)
-	w.ok(err)
+	entries, _ := w.listAudit(p)
 	var got []string
 	for _, e := range entries {
 		text := string(e.Action) + " " + e.Subject.Name

@@ -50,7 +50,7 @@ var moving = []struct {
 			alike(w, target, "token", func(s store.Store) (any, error) { return s.FindToken(w.t.Context(), hash) })
 		}
 		alike(w, target, "audit log", func(s store.Store) (any, error) {
-			entries, _, err := s.ListAudit(w.t.Context(), store.ListAudit{Limit: 100})
+			entries, _, err := readAudit(w.t.Context(), s, store.ListAudit{Limit: 100})
 			if len(entries) == 0 {
 				w.t.Error("there is too little to compare")
 			}
