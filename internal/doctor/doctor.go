@@ -127,7 +127,7 @@ func (d *Doctor) webhooks(ctx context.Context, report *Report, recorded recorded
 		var slice store.ExaminedWebhook
 		findings, err := d.twice(ctx, func() (_ []Finding, err error) {
 			slice, err = d.Store.ExamineWebhook(ctx, p)
-			return judgeWebhook(&slice), err
+			return judgeWebhook(&slice, d.Now), err
 		})
 		if err != nil || slice.WebhookID.IsZero() {
 			return err

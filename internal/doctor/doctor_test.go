@@ -108,3 +108,42 @@ func TestANoticeThatIsNotToldIsAFindingWhereAServerRuns(t *testing.T) {
 		}
 	}
 }
+
+// left is a store with one deleted webhook that has a pending attempt of some age.
+type left struct {
+	store.Examinable
+	age   time.Duration
+	clean bool
+}
+
+func (l *left) ExamineWebhook(_ context.Context, p store.ExamineWebhook) (w store.ExaminedWebhook, err error) {
+	if p.From != (store.ExamineCursor{}) {
+		return w, nil
+	}
+	w = store.ExaminedWebhook{WebhookID: carteiro.ID{1}, First: true, Exists: true, Deleted: true, Clean: l.clean}
+	w.Next.WebhookID = w.WebhookID
+	w.AddOpen(store.ExaminedOpen{ID: carteiro.MinID(time.Now())})
+	w.AddOpen(store.ExaminedOpen{ID: carteiro.MinID(time.Now().Add(-l.age))})
+	return w, nil
+}
+
+// A transaction that has not seen the deletion may add attempts for a while, and a webhook that is not clean may have any.
+func TestOnlySettledAttemptsOfCleanWebhooksAreLeftovers(t *testing.T) {
+	for _, c := range []struct {
+		age   time.Duration
+		clean bool
+		want  int
+	}{{time.Hour, true, 1}, {time.Minute, true, 0}, {time.Hour, false, 0}} {
+		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "carteiro.db"), sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := (&doctor.Doctor{Store: &left{s, c.age, c.clean}, Now: time.Now()}).Run(t.Context())
+		if err != nil || len(report.Findings) != c.want || c.want == 1 && report.Findings[0].Check != doctor.LeftAttempts {
+			t.Errorf("%v, clean %v: findings %v, %v", c.age, c.clean, report.Findings, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -36,11 +36,14 @@ const (
 	Abandoned        Check = "abandoned"                 // a failure that should have been retried was, or is going to be
 	Untold           Check = "notice_waits"              // what an environment's own webhooks are to be told is told, where a server runs
 	NoOwnOwner       Check = "environment_without_owner" // an environment owns its operators' webhooks
+	LeftAttempts     Check = "deleted_webhook_attempt"   // a deleted webhook that is marked as clean has no pending attempts
+	LeftSecrets      Check = "deleted_webhook_secret"    // and no secrets
+	LeftJob          Check = "deleted_webhook_job"       // and no open job
 	Lease            Check = "lease"                     // a session's lease ends, and is ended when it has
 )
 
 // judgeWebhook gives what is wrong with a slice of a webhook.
-func judgeWebhook(w *store.ExaminedWebhook) (findings []Finding) {
+func judgeWebhook(w *store.ExaminedWebhook, now time.Time) (findings []Finding) {
 	find := func(check Check, log carteiro.ID, of, says string, args ...any) {
 		findings = append(findings, Finding{
 			Check: check, EnvironmentID: w.EnvironmentID, WebhookID: w.WebhookID, LogID: log, Of: of, Says: fmt.Sprintf(says, args...),
@@ -55,6 +58,9 @@ func judgeWebhook(w *store.ExaminedWebhook) (findings []Finding) {
 	}
 	if w.Unreadable != "" {
 		find(Unreadable, carteiro.ID{}, "", "the webhook cannot be read: nothing is sent to it, and events of its agent or campaign are refused: %s", w.Unreadable)
+	}
+	if w.Clean {
+		findings = append(findings, judgeClean(w, now)...)
 	}
 	for _, o := range w.Open {
 		switch {
@@ -87,6 +93,29 @@ func judgeWebhook(w *store.ExaminedWebhook) (findings []Finding) {
 				"counts of %s with HTTP status %d in the hour %s say %s, counting says %s", hour.EventType, hour.HTTPStatus, at,
 				say(pair.Kept), say(pair.Counted))
 		}
+	}
+	return findings
+}
+
+// settledAfter is how long an attempt may be pending at a deleted webhook, because the transaction that added it had not seen the
+// deletion.
+const settledAfter = 5 * time.Minute
+
+// judgeClean returns what is left of a deleted webhook that is marked as clean. The server does not visit it again.
+func judgeClean(w *store.ExaminedWebhook, now time.Time) (findings []Finding) {
+	find := func(check Check, says string, args ...any) {
+		findings = append(findings, Finding{
+			Check: check, EnvironmentID: w.EnvironmentID, WebhookID: w.WebhookID, Says: "the webhook is deleted and marked as clean, but " + fmt.Sprintf(says, args...),
+		})
+	}
+	if w.Pending > 0 && now.Sub(w.Oldest.Time()) > settledAfter {
+		find(LeftAttempts, "has %d pending attempts, the oldest since %s", w.Pending, w.Oldest.Time().UTC().Format(time.RFC3339))
+	}
+	if w.Secrets {
+		find(LeftSecrets, "its secrets are still stored")
+	}
+	if w.Jobs > 0 {
+		find(LeftJob, "has %d open bulk retries", w.Jobs)
 	}
 	return findings
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -70,6 +71,13 @@ type ExaminedWebhook struct {
 	// Unreadable says why its settings cannot be read; "" when they can. Without any key nothing is tried of secrets that are
 	// encrypted.
 	Unreadable string
+
+	// Clean reports whether the webhook is deleted and marked as clean. A clean webhook has no pending attempts, secrets or open jobs.
+	Clean   bool
+	Pending int         // attempts, with and without a fault
+	Oldest  carteiro.ID // of them
+	Secrets bool        // the settings hold secrets; set for clean webhooks only
+	Jobs    int         // open ones
 
 	Open   []ExaminedOpen                 // those that have a fault; at most [MaxExamined]
 	Totals map[string]*ExaminedPair       // the sums of counts and the open attempts, by event type
@@ -149,8 +157,11 @@ func (w *ExaminedWebhook) Finish(hour ExaminedHour, success, retrying bool, reco
 	}
 }
 
-// AddOpen notes an open attempt if it has a fault.
+// AddOpen counts an open attempt, and notes it if it has a fault.
 func (w *ExaminedWebhook) AddOpen(o ExaminedOpen) {
+	if w.Pending++; w.Pending == 1 || bytes.Compare(o.ID[:], w.Oldest[:]) < 0 {
+		w.Oldest = o.ID
+	}
 	if (o.NoEvent || o.NoSession || o.OtherEnvironment) && len(w.Open) < MaxExamined {
 		w.Open = append(w.Open, o)
 	}

@@ -86,7 +86,8 @@ const (
 			UNION ALL (SELECT webhook_id FROM totals WHERE webhook_id > $1 ORDER BY webhook_id LIMIT 1)) ids
 		ORDER BY id LIMIT 1`
 	examineWebhook = `SELECT environment_id, deleted_at IS NOT NULL, EXISTS (SELECT FROM owners o
-		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id), settings FROM webhooks w WHERE id = $1`
+		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id), settings,
+		deleted_at IS NOT NULL AND cleaned, (SELECT count(*) FROM bulk_retries b WHERE b.webhook_id = w.id AND b.status <= 3) FROM webhooks w WHERE id = $1`
 	examineTotals = `SELECT event_type, sum(open)::bigint, sum(success)::bigint, sum(failed)::bigint, sum(retrying)::bigint FROM totals
 		WHERE webhook_id = $1 GROUP BY event_type`
 	examineSums = `SELECT event_type, 0::bigint, sum(success)::bigint, sum(failed)::bigint, sum(retrying)::bigint FROM counts
@@ -135,13 +136,14 @@ func (e *examination) webhook(p *store.ExamineWebhook) error {
 	}
 	e.First = true
 	var encoded []byte
-	e.Exists, err = e.found(examineWebhook, id(e.WebhookID))(toID(&e.EnvironmentID), &e.Deleted, &e.HasOwner, &encoded)
+	e.Exists, err = e.found(examineWebhook, id(e.WebhookID))(toID(&e.EnvironmentID), &e.Deleted, &e.HasOwner, &encoded, &e.Clean, &e.Jobs)
 	if e.Exists && err == nil {
 		keys := e.keys
 		if e.Deleted { // its secrets are of no use
 			keys = nil
 		}
 		e.Unreadable = settings.Unreadable(encoded, e.WebhookID, keys)
+		e.Secrets = e.Clean && settings.HasSecrets(encoded, e.WebhookID)
 	}
 	return errors.Join(err, e.totals(), e.queue())
 }

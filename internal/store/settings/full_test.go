@@ -145,3 +145,37 @@ func TestUnreadableSettingsAreFound(t *testing.T) {
 		t.Error("damaged settings were decoded without secrets")
 	}
 }
+
+// Secrets are found wherever a webhook may have one, encrypted or not, and only there.
+func TestStoredSecretsAreFound(t *testing.T) {
+	ring := keys(t)
+	erased := full()
+	erased.EraseSecrets()
+	for name, c := range map[string]struct {
+		webhook *carteiro.Webhook
+		want    bool
+	}{
+		"none":             {erased, false},
+		"a signing secret": {&carteiro.Webhook{Secret: "planted"}, true},
+		"a former secret":  {&carteiro.Webhook{FormerSecrets: []carteiro.FormerSecret{{Secret: "planted"}}}, true},
+		"a credential":     {&carteiro.Webhook{AuthorizationValue: "planted"}, true},
+		"a secret header":  {&carteiro.Webhook{CustomHeaders: []carteiro.Header{{Key: "X-Plain", Value: "planted", Secret: true}}}, true},
+		"an older header":  {&carteiro.Webhook{CustomHeaders: []carteiro.Header{{Key: "X-JWT", Value: "planted"}}}, true},
+		"a plain header":   {&carteiro.Webhook{CustomHeaders: []carteiro.Header{{Key: "X-Plain", Value: "planted"}}}, false},
+	} {
+		for by, ring := range map[string]*seal.Keyring{"open": nil, "sealed": ring} {
+			for _, wide := range []bool{true, false} {
+				encoded, _, err := settings.Encode(c.webhook, ring, wide)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := settings.HasSecrets(encoded, c.webhook.ID); got != c.want {
+					t.Errorf("%s, %s, wide %v: %v", name, by, wide, got)
+				}
+			}
+		}
+	}
+	if settings.HasSecrets([]byte(`{"secret":`), carteiro.ID{1}) {
+		t.Error("settings that cannot be read have a secret")
+	}
+}

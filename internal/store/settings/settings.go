@@ -178,6 +178,21 @@ func Unreadable(encoded []byte, id carteiro.ID, keys *seal.Keyring) string {
 	return ""
 }
 
+// HasSecrets reports whether settings hold secrets, encrypted or not. It needs no key. Settings that cannot be read have none.
+func HasSecrets(encoded []byte, id carteiro.ID) bool {
+	s, err := parse(encoded, id)
+	if err != nil {
+		return false
+	}
+	s.Rule = 1 // by which the secrets of deleted webhooks are erased
+	for _, secret := range s.secrets() {
+		if *secret != "" {
+			return true
+		}
+	}
+	return s.Sealed != nil
+}
+
 func parse(encoded []byte, id carteiro.ID) (*settings, error) {
 	s := new(settings)
 	if err := json.Unmarshal(encoded, s); err != nil {

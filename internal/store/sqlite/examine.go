@@ -72,7 +72,8 @@ var (
 		UNION ALL SELECT min(webhook_id) FROM attempts WHERE webhook_id > ?1 UNION ALL SELECT min(webhook_id) FROM open WHERE webhook_id > ?1
 		UNION ALL SELECT min(webhook_id) FROM counts WHERE webhook_id > ?1 UNION ALL SELECT min(webhook_id) FROM totals WHERE webhook_id > ?1)`)
 	examineWebhook = newQuery(`SELECT environment_id, deleted_at IS NOT NULL, EXISTS (SELECT 1 FROM owners o
-		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id), settings FROM webhooks w WHERE id = ?`)
+		WHERE o.environment_id = w.environment_id AND o.kind = w.owner_kind AND o.id = w.owner_id), settings, cleaned, (SELECT count(*) FROM bulk_retries b
+		WHERE b.webhook_id = w.id AND b.status <= 3) FROM webhooks w WHERE id = ?`)
 	examineTotals = newQuery(`SELECT event_type, open, success, failed, retrying FROM totals WHERE webhook_id = ?`)
 	examineSums   = newQuery(`SELECT event_type, 0, sum(success), sum(failed), sum(retrying) FROM counts WHERE webhook_id = ? GROUP BY event_type`)
 	examineQueue  = newQuery(`SELECT o.id, o.event_type, o.due_at, e.number IS NULL, e.environment_id IS NOT o.environment_id,
@@ -133,6 +134,8 @@ func (e *examination) webhook(p *store.ExamineWebhook) error {
 			keys = nil
 		}
 		e.Unreadable = settings.Unreadable(row.colBlob(3), e.WebhookID, keys)
+		e.Clean, e.Jobs = e.Deleted && row.colBool(4), int(row.colInt(5))
+		e.Secrets = e.Clean && settings.HasSecrets(row.colBlob(3), e.WebhookID)
 	}
 	return errors.Join(row.end(), e.totals(), e.queue())
 }

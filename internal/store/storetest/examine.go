@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"carteiro"
 	"carteiro/internal/doctor"
 	"carteiro/internal/store"
 )
@@ -15,7 +16,8 @@ type Damage string
 
 // The damages. In the database that they are done to, webhook one has an event whose first attempt has failed, and whose
 // second one, in the next hour, has too, so that its third one waits; one that is delivered; one that is held; and one
-// that waits, which is the only open attempt with number 1 that nobody holds. Webhook two has had nothing.
+// that waits, which is the only open attempt with number 1 that nobody holds. Webhook two has had nothing. Webhook three had a job. It is
+// deleted and clean.
 const (
 	LoseWaitingEvent   Damage = "the event of the waiting first attempt is gone"
 	LoseFinishedEvent  Damage = "the event of the success is gone"
@@ -37,6 +39,9 @@ const (
 	MiscountEvent      Damage = "an event has an attempt too few"             // where that is kept
 	LoseExchange       Damage = "what was sent and came back is gone"         // where it is kept apart
 	LoseAttemptOfEvent Damage = "a success is gone, and its exchange is left" // likewise
+	LeaveAttempt       Damage = "a clean webhook has a pending attempt"
+	LeaveSecrets       Damage = "a clean webhook has secrets"
+	LeaveJob           Damage = "a clean webhook has an open job"
 )
 
 // findings are what each damage must be found by, at least.
@@ -61,6 +66,9 @@ var findings = map[Damage][]doctor.Check{
 	MiscountEvent:      {doctor.EventCount},
 	LoseExchange:       {doctor.FinishedNoRecord, doctor.Unclaimed},
 	LoseAttemptOfEvent: {doctor.Unclaimed, doctor.Counts},
+	LeaveAttempt:       {doctor.LeftAttempts},
+	LeaveSecrets:       {doctor.LeftSecrets},
+	LeaveJob:           {doctor.LeftJob},
 }
 
 // Examine damages a database in ways that no verb can, and sees that each is found, and nothing in one that is whole.
@@ -75,7 +83,7 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 			t.Errorf("found %s", show(report.Findings))
 		}
 		report.Findings, report.Took = nil, 0
-		equal(t, "report", *report, doctor.Report{Events: 5, Unwanted: 1, Delivered: 1, Open: 3, Attempts: 3, Webhooks: 2, Nodes: report.Nodes})
+		equal(t, "report", *report, doctor.Report{Events: 5, Unwanted: 1, Delivered: 1, Open: 3, Attempts: 3, Webhooks: 3, Nodes: report.Nodes})
 	})
 	for damaged, want := range findings {
 		t.Run(string(damaged), func(t *testing.T) {
@@ -90,6 +98,7 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 			w := newWorld(t, s)
 			w.fillForExamination()
 			w.ok(damage(s, sql))
+			w.pass(6 * time.Minute) // what is left of a deleted webhook may come and go for five minutes
 			report := w.examine()
 			for _, check := range want {
 				if !slices.ContainsFunc(report.Findings, func(f doctor.Finding) bool { return f.Check == check }) {
@@ -128,8 +137,11 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 // fillForExamination makes what damages are done to.
 func (w *world) fillForExamination() {
 	w.environment("production")
-	one, _, session := w.webhook().ID, w.webhook(), w.join()
+	one, _, three, session := w.webhook().ID, w.webhook(), w.webhook(), w.join()
+	w.begin(three, carteiro.BulkFilter{})
+	w.remove(three.ID)
 	w.pass(2 * time.Minute) // the webhook's settings are settled
+	w.clean(w.now)
 	w.succeed(session, w.publish(session, one))
 	w.pass(time.Hour)
 	w.fail(session, w.publish(session, one), true)
