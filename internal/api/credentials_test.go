@@ -14,8 +14,8 @@ func TestCredentialsDoNotFollowAWebhookToAnotherHost(t *testing.T) {
 	editor := w.allowed(carteiro.ScopeWebhooks | carteiro.ScopeRead | carteiro.ScopePublish | carteiro.ScopeRetry)
 	const moved = "field is required when scheme, host or port of the webhook url changes."
 	missing := []string{
-		"authorization_value: The authorization value " + moved, "custom_headers.1.value: The custom headers.1.value " + moved,
-		"custom_headers.2.value: The custom headers.2.value " + moved,
+		"authorization_value: The authorization value " + moved, "custom_headers.1.value: The custom_headers.1.value " + moved,
+		"custom_headers.2.value: The custom_headers.2.value " + moved,
 	}
 	for _, plural := range plurals {
 		o := w.newOwner(w.home, plural, "webhook_url", "https://bücher.example/hook", "authorization_scheme", "bearer", "authorization_value", "planted",
@@ -33,12 +33,12 @@ func TestCredentialsDoNotFollowAWebhookToAnotherHost(t *testing.T) {
 			wantList(t, url+" with the scheme switched off", put(`{"webhook_url":"`+url+`","authorization_scheme":"none"}`).errors(), missing)
 			wantList(t, url+" with masks", put(`{"webhook_url":"`+url+`","authorization_value":"again","custom_headers":[
 				{"key":"X-Shard","value":"********"},{"key":"X-Api-Key","value":"again"}]}`).errors(),
-				[]string{"custom_headers.0.value: The custom headers.0.value " + moved})
+				[]string{"custom_headers.0.value: The custom_headers.0.value " + moved})
 		}
 		wantList(t, "a secret that is to be shown", put(`{"custom_headers":[{"key":"X-Shard","value":"********","secret":false}]}`).errors(),
-			[]string{"custom_headers.0.value: The selected custom headers.0.value is invalid."})
+			[]string{"custom_headers.0.value: The selected custom_headers.0.value is invalid."})
 		wantList(t, "a secret under another name", put(`{"custom_headers":[{"key":"X-Other","value":"********","secret":true}]}`).errors(),
-			[]string{"custom_headers.0.value: The selected custom headers.0.value is invalid."})
+			[]string{"custom_headers.0.value: The selected custom_headers.0.value is invalid."})
 		w.callAs(editor, "GET", o.hook, nil).has(200, `"webhook_url":"https://bücher.example/hook"`).lacks("planted")
 		// The same receiver, however it is written.
 		for _, url := range []string{"HTTPS://BÜCHER.example:443/other?path=1", "https://xn--bcher-kva.example/hook", "https://xn--BCHER-kva.Example:0443/hook"} {

@@ -184,7 +184,7 @@ func TestACampaignsWebhookIsSentItsCallsEventsIfItWantsThem(t *testing.T) {
 	wantList(t, "not of its kind", w.call("POST", own.hook+"/replay", map[string]any{"events": []string{"event_phone_call_ended"}}).errors(),
 		[]string{"events.0: The selected events.0 is invalid."})
 	wantList(t, "not its own", w.call("POST", own.hook+"/replay", map[string]any{"event_ids": []string{inOwn}}).errors(),
-		[]string{"event_ids.0: The selected event ids.0 is invalid."})
+		[]string{"event_ids.0: The selected event_ids.0 is invalid."})
 }
 
 func TestFaultsOfAReplay(t *testing.T) {
@@ -202,10 +202,10 @@ func TestFaultsOfAReplay(t *testing.T) {
 		{`{"events":"x","event_ids":7}`, []string{"event_ids: The event ids must be an array.", "events: The events must be an array."}},
 		{`{"events":[],"event_ids":[]}`, []string{"event_ids: The event ids field must contain at least 1 items.", "events: The events field must contain at least 1 items."}},
 		{`{"events":["nothing",1],"event_ids":["x",2]}`, []string{
-			"event_ids.0: The event ids.0 must be a valid UUID.", "event_ids.1: The event ids.1 must be a string.",
+			"event_ids.0: The event_ids.0 must be a valid UUID.", "event_ids.1: The event_ids.1 must be a string.",
 			"events.0: The selected events.0 is invalid.", "events.1: The events.1 must be a string."}},
 		{map[string]any{"event_ids": many}, []string{"event_ids: The event ids field must contain at most 100 items."}},
-		{map[string]any{"event_ids": []string{mine, foreign}}, []string{"event_ids.1: The selected event ids.1 is invalid."}},
+		{map[string]any{"event_ids": []string{mine, foreign}}, []string{"event_ids.1: The selected event_ids.1 is invalid."}},
 		{`{"from":"yesterday","to":7,"undelivered":"no","dry_run":1}`, []string{
 			"dry_run: The dry run field must be true or false.", "from: The from must be a valid RFC 3339 time.", "to: The to must be a string.",
 			"undelivered: The undelivered field must be true or false."}},
@@ -234,6 +234,6 @@ func TestAnOwnerCreatedAgainDoesNotInheritEvents(t *testing.T) {
 	}).has(201).text("data.id")
 	w.call("POST", hook+"/replay", map[string]any{"dry_run": true}).has(200, `"matching":1`, young)
 	wantList(t, "its predecessor's", w.call("POST", hook+"/replay", map[string]any{"event_ids": []string{old, young}}).errors(),
-		[]string{"event_ids.0: The selected event ids.0 is invalid."})
+		[]string{"event_ids.0: The selected event_ids.0 is invalid."})
 	w.call("POST", hook+"/replay", map[string]any{"undelivered": false}).has(202, `"matched":1`)
 }

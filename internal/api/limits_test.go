@@ -70,7 +70,7 @@ func TestBoundsOfAWebhooksSettingsAreTold(t *testing.T) {
 		return json.RawMessage(fmt.Sprintf(`{%q:%s}`, o.event, inside))
 	}
 	deep := func(n int) string { return strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1) }
-	const field = "payload_templates.event_phone_call_ended: The payload templates.event phone call ended "
+	const field = "payload_templates.event_phone_call_ended: The payload_templates.event_phone_call_ended "
 	for name, test := range map[string]struct {
 		settings map[string]any
 		want     string // empty: it is taken

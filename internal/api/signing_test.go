@@ -30,7 +30,7 @@ func TestASecretOfOneSchemeDoesNotSignByTheOther(t *testing.T) {
 			{`{"generate_secret":"yes"}`, []string{"generate_secret: The generate secret field must be true or false."}},
 			{`{"generate_secret":true,"webhook_secret":"hunter2"}`,
 				[]string{"generate_secret: The generate secret field must not be present when webhook secret is."}},
-			{`{"custom_headers":[{"key":"Svix-Id","value":"1"}]}`, []string{"custom_headers.0.key: The selected custom headers.0.key is invalid."}},
+			{`{"custom_headers":[{"key":"Svix-Id","value":"1"}]}`, []string{"custom_headers.0.key: The selected custom_headers.0.key is invalid."}},
 		} {
 			if got := w.call("PUT", o.hook, tt.body).errors(); !slices.Equal(got, tt.want) {
 				t.Errorf("%s: %q, want %q", tt.body, got, tt.want)
@@ -183,7 +183,7 @@ func TestAMaskedHeaderUnderAnotherNameIsRejected(t *testing.T) {
 		return w.call("PUT", o.hook, map[string]any{"custom_headers": headers})
 	}
 	masked := func(key string) map[string]any { return map[string]any{"key": key, "value": carteiro.Masked} }
-	const want = "custom_headers.0.value: The selected custom headers.0.value is invalid."
+	const want = "custom_headers.0.value: The selected custom_headers.0.value is invalid."
 	for _, key := range []string{"X-Renamed", "X-Other-Token"} {
 		wantList(t, key, put(masked(key)).errors(), []string{want})
 	}

@@ -200,7 +200,7 @@ func TestAHeaderThatBecameReservedCanBeSentBack(t *testing.T) {
 	read := w.call("GET", o.hook, nil).has(200, "content_encoding")
 	w.call("PUT", o.hook, read.at("data")).has(200)
 	wantList(t, "another reserved header", w.call("PUT", o.hook, `{"custom_headers":[{"key":"Content_Length","value":"1"}]}`).errors(), []string{
-		"custom_headers.0.key: The selected custom headers.0.key is invalid.",
+		"custom_headers.0.key: The selected custom_headers.0.key is invalid.",
 	})
 }
 

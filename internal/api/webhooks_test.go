@@ -137,7 +137,7 @@ func TestAMaskThatComesBackKeepsWhatItMasks(t *testing.T) {
 	for _, call := range []struct{ method, path string }{{"PUT", o.hook}, {"POST", o.hooks}} {
 		wantList(t, "a mask of nothing", w.call(call.method, call.path, `{"name":"x","webhook_url":"https://example.com","events":["`+o.event+
 			`"],"custom_headers":[{"key":"X-Token","value":"********"}]}`).errors(),
-			[]string{"custom_headers.0.value: The selected custom headers.0.value is invalid."})
+			[]string{"custom_headers.0.value: The selected custom_headers.0.value is invalid."})
 	}
 	wantList(t, "after refusals", stored(), []string{"x-api-key=third", "X-Api-Key=first"})
 }

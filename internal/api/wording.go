@@ -110,8 +110,14 @@ const (
 	isRotatedTooOften      = "The %s has been rotated %d times already within the overlap."
 )
 
-// inWords gives a field's name, or the path to it, as messages have it.
-func inWords(field string) string { return strings.ReplaceAll(field, "_", " ") }
+// inWords returns a field as messages name it: the name in words, but the path to a nested field as it is, because parts of it are
+// names that the API or the caller compares, such as those of events.
+func inWords(field string) string {
+	if strings.Contains(field, ".") {
+		return field
+	}
+	return strings.ReplaceAll(field, "_", " ")
+}
 
 // Messages of failures.
 const (

@@ -75,11 +75,11 @@ test.describe('catalogues', () => {
       ['A campaign may have at most 3 webhooks.', 'Uma campanha pode ter no máximo 3 webhooks.'],
       ['The name field is required when events.0 is not present.', 'O campo nome é obrigatório sem eventos.0.'],
       [
-        'The payload templates.a must be a valid template: placeholder is not closed: "{{x".',
+        'The payload_templates.a must be a valid template: placeholder is not closed: "{{x".',
         'O campo modelos.a não é um modelo válido: o marcador não foi fechado: "{{x".',
       ],
       [
-        'The payload templates.a must be a valid template: not valid JSON (at byte 7).',
+        'The payload_templates.a must be a valid template: not valid JSON (at byte 7).',
         'O campo modelos.a não é um modelo válido: não é um JSON válido (no byte 7).',
       ],
       ['HTTP 503 Service Unavailable', 'HTTP 503 Service Unavailable'],

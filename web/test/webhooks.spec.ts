@@ -29,7 +29,7 @@ test('an agent and its webhook are made, what the server refuses stands at its f
     /The timeout must be between 5 and 120\./,
   )
   await expect(page.getByLabel('Name of header 1')).toHaveAccessibleDescription(
-    'The selected custom headers.0.key is invalid.',
+    'The selected custom_headers.0.key is invalid.',
   )
 
   await page.getByLabel('Name', { exact: true }).fill('CRM')

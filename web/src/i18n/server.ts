@@ -19,7 +19,7 @@ function patternOf(message: string): RegExp {
 /** A field's name, or the path to a part of it. */
 function fieldName(words: string): string {
   const [head = '', ...path] = words.split('.')
-  return [fields[head] ?? head, ...path].join('.')
+  return [fields[head.replaceAll('_', ' ')] ?? head, ...path].join('.')
 }
 
 export function translateServerText(text: string): string {
