@@ -108,7 +108,10 @@ func TestServersShareACircuitAlsoWhenTheOneThatProbesIsKilled(t *testing.T) {
 	second.answer <- http.StatusInternalServerError // to nobody
 	left := slices.Delete(slices.Clone(nodes), holder, holder+1)
 	third := next(t, sick.came, "the third probe")
-	left[0].grown(hook, due, third)
+	// Nobody has recorded what the second one got, so that the third has its turn.
+	if now := left[0].reason(hook); now.Probes != due.Probes || !now.NextProbeAt.After(due.NextProbeAt) {
+		t.Errorf("%d probes, the next is due at %s; want %d and later than %s", now.Probes, now.NextProbeAt, due.Probes, due.NextProbeAt)
+	}
 
 	sick.getWell()
 	third.answer <- http.StatusOK

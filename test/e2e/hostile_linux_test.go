@@ -156,7 +156,7 @@ type hostile struct {
 }
 
 // measuredBinary names a variable: the carteiro that is measured, to compare releases.
-const measuredBinary = "CARTEIRO_MEASURED_BINARY"
+const measuredBinary = "MEASURED_BINARY"
 
 // plainBinary returns a carteiro without the race detector, which takes several times the memory.
 var plainBinary = sync.OnceValues(func() (string, error) {
