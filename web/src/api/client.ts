@@ -5,7 +5,7 @@ import { ApiError, checkBody, failureOf } from './failure'
 import type { components, paths } from './schema'
 import { holdReads, readsHeldFor } from './wait'
 
-export { ApiError, type FieldErrors } from './failure'
+export { ApiError, type FieldErrors, formErrors } from './failure'
 
 export type Schemas = components['schemas']
 

@@ -63,9 +63,24 @@ export function repeats(failures: number, failure: unknown): boolean {
   return failures < 2 && passes(failure) && (failure as ApiError).retryAfter === undefined
 }
 
-/** The error messages per field that a form shows beside its controls. Empty for any other failure. */
-export function fieldErrors(failure: unknown): FieldErrors {
-  return failure instanceof ApiError && failure.status === 422 ? failure.errors : {}
+/** What a form shows of a failure. */
+export interface FormErrors {
+  /** The messages per field, to show at the field's control. */
+  errors: FieldErrors
+  /** The failure, when the form has to show it as a whole. Otherwise undefined. */
+  fault: unknown
+}
+
+/**
+ * Split a failure into the messages that a form shows at its controls and the rest. `hasControl` reports whether the form
+ * shows the messages of a field. A 422 is shown as a whole unless all of its messages have a control.
+ */
+export function formErrors(failure: unknown, hasControl: (field: string) => boolean): FormErrors {
+  if (!(failure instanceof ApiError) || failure.status !== 422) return { errors: {}, fault: failure ?? undefined }
+  const all = Object.entries(failure.errors)
+  const placed = all.filter(([field]) => hasControl(field))
+  const complete = all.length > 0 && placed.length === all.length
+  return { errors: Object.fromEntries(placed), fault: complete ? undefined : failure }
 }
 
 const isCancellation = (thrown: unknown) => thrown instanceof DOMException && thrown.name === 'AbortError'

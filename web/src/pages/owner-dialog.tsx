@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from 'react'
-import { ApiError } from '../api/client'
+import { ApiError, formErrors } from '../api/client'
 import type { Registered } from '../api/kinds'
 import { type OwnerShown, useSaveOwner } from '../api/owners'
 import { useTranslation } from '../i18n'
@@ -27,7 +27,8 @@ export function OwnerDialog({
   const [id, setId] = useState('')
   const [was] = useState(owner?.agent_id ?? '')
   const [agent, setAgent] = useState(was)
-  const fault = save.error instanceof ApiError && save.error.status === 422 ? save.error : undefined
+  const hasControl = (field: string) => field === 'name' || (kind === 'campaigns' && field === 'agent_id')
+  const { errors, fault } = formErrors(save.error, hasControl)
   const badId = save.error instanceof ApiError && save.error.status === 404 && id !== ''
   const taken = save.error instanceof ApiError && save.error.status === 412 && !owner
   const submit = (event: FormEvent) => {
@@ -54,7 +55,7 @@ export function OwnerDialog({
           required
           value={name}
           onChange={(event) => setName(event.target.value)}
-          errors={fault?.errors.name}
+          errors={errors.name}
         />
         {!owner && (
           <TextField
@@ -72,10 +73,10 @@ export function OwnerDialog({
             hint={t('campaign.agent.hint')}
             value={agent}
             onChange={(event) => setAgent(event.target.value)}
-            errors={fault?.errors.agent_id}
+            errors={errors.agent_id}
           />
         )}
-        {save.error && !fault && !badId && !taken && <Fault of={save.error} />}
+        {fault !== undefined && !badId && !taken && <Fault of={fault} />}
         <DialogButtons action={t('save')} busy={save.isPending} onCancel={onClose} />
       </form>
     </Dialog>

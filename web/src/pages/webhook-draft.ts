@@ -256,6 +256,38 @@ export function rebase(initial: Draft, mine: Draft, theirs: Draft, givenUp: (key
   return rebased
 }
 
+/** The fields whose messages the form shows whatever the draft holds. */
+const controls = new Set([
+  'name',
+  'webhook_url',
+  'http_method',
+  'events',
+  'webhook_secret',
+  'signature_scheme',
+  'header_style',
+  'authorization_scheme',
+  'custom_headers',
+  'timeout',
+  'max_retries',
+])
+
+/** Reports whether the form of this draft shows the messages of a field. */
+export function hasControl(draft: Draft, field: string): boolean {
+  if (controls.has(field)) return true
+  const [parent = '', index = ''] = field.split('.')
+  switch (parent) {
+    case 'events':
+      return true
+    case 'authorization_value':
+      return draft.scheme !== 'none'
+    case 'custom_headers':
+      return draft.headers[Number(index)] !== undefined
+    case 'payload_templates':
+      return draft.templates.some(({ event }) => field === `payload_templates.${event}`)
+  }
+  return false
+}
+
 /** The errors of fields below a path, by the rest of their names. */
 export function under(errors: FieldErrors, path: string): FieldErrors {
   return Object.fromEntries(

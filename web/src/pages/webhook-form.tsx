@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react'
-import { ApiError, type FieldErrors } from '../api/client'
+import { type FieldErrors, formErrors } from '../api/client'
 import type { Kind } from '../api/kinds'
 import type { AvailableEvent } from '../api/webhooks'
 import { useTranslation } from '../i18n'
@@ -7,7 +7,7 @@ import { Button } from '../ui/button'
 import { CheckField, SelectField, TextField } from '../ui/field'
 import { Fault, Notice } from '../ui/notice'
 import { Card } from '../ui/page'
-import { checkTemplates, type Draft, under } from './webhook-draft'
+import { checkTemplates, type Draft, hasControl, under } from './webhook-draft'
 import { EventsField } from './webhook-events'
 import { HeadersField, TemplatesField } from './webhook-lists'
 import { SchemeField } from './webhook-secret'
@@ -21,7 +21,7 @@ export function WebhookForm({
   hasSecret,
   isNew,
   busy,
-  fault,
+  failure,
   onSave,
 }: {
   kind: Kind
@@ -31,22 +31,24 @@ export function WebhookForm({
   hasSecret: boolean
   isNew: boolean
   busy: boolean
-  fault: unknown
+  failure: unknown
   onSave: () => void
 }) {
   const { t } = useTranslation()
   const [local, setLocal] = useState<FieldErrors>({})
   const form = useRef<HTMLFormElement>(null)
   const set = (change: Partial<Draft>) => onChange((was) => ({ ...was, ...change }))
-  const refused = fault instanceof ApiError && fault.status === 422
-  const errors = refused ? { ...fault.errors, ...local } : local
+  const { errors: refused, fault } = formErrors(failure, (field) => hasControl(draft, field))
+  const errors = { ...refused, ...local }
   const invalid = Object.keys(errors).length > 0
+  const failed = fault !== undefined
 
-  // The first field that is wrong takes the focus: after a long form was sent it may be far out of sight.
+  // The button that was pressed may be far below what went wrong: focus the first invalid field, or scroll to the message.
   // biome-ignore lint/correctness/useExhaustiveDependencies: each answer is a reason to look again
   useEffect(() => {
-    if (invalid) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
-  }, [fault, local, invalid])
+    if (failed) form.current?.scrollIntoView({ block: 'start' })
+    else if (invalid) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
+  }, [failure, local, invalid, failed])
 
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -56,9 +58,12 @@ export function WebhookForm({
   }
 
   return (
-    <form ref={form} onSubmit={submit} noValidate className="grid max-w-3xl gap-4">
-      {refused && invalid && <Notice tone="bad" title={t('form.invalid')} />}
-      {Boolean(fault) && !refused && <Fault of={fault} />}
+    <form ref={form} onSubmit={submit} noValidate className="grid max-w-3xl scroll-mt-20 gap-4">
+      {failed ? (
+        <Fault of={fault} />
+      ) : (
+        Object.keys(refused).length > 0 && <Notice tone="bad" title={t('form.invalid')} />
+      )}
       <Card title={t('webhook.section.target')} id="target">
         <div className="grid gap-4 p-4 pt-2 sm:grid-cols-[minmax(0,1fr)_8rem]">
           <TextField

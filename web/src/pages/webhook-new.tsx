@@ -48,7 +48,7 @@ export function WebhookNewPage() {
             hasSecret={false}
             isNew
             busy={save.isPending || made !== undefined}
-            fault={save.error}
+            failure={save.error}
             onSave={() =>
               save.mutate(changes(initial, draft, true), {
                 onSuccess: (webhook) => {

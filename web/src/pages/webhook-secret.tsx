@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from 'react'
-import { ApiError } from '../api/client'
+import { formErrors } from '../api/client'
 import type { Place } from '../api/owned'
 import { useRotateSecret, type Webhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'
@@ -59,6 +59,8 @@ export function SecretCard({ place, webhook }: { place: Place; webhook: Webhook 
   )
 }
 
+const rotationFields = new Set(['overlap', 'signature_scheme', 'webhook_secret'])
+
 function Rotation({
   place,
   webhook,
@@ -75,8 +77,7 @@ function Rotation({
   const [secret, setSecret] = useState('')
   const [scheme, setScheme] = useState(webhook.signature_scheme)
   const [overlap, setOverlap] = useState('86400')
-  const fault = rotate.error
-  const refused = fault instanceof ApiError && fault.status === 422
+  const { errors, fault } = formErrors(rotate.error, (field) => rotationFields.has(field))
   const submit = (event: FormEvent) => {
     event.preventDefault()
     rotate.mutate(
@@ -101,14 +102,14 @@ function Rotation({
           data-first
           value={overlap}
           onChange={(e) => setOverlap(e.target.value)}
-          errors={refused ? fault.errors.overlap : undefined}
+          errors={errors.overlap}
         >
           <option value="0">{t('secret.overlap.none')}</option>
           <option value="3600">{t('secret.overlap.hour')}</option>
           <option value="86400">{t('secret.overlap.day')}</option>
           <option value="604800">{t('secret.overlap.week')}</option>
         </SelectField>
-        <SchemeField value={scheme} onChange={setScheme} />
+        <SchemeField value={scheme} onChange={setScheme} errors={errors.signature_scheme} />
         <TextField
           label={t('secret.own')}
           hint={t('secret.own.hint')}
@@ -116,9 +117,9 @@ function Rotation({
           autoComplete="new-password"
           value={secret}
           onChange={(e) => setSecret(e.target.value)}
-          errors={refused ? fault.errors.webhook_secret : undefined}
+          errors={errors.webhook_secret}
         />
-        {fault !== null && !refused && <Fault of={fault} />}
+        {fault !== undefined && <Fault of={fault} />}
         <DialogButtons action={t('secret.rotate')} busy={rotate.isPending} onCancel={onClose} />
       </form>
     </Dialog>

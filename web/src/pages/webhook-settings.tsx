@@ -137,7 +137,7 @@ function Settings({
         hasSecret={webhook.has_secret}
         isNew={false}
         busy={working}
-        fault={isVersionConflict(save.error) && working ? null : save.error}
+        failure={isVersionConflict(save.error) && working ? null : save.error}
         onSave={() => send(edit)}
       />
       {contested && (
