@@ -55,3 +55,27 @@ test('an owner that is refused without an error of a field says so', async ({ pa
   const send = dialog.getByRole('button', { name: 'Save' })
   await checkRefusals(faults, ['POST', /agents$/], dialog, send)
 })
+
+test('a webhook that cannot be disabled says why, as any other failure', async ({ page, world, faults }) => {
+  const { page: at } = await world.webhook('/refused-toggle')
+  await page.goto(at)
+  const [put, disable] = [/webhooks/, page.getByRole('button', { name: 'Disable' })]
+  const main = page.getByRole('main')
+  const refuse = async (fault: Parameters<Faults['break']>[2], shown: string[]) => {
+    const end = faults.break('PUT', put, fault)
+    await disable.click()
+    for (const text of shown) await expect(main).toContainText(text)
+    end()
+  }
+  await refuse({ cut: 'before' }, ['The server cannot be reached'])
+  await refuse({ malformed: '<html>' }, ['Unexpected response (HTTP 200)'])
+  await refuse({ status: 500, body: { success: false, message: 'Internal server error', request_id: 'r-1' } }, [
+    'The server encountered an error',
+    'Request r-1',
+  ])
+  const limited = { success: false, message: 'Rate limit exceeded. Please wait before making more requests.' }
+  await refuse({ status: 429, body: limited, headers: { 'Retry-After': '50' } }, [
+    'Too many requests',
+    'You can try again in',
+  ])
+})

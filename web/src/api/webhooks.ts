@@ -98,26 +98,23 @@ export function useDeleteWebhook(place: Place) {
  * Enables or disables. The call itself flips whatever it finds, so that a page which shows an old state would do the
  * opposite of what its button says: hence the field of the update.
  */
-export function useEnableWebhook(
-  place: Place,
-  then: { onSuccess: (webhook: Webhook) => void; onError: (fault: Error) => void },
-) {
+export function useEnableWebhook(place: Place, onSuccess: (webhook: Webhook) => void) {
   const client = useQueryClient()
-  const { mutate, isPending } = useSaveWebhook(place)
+  const { mutate, isPending, error } = useSaveWebhook(place)
   return {
     // To disable stops a webhook whatever has become of it; what is enabled is what was seen.
     enable: (enabled: boolean, version: number) =>
       mutate(
         { change: { enabled }, ...(enabled && { version }) },
         {
-          ...then,
+          onSuccess,
           onError: (fault) => {
             if (isVersionConflict(fault)) client.invalidateQueries({ queryKey: webhookKey(place) })
-            then.onError(fault)
           },
         },
       ),
     isPending,
+    error,
   }
 }
 

@@ -21,6 +21,10 @@ export function WebhookLayout() {
   const webhook = useWebhook(place)
   const may = useMay('webhooks')
   const test = useTestWebhook(place)
+  const say = useToast()
+  const toggle = useEnableWebhook(place, ({ enabled }) =>
+    say(t(enabled ? 'webhook.nowEnabled' : 'webhook.nowDisabled')),
+  )
   // A webhook that was deleted still has its log, so that a page below may have something to show.
   const gone = webhook.error instanceof ApiError && webhook.error.status === 404
   return (
@@ -40,10 +44,11 @@ export function WebhookLayout() {
             <span className="inline-block h-6" />
           )
         }
-        actions={may && webhook.data && <Actions webhook={webhook.data} test={test} />}
+        actions={may && webhook.data && <Actions webhook={webhook.data} test={test} toggle={toggle} />}
       />
       <div className="grid gap-3 empty:hidden [&:has(>*)]:mb-4">
         {webhook.error && <Fault of={webhook.error} retry={() => webhook.refetch()} />}
+        {toggle.error && <Fault of={toggle.error} />}
         {webhook.data && <Reason webhook={webhook.data} />}
         <TestResult test={test} />
       </div>
@@ -55,19 +60,16 @@ export function WebhookLayout() {
 
 type Test = ReturnType<typeof useTestWebhook>
 
-function Actions({ webhook, test }: { webhook: Webhook; test: Test }) {
-  const { t, server } = useTranslation()
-  const say = useToast()
-  const { enable, isPending } = useEnableWebhook(placeOf(route.useParams()), {
-    onSuccess: ({ enabled }) => say(t(enabled ? 'webhook.nowEnabled' : 'webhook.nowDisabled')),
-    onError: (fault) => say(server(fault.message)),
-  })
+type Toggle = ReturnType<typeof useEnableWebhook>
+
+function Actions({ webhook, test, toggle }: { webhook: Webhook; test: Test; toggle: Toggle }) {
+  const { t } = useTranslation()
   return (
     <>
       <Button icon="bolt" busy={test.isPending} onClick={() => test.mutate()}>
         {t('webhook.test')}
       </Button>
-      <Button icon="power" busy={isPending} onClick={() => enable(!webhook.enabled, webhook.version)}>
+      <Button icon="power" busy={toggle.isPending} onClick={() => toggle.enable(!webhook.enabled, webhook.version)}>
         {t(webhook.enabled ? 'webhook.disable' : 'webhook.enable')}
       </Button>
     </>
