@@ -61,8 +61,8 @@ func (l *heapLimit) adjust() {
 	debug.SetMemoryLimit(value)
 }
 
-// limitOf leaves room for half of what is alive.
-func limitOf(least, live, stacks int64) int64 { return max(least, live+live/2+stacks) }
+// limitOf leaves room for a quarter of what is alive.
+func limitOf(least, live, stacks int64) int64 { return max(least, live+live/4+stacks) }
 
 // afterEachCollection calls do after each collection of garbage, on the goroutine of finalizers.
 func afterEachCollection(do func()) {
