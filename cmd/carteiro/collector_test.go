@@ -9,7 +9,7 @@ import (
 func TestTheMemoryLimitLeavesRoomForWhatIsAlive(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct{ live, stacks, want int64 }{
-		{20 * mib, mib, 288 * mib}, {150 * mib, 10 * mib, 288 * mib}, {220 * mib, 0, 330 * mib}, {1000 * mib, 20 * mib, 1520 * mib},
+		{20 * mib, mib, 288 * mib}, {150 * mib, 10 * mib, 288 * mib}, {220 * mib, 0, 288 * mib}, {240 * mib, 0, 300 * mib}, {1000 * mib, 20 * mib, 1270 * mib},
 	} {
 		if got := limitOf(288*mib, c.live, c.stacks); got != c.want {
 			t.Errorf("%d alive, %d of stacks: %d, want %d", c.live, c.stacks, got, c.want)
