@@ -114,8 +114,8 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 // smallBody is how large a body may be that is not charged, in bytes.
 const smallBody = 16 << 10
 
-// reserveBody waits for the memory of the body that a template makes, which is charged until the outcome is recorded. It is not ok when
-// the dispatcher is stopping.
+// reserveBody waits for the memory of the body that a template makes, which is charged until the outcome is recorded. The attempt ages
+// meanwhile, so that those which wait long keep no slots from other environments. It is not ok when the dispatcher is stopping.
 func (d *Dispatcher) reserveBody(t *send.Target, delivery *carteiro.Delivery) (body budget.Account, ok bool) {
 	size := t.MaxRendered(delivery.Event)
 	if size <= smallBody {

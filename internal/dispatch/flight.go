@@ -115,7 +115,8 @@ func (d *Dispatcher) launch(f *flight) {
 	}
 }
 
-// ground undoes launch: the request was not sent. The mutex is not held.
+// ground undoes launch: the request was not sent, or its outcome waits for the store. The attempt ages no further. The mutex is not
+// held.
 func (d *Dispatcher) ground(f *flight) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
