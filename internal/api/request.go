@@ -264,12 +264,13 @@ func holding(n int64, do handler) handler {
 func (r *request) reserve(n int64) error {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
+	before := r.account.Held()
 	if err := r.account.Wait(ctx, n); err != nil {
 		if err := refusedMemory(r.account.Grow(n)); err != nil {
 			return err
 		}
 	}
-	r.reserved += n
+	r.reserved += r.account.Held() - before // at most a share
 	return nil
 }
 

@@ -126,6 +126,9 @@ func (a *Account) Shrink(n int64) {
 	}
 }
 
+// Held returns how many bytes the account has reserved.
+func (a *Account) Held() int64 { return a.held }
+
 // Close returns everything.
 func (a *Account) Close() { a.Shrink(a.held) }
 
