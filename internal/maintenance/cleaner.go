@@ -34,7 +34,7 @@ type Environments interface {
 	CleanEnvironment(ctx context.Context, p store.CleanEnvironment) (store.CleanedEnvironment, error)
 }
 
-// Run cleans deleted webhooks until ctx ends.
+// Run cleans deleted webhooks and environments until ctx ends.
 func (c *Cleaner) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := c.clean(ctx); err != nil && ctx.Err() == nil {
