@@ -27,8 +27,8 @@ const (
 
 // cleaning is what is known of a webhook before it is cleaned.
 type cleaning struct {
-	*carteiro.Webhook        // without secrets; nil: there is none to clean
-	stored            []byte // its settings
+	*carteiro.Webhook        // without settings; nil: there is none to clean
+	stored            []byte // the settings
 	pending           ids
 }
 
@@ -50,7 +50,7 @@ func (s *Store) CleanDeleted(ctx context.Context, p store.CleanDeleted) (cleaned
 		if _, err := t.run(cancelBulk, id(c.ID), layout.Micros(p.Now)); err != nil {
 			return err
 		}
-		erased, _, err := settings.Encode(c.Webhook, nil, true)
+		erased, err := settings.Erase(c.stored, c.ID)
 		if err != nil {
 			return err
 		}
@@ -78,9 +78,6 @@ func (s *Store) toClean(ctx context.Context, p *store.CleanDeleted) (c cleaning,
 		w, encoded, err := readWebhookRow(t.row(query, [16]byte(from)))
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
-		}
-		if err == nil {
-			err = settings.DecodeWithoutSecrets(encoded, w)
 		}
 		if err != nil {
 			return err

@@ -166,6 +166,17 @@ func DecodeWithoutSecrets(encoded []byte, w *carteiro.Webhook) error {
 	return nil
 }
 
+// Erase returns the settings of a deleted webhook without its secrets, for which it needs no key. Settings that cannot be parsed may
+// hold secrets as well, so that nothing is left of them.
+func Erase(encoded []byte, id carteiro.ID) ([]byte, error) {
+	w := &carteiro.Webhook{ID: id}
+	if err := DecodeWithoutSecrets(encoded, w); err != nil {
+		w = &carteiro.Webhook{ID: id}
+	}
+	erased, _, err := Encode(w, nil, true)
+	return erased, err
+}
+
 // Unreadable says why settings cannot be read; "" when they can. With no key at all it leaves secrets that are encrypted alone.
 func Unreadable(encoded []byte, id carteiro.ID, keys *seal.Keyring) string {
 	s, err := parse(encoded, id)

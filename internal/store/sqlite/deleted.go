@@ -40,7 +40,7 @@ func (t *tx) cleanDeleted(p *store.CleanDeleted) (cleaned store.CleanedDeleted, 
 		return cleaned, err
 	}
 	cleaned.WebhookID = w.ID
-	erased, _, err := settings.Encode(w, nil, true)
+	erased, err := settings.Erase(stored, w.ID)
 	if err != nil {
 		return cleaned, err
 	}
@@ -66,7 +66,7 @@ func (t *tx) cleanDeleted(p *store.CleanDeleted) (cleaned store.CleanedDeleted, 
 	return cleaned, t.write(setCleaned).id(w.ID).run()
 }
 
-// deletedWebhook finds the webhook to clean, nil for none, and its settings as they are stored.
+// deletedWebhook finds the webhook to clean, nil for none, without its settings, and these as they are stored.
 func (t *tx) deletedWebhook(p *store.CleanDeleted) (w *carteiro.Webhook, stored []byte, err error) {
 	row := t.query(nextDeleted).id(p.After)
 	if !p.WebhookID.IsZero() {
@@ -76,12 +76,8 @@ func (t *tx) deletedWebhook(p *store.CleanDeleted) (w *carteiro.Webhook, stored 
 	if !found {
 		return nil, nil, err
 	}
-	stored = row.colBlob(settingsColumn)
-	w, err = readWithoutSecrets(row)
-	if ended := row.end(); err == nil {
-		err = ended
-	}
-	return w, stored, err
+	w, stored = readWebhookRow(row), row.colBlob(settingsColumn)
+	return w, stored, row.end()
 }
 
 // finishUnclaimed finishes attempts of a deleted webhook that nobody holds.

@@ -107,6 +107,21 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 			}
 		})
 	}
+	t.Run("deleted webhooks are cleaned although their settings are cut short", func(t *testing.T) {
+		s := open(t)
+		w := newWorld(t, s)
+		for range 2 {
+			hook := w.webhook()
+			w.publish(store.Session{}, hook.ID)
+			w.remove(hook.ID)
+		}
+		w.ok(damage(s, damages[CutSettings]))
+		w.pass(6 * time.Minute)
+		equal(t, "finished attempts", w.clean(w.now), 2)
+		if report := w.examine(); len(report.Findings) > 0 {
+			t.Errorf("found %s", show(report.Findings))
+		}
+	})
 	t.Run("what is finished is looked at part by part", func(t *testing.T) {
 		s := open(t)
 		w := newWorld(t, s)
