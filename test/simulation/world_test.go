@@ -428,17 +428,23 @@ func (w *world) ownerOf(hook *carteiro.Webhook) store.OwnerRef {
 	return store.OwnerRef{EnvironmentID: hook.EnvironmentID, Kind: hook.OwnerKind, ID: hook.OwnerID}
 }
 
-// change changes a webhook on a node. Whether it was told so or not, what is switched off there now is off.
+// change changes a webhook on a node. From then on the node knows that the webhook is off, if this change switched it off. If an
+// outcome did, the node knows once it is answered.
 func (w *world) change(n *node, hook *carteiro.Webhook, change func(*carteiro.Webhook)) bool {
+	switchedOff := false
 	_, err := n.directory.ChangeWebhook(context.Background(), w.ownerOf(hook), hook.ID, func(h *carteiro.Webhook) error {
+		wasLive := h.Live()
 		change(h)
+		switchedOff = wasLive && !h.Live()
 		h.UpdatedAt = time.Now()
 		return nil
 	}, nil)
 	if err != nil || !n.lives() {
 		return false
 	}
-	w.changed(n.link, hook.ID)
+	if switchedOff {
+		w.changed(n.link, hook.ID)
+	}
 	return true
 }
 
