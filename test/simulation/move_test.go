@@ -77,10 +77,3 @@ func (w *world) judgeGone() {
 		}
 	}
 }
-
-// changedAll notes that a node knows which webhooks are off by now.
-func (w *world) changedAll(by *link) {
-	for _, hook := range w.hooks {
-		w.changed(by, hook.ID)
-	}
-}

@@ -357,10 +357,7 @@ func (w *world) do(i int) {
 	case "broken":
 		n.breakWrites(d.lasts)
 	case "delete owner":
-		_ = n.directory.DeleteOwner(context.Background(), store.DeleteOwner{OwnerRef: w.ownerOf(hook), Now: time.Now()})
-		if n.lives() {
-			w.changedAll(n.link)
-		}
+		w.deleteOwner(n, w.ownerOf(hook))
 	case "move":
 		w.change(n, hook, func(h *carteiro.Webhook) {
 			if h.Live() { // a disabled one would seem to have been disabled by its new URL
@@ -446,6 +443,19 @@ func (w *world) change(n *node, hook *carteiro.Webhook, change func(*carteiro.We
 		w.changed(n.link, hook.ID)
 	}
 	return true
+}
+
+// deleteOwner deletes an owner on a node, which knows from then on that the owner's webhooks are off if they are.
+func (w *world) deleteOwner(n *node, owner store.OwnerRef) {
+	_ = n.directory.DeleteOwner(context.Background(), store.DeleteOwner{OwnerRef: owner, Now: time.Now()})
+	if !n.lives() {
+		return
+	}
+	for _, hook := range w.hooks {
+		if w.ownerOf(hook) == owner {
+			w.changed(n.link, hook.ID)
+		}
+	}
 }
 
 func (w *world) outage(d time.Duration) {
