@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Whoever reads the audit log, or hands out a token, must find each word explained, in both languages.

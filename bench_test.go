@@ -3,7 +3,7 @@ package carteiro_test
 import (
 	"testing"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func BenchmarkNewID(b *testing.B) {

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // open is a circuit that opened at noon and whose next probe is due then.

@@ -1,4 +1,4 @@
-module carteiro
+module github.com/carteiro/carteiro
 
 go 1.26.0
 

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 var noon = time.Date(2025, 9, 3, 12, 0, 0, 123_456_000, time.UTC)

@@ -26,7 +26,7 @@ import (
 // package or a new edge is a decision: it is written down here, with its reason, or the test fails.
 
 // module is the path that go.mod declares. Rooms are named by their folder below it; "/" is the root package.
-const module = "carteiro"
+const module = "github.com/carteiro/carteiro"
 
 // edges are the rooms that may be imported, each with the reason.
 type edges map[string]string
@@ -507,21 +507,21 @@ func TestImportRuleCatches(t *testing.T) {
 		"nothing when the edge is allowed": {
 			"internal/send/send.go", "package send\nimport \"carteiro\"", nil},
 		"nothing when a test takes a test's edge": {
-			"internal/send/send_test.go", "package send\nimport \"carteiro/internal/store\"", nil},
+			"internal/send/send_test.go", "package send\nimport \"github.com/carteiro/carteiro/internal/store\"", nil},
 		"nothing when a test imports its own package": {
-			"internal/store/store_test.go", "package store_test\nimport \"carteiro/internal/store\"", nil},
+			"internal/store/store_test.go", "package store_test\nimport \"github.com/carteiro/carteiro/internal/store\"", nil},
 		"nothing in testdata, node_modules and other modules' folders": {
-			"internal/send/testdata/x/x.go", "package x\nimport \"carteiro/internal/store\"", nil},
+			"internal/send/testdata/x/x.go", "package x\nimport \"github.com/carteiro/carteiro/internal/store\"", nil},
 		"nothing when the root takes the standard library": {
 			"id.go", "package carteiro\nimport \"encoding/json\"", nil},
 		"a forbidden edge": {
-			"internal/send/send.go", "package send\nimport \"carteiro/internal/store\"",
+			"internal/send/send.go", "package send\nimport \"github.com/carteiro/carteiro/internal/store\"",
 			[]string{"internal/send/send.go: internal/send may not import internal/store"}},
 		"a test's edge outside tests": {
-			"internal/send/send.go", "package send\nimport s \"carteiro/internal/store\"",
+			"internal/send/send.go", "package send\nimport s \"github.com/carteiro/carteiro/internal/store\"",
 			[]string{"internal/send may not import internal/store"}},
 		"an edge behind a build tag": {
-			"internal/send/soak_test.go", "//go:build soak\n\npackage send\nimport \"carteiro/internal/store/sqlite\"",
+			"internal/send/soak_test.go", "//go:build soak\n\npackage send\nimport \"github.com/carteiro/carteiro/internal/store/sqlite\"",
 			[]string{"internal/send may not import internal/store/sqlite"}},
 		"a package that the table does not know": {
 			"internal/util/util.go", "package util",

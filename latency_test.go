@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestEveryDurationIsCountedOnce(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestTheDefaultScheduleIsTheContracts(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestATraceParentIsVersion00InLowerCaseAndNotZero(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestScopesAllowWhatTheyNameAndNothingElse(t *testing.T) {

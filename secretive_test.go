@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestHeadersThatCarryCredentialsAreSecret(t *testing.T) {

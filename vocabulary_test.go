@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestAWebhookWantsWhatItSubscribedTo(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestAWebhookPrintsNoSecret(t *testing.T) {

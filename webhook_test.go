@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func former(secret string, ends time.Duration) carteiro.FormerSecret {

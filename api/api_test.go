@@ -11,7 +11,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"carteiro/api"
+	"github.com/carteiro/carteiro/api"
 )
 
 func load(t *testing.T, document []byte) *openapi3.T {

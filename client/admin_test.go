@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 const (

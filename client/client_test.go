@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/api/apitest"
-	"carteiro/client"
+	"github.com/carteiro/carteiro/api/apitest"
+	"github.com/carteiro/carteiro/client"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // streams answers each call with the next of its answers: a status and what is read, after which the stream ends, or

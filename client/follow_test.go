@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 func TestFollowingALogGoesOnAfterACutAndTellsEachChange(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
-	"carteiro/api"
-	"carteiro/client"
+	"github.com/carteiro/carteiro/api"
+	"github.com/carteiro/carteiro/client"
 )
 
 // uncalled are the operations of the document that the client has no method for, each with the reason.

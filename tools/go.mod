@@ -1,6 +1,6 @@
 // The tools of the chores, in a module of their own so that the product's go.mod lists only what the product needs.
 // From the root: go tool -modfile=tools/go.mod golangci-lint run
-module carteiro/tools
+module github.com/carteiro/carteiro/tools
 
 go 1.26.0
 

@@ -22,7 +22,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
-	"carteiro/api"
+	"github.com/carteiro/carteiro/api"
 )
 
 // Validator checks answers against the OpenAPI document. It is safe for concurrent use.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 
-	"carteiro/internal/config"
-	"carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
 )
 
 type backupCommand struct {

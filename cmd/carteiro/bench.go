@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"carteiro/internal/bench"
+	"github.com/carteiro/carteiro/internal/bench"
 )
 
 type benchCommand struct {

@@ -10,11 +10,11 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/app"
-	"carteiro/internal/config"
-	"carteiro/internal/demo"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/demo"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // demoSchedule shows retries while somebody is looking.

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"carteiro/api"
-	pages "carteiro/docs"
-	"carteiro/internal/docs"
+	"github.com/carteiro/carteiro/api"
+	pages "github.com/carteiro/carteiro/docs"
+	"github.com/carteiro/carteiro/internal/docs"
 )
 
 type docsCommand struct {

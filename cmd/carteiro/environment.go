@@ -10,10 +10,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/app"
-	"carteiro/internal/config"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 type environmentCommand struct {

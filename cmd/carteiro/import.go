@@ -5,9 +5,9 @@ import (
 	"errors"
 	"os"
 
-	"carteiro"
-	"carteiro/client"
-	"carteiro/internal/comeover"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/comeover"
 )
 
 type importCommand struct {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/term"
 
-	"carteiro/client"
-	"carteiro/internal/listen"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/listen"
 )
 
 type listenCommand struct {

@@ -13,11 +13,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"carteiro/internal/app"
-	"carteiro/internal/config"
-	"carteiro/internal/move"
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/move"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 type migrateCommand struct {

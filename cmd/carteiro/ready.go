@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 type readyCommand struct {

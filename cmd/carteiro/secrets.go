@@ -8,11 +8,11 @@ import (
 	"os"
 	"text/tabwriter"
 
-	"carteiro/internal/app"
-	"carteiro/internal/config"
-	"carteiro/internal/maintenance"
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/maintenance"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 type secretsCommand struct {

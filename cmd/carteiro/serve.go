@@ -9,8 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"carteiro/internal/app"
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 type serveCommand struct {

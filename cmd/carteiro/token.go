@@ -11,9 +11,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/config"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 type tokenCommand struct {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"carteiro"
-	"carteiro/client"
-	"carteiro/internal/sample"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/sample"
 )
 
 // remote is the server that a verb talks to.

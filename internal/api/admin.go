@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // adminBase is what the paths of the operator's API begin with. Where no admin token is set it is no route.

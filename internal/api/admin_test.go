@@ -9,9 +9,9 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"carteiro"
-	document "carteiro/api"
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro"
+	document "github.com/carteiro/carteiro/api"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 const adminToken = "an admin token of more than 32 characters"

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // maxGrace is how long a token may be good beside the one that takes its place.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"sync"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // answer is a successful answer.

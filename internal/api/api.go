@@ -9,13 +9,13 @@ import (
 	"net/netip"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/budget"
-	"carteiro/internal/directory"
-	"carteiro/internal/egress"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
-	"carteiro/internal/tail"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/tail"
 )
 
 // Bounds of request bodies, in bytes.

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // auditEntry begins an entry of the audit log for what the request is about to change.

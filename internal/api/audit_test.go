@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/api"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // auditOf gives the entries of the home environment, the oldest first, each as "actor action subject changes".

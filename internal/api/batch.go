@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"strconv"
 
-	"carteiro"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // batchItem is one event of a batch while it is read.

@@ -5,8 +5,8 @@ import (
 	"hash"
 	"io"
 
-	"carteiro"
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // readBatch reads the events of a batch while they arrive: a JSON array, which must be valid as a whole, or lines, each of which stands

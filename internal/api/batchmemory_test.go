@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/api"
-	"carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/budget"
 )
 
 // repeat is a reader of before, of unit so many times, and of after.

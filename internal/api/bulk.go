@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Bulk begins and changes jobs that retry many entries; see the methods of bulk.Runner.

@@ -18,9 +18,9 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	cloudhttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
-	"carteiro"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Media types of CloudEvents in JSON: one event, and several.

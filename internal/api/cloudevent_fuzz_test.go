@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // FuzzCloudEvent: whatever comes in, the library does not panic, what is refused is refused well, and what is accepted

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"errors"
 
-	"carteiro/internal/directory"
-	"carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/publish"
 )
 
 // publishCloudEvents takes events in the form of CloudEvents 1.0: one, structured or binary, or a batch.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/api"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 const (

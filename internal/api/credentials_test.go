@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Permission to edit a webhook must not show its credentials to another host.

@@ -9,8 +9,8 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"carteiro"
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 const hookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/egress"
-	"carteiro/internal/publish"
-	"carteiro/internal/send"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // newDeliveringWorld is a world whose events are sent, by the dispatcher itself.

@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // A webhook's credentials are for one receiver, and nobody reads them back. Permission to edit a webhook must not show them

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 const (

@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"time"
 
-	"carteiro/internal/directory"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // eventInput is an event as it was sent: the raw values of its members, nil where there is none.

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // eventShown is an event as it is shown. What has no value is left out.

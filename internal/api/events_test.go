@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 const noEvent = `{"success":false,"message":"Event not found."}`

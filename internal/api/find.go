@@ -1,8 +1,8 @@
 package api
 
 import (
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // foundShown is a webhook in the search by name, with its owner's name, and with the names that rows had before they were

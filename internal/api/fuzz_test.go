@@ -8,9 +8,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"carteiro"
-	"carteiro/internal/payload"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func newDecoder() *server {

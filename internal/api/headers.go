@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Bounds of custom headers, in characters.

@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // keyLife is how long a key gives the answer of the call that created something.

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // input is an object that a caller sent, read field by field. What is wrong with a field goes to faults, and then the

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"strings"
 
-	"carteiro"
-	"carteiro/internal/publish"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/publish"
 )
 
 // Intake takes events in that come by another way than HTTP, by the same rules. It is safe for concurrent use.

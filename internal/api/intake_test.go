@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 func TestAMessageKeepsTheTraceThatCameWithIt(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"carteiro"
-	contract "carteiro/api"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	contract "github.com/carteiro/carteiro/api"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Every operation of the OpenAPI document is tried from another environment: with every mixture of its own ids and the

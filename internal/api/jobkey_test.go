@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestAKeyStartsOneJob(t *testing.T) {

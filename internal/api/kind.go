@@ -3,7 +3,7 @@ package api
 import (
 	"encoding/json"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // kind is what tells the calls on agents, those on campaigns and those on the environment itself apart. Everything else about

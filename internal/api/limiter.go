@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // window is how long requests are counted before the count begins anew. All windows begin with the minute.

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"strings"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // logShown is an entry of the delivery log as it is shown. What has no value is left out.

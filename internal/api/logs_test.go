@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 // A pending attempt that is due tells when the operator's proxy holds it; one that is scheduled for later waits for its time.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // maxDepth is how many objects and arrays may stand inside one another in a body: those of a payload or template, the

@@ -3,7 +3,7 @@ package api_test
 import (
 	"testing"
 
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 const pager = `{"name":"Pager","webhook_url":"https://pager.example.com/hooks","events":["webhook.error","delivery.exhausted"]}`

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestTheOverviewCountsWhatWasDelivered(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // maxName bounds the names of agents, campaigns and webhooks, in characters.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestTheRegistryOfAgentsAndCampaigns(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Bounds of pages. maxPage keeps what is skipped well inside an int.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/publish"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/publish"
 )
 
 // panicking is a publisher that gives up with everything in its hands.

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // entityTag is a webhook's version as an ETag.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 type previewShown struct {

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/send"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/send"
 )
 
 func TestAPreviewShowsWhatWouldBeSentAndWhatDiffers(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	document "carteiro/api"
+	document "github.com/carteiro/carteiro/api"
 )
 
 // readyWithin is how long the store may take to say that it is there.

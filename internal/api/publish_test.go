@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 const keyReused = `{"success":false,"message":"The idempotency key was already used with another request body.","code":"IDEMPOTENCY_KEY_REUSED"}`

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // statusReason says why a webhook's status is "error", and what is done about it.

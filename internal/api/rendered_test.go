@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/api"
-	"carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/budget"
 )
 
 // A body without a template is stored once for all webhooks of an event, one with a template for each attempt.

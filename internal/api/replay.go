@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strconv"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // replayMatched is the answer to a dry run.

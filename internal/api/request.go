@@ -10,10 +10,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/budget"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // request is one request with what was found out about it on its way to the handler.

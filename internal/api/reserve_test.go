@@ -4,8 +4,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/budget"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
 )
 
 // A response for which more than a share would be reserved stays charged while the client reads it.

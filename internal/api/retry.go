@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 
-	"carteiro"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // retryShown is the answer to a manual retry.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"carteiro"
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // Names of the ids in paths.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"carteiro"
-	document "carteiro/api"
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro"
+	document "github.com/carteiro/carteiro/api"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 var pathParameter = regexp.MustCompile(`\{[a-z_]+\}`)

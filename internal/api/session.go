@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // A session is a token of its own, derived from the environment token that was given: random, kept as a hash, in the

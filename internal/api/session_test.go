@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // signIn gives the session's cookie, as it goes into requests.

@@ -3,7 +3,7 @@ package api
 import (
 	"strings"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // toListen is what a token needs to be told deliveries as their receiver gets them: it reads payloads, and is given

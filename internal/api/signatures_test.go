@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Whoever may only look, or send again, must find no signature anywhere: with one and the body beside it anybody can make

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/signature"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/signature"
 )
 
 // maxSecret bounds a webhook's secret, in characters.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/signature"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/signature"
 )
 
 func TestASecretOfOneSchemeDoesNotSignByTheOther(t *testing.T) {

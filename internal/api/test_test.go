@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestATestOfAnAgentsWebhookTellsWhatCameOfIt(t *testing.T) {

@@ -3,7 +3,7 @@ package api
 import (
 	"strings"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // maxToken bounds the tokens that are looked up, in bytes.

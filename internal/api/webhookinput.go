@@ -9,9 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // Bounds of a webhook's settings, in characters.

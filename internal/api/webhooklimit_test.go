@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/api"
 )
 
 // However many ask at once, an owner gets as many webhooks as it may have, and whoever is turned away is told why.

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // webhookShown is a webhook as it is shown: without its secrets.

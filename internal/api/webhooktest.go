@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/publish"
-	"carteiro/internal/sample"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/sample"
 )
 
 // testGrace is what a test may take beside the webhook's timeout: connecting, storing, answering.

@@ -17,17 +17,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/api/apitest"
-	"carteiro/internal/api"
-	"carteiro/internal/bulk"
-	"carteiro/internal/directory"
-	"carteiro/internal/egress"
-	"carteiro/internal/publish"
-	"carteiro/internal/send"
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
-	"carteiro/internal/tail"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/api/apitest"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/bulk"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro/internal/tail"
 )
 
 // world is an API on a real store, asked over HTTP. Nothing is sent to receivers: tests say what came of an attempt.

@@ -1,6 +1,6 @@
 package app
 
-import "carteiro/internal/dispatch"
+import "github.com/carteiro/carteiro/internal/dispatch"
 
 // Half of the descriptors that this process may have are for clients, most of the other half for attempts in flight. The
 // rest is for the database, the files and connections to receivers that are kept open.

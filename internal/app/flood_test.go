@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // While some flood the API, with a good token, bad ones and none, and are told to wait, events are taken and delivered.

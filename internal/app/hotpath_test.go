@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/directory"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/metrics"
-	"carteiro/internal/publish"
-	"carteiro/internal/send"
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/metrics"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
 )
 
 // hotPath is everything an event passes on its way but the network: the API's handler, the publisher, the store, the

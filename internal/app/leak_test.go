@@ -23,13 +23,13 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"carteiro"
-	contract "carteiro/api"
-	"carteiro/internal/app"
-	"carteiro/internal/config"
-	"carteiro/internal/seal"
-	"carteiro/internal/signature"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	contract "github.com/carteiro/carteiro/api"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/signature"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Secrets of every kind are planted, every operation of the OpenAPI document is called with good and bad input by those

@@ -8,10 +8,10 @@ import (
 	"net"
 	"net/http"
 
-	"carteiro/internal/debug"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/ingest"
-	"carteiro/internal/metrics"
+	"github.com/carteiro/carteiro/internal/debug"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/ingest"
+	"github.com/carteiro/carteiro/internal/metrics"
 )
 
 // beside is the servers for those who watch over this one: metrics and, if asked for, profiles.

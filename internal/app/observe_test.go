@@ -25,10 +25,10 @@ import (
 	spans "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"carteiro"
-	"carteiro/internal/app"
-	"carteiro/internal/config"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // running is a whole server with an environment and an agent.

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 
-	"carteiro/internal/config"
-	"carteiro/internal/maintenance"
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/maintenance"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // openWithKeys opens the server's database, if the keys that it needs are there.

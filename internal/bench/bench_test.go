@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func body(n int) []byte { return fmt.Appendf(nil, `{"event":"x",%s%010d","rest":1}`, mark, n) }

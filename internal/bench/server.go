@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // server is a Carteiro in a process of its own, so that its time and memory can be told from the benchmark's.

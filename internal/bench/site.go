@@ -7,10 +7,10 @@ import (
 	"os"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/app"
-	"carteiro/internal/config"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // site is the database that is measured, with an environment in it.

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"sync"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Why memory is refused.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"carteiro"
-	"carteiro/internal/budget"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
 )
 
 var one, two, three = carteiro.ID{1}, carteiro.ID{2}, carteiro.ID{3}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // Config is what to bring, and where to.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // tally counts what became of endpoints, and agents that are new.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // minAdminToken is how many bytes an admin token must have: it is made by hand, and must not be guessed.

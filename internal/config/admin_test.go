@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 func TestTheAdminTokenIsOffUnlessSetAndHardToGuess(t *testing.T) {

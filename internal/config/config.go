@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // EnvPrefix begins the environment variable of every flag: --retry-schedule is CARTEIRO_RETRY_SCHEDULE.

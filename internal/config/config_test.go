@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 func TestADatabaseIsNamedByItsFile(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 func TestAProxyIsNamedByAURLThatIsNeverRepeated(t *testing.T) {

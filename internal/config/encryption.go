@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/seal"
 )
 
 // Encryption is the keys that encrypt the webhooks' secrets in the database. It is text here, not keys: the parser of the

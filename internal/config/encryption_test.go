@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/config"
-	"carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/seal"
 )
 
 func TestKeysComeFromTheVariableOrTheFileAndAreNeverQuoted(t *testing.T) {

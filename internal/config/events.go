@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Catalogue returns the built-in event types and those of the events file. Its errors match [ErrUsage].

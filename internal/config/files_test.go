@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 func TestEveryFaultOfASettingsFileIsAUsageError(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 func TestANamedPipeWithoutAWriterDoesNotHang(t *testing.T) {

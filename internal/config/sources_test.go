@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 func sources(t *testing.T, text string) ([]config.Source, error) {

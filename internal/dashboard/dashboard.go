@@ -9,7 +9,7 @@ import (
 	"path"
 	"strings"
 
-	"carteiro/internal/static"
+	"github.com/carteiro/carteiro/internal/static"
 )
 
 // indexName is the page itself, and assets the folder of what Vite names by its content.

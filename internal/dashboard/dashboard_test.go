@@ -12,8 +12,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"carteiro/api"
-	"carteiro/internal/dashboard"
+	"github.com/carteiro/carteiro/api"
+	"github.com/carteiro/carteiro/internal/dashboard"
 )
 
 const index = `<!doctype html><title>Carteiro</title><script type="module" src="/assets/index-abc.js"></script>`

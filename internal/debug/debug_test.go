@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"carteiro/internal/debug"
+	"github.com/carteiro/carteiro/internal/debug"
 )
 
 func TestAPageCannotReadADebugPortUnderItsOwnName(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // Config is what a demo needs. Zero numbers take the defaults.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestCallsAreToldInOrderAndAsJSON(t *testing.T) {

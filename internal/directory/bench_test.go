@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/directory"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/directory"
 )
 
 // Who wants an event, once the cache knows: of ten webhooks one wants it, or all.

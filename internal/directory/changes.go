@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // PutOwner is [store.Registry.PutOwner].

@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Freshness is how long an entry of the cache may serve before it is read again.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Token looks a token up, expired ones included, and takes down that it is used. It fails with [store.ErrNotFound].

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/directory"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // silent is a registry whose changes are carried out and not answered.

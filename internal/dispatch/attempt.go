@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/budget"
-	"carteiro/internal/send"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // pump begins as many of a lane's deliveries as its limit and the slots allow. Those of a deleted webhook it has finished unsent.

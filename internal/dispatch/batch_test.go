@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // choosyStore records single results except one, and no batch that contains that one.

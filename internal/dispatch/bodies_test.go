@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/budget"
-	"carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/dispatch"
 )
 
 // Bodies that templates make are not held beyond the budget, however many receivers are slow; others do not wait for them.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The circuit of a webhook is the store's: it opens and closes with what is recorded, and a claim gets what it lets go. A

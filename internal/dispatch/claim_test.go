@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // A claim's answer that comes after its session has ended brings attempts that others may hold by now. Queued, they could be sent twice.

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The clock is set back by an hour, and ahead again. What is due waits for no hour, what was accepted goes out, each attempt

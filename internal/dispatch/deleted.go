@@ -3,7 +3,7 @@ package dispatch
 import (
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The queue of a deleted webhook does not wait for its attempts in flight, which may hang until their timeout, nor for a slot:

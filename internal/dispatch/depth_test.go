@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // What a node holds is counted over all of its lanes that have something to do.

@@ -15,10 +15,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/budget"
-	"carteiro/internal/send"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Bounds of what a dispatcher takes on.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // A call on the store that fails because the store is unavailable may have been carried out all the same, or be carried out

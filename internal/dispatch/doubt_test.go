@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // heldStore lists one attempt as held, and runs during while that is being released.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // When a circuit opens, its lane releases what may wait. Probes and what somebody asked for stay queued, in their order.

@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/dispatch"
 )
 
 // few limits a node to so many slots, so that a test can have many more webhooks.

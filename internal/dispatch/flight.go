@@ -3,7 +3,7 @@ package dispatch
 import (
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // flight is an attempt between taking its slot and returning it.

@@ -5,9 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Hints of other nodes were lost: what they were about is found by a scan at once, and not by the next one.

@@ -5,8 +5,8 @@ import (
 	"container/list"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/send"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/send"
 )
 
 // lane is the queue of one webhook: what is held in memory to be sent, how much of it may be in flight, and when to

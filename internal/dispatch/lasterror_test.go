@@ -3,8 +3,8 @@ package dispatch
 import (
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestTheErrorThatIsLoggedIsThatOfTheWebhooksLastFailure(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // A lease of a node that is not heard of ends when its term has run out, and others see that within a beat: together no

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // pagedStore is a store that says what a session holds, page by page.

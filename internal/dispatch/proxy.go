@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // proxyState knows whether the egress proxy can be used. While it cannot, attempts that need it are held: each keeps its slot and

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/dispatch"
 )
 
 // byProxy is what a sender makes of an attempt by way of a proxy: answered by the receiver, or held up by the proxy.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/budget"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // maxRecordBatch is how many results are committed together at most, and how many may wait: beyond it senders wait for

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The database may refuse an outcome although it is available: a missing privilege, a full quota, a fault of its own. Such an

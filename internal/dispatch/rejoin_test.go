@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // sessionStore hands out sessions and does nothing else.

@@ -5,9 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // An attempt that nobody holds and that no lane was told of is found without waiting for the next periodic scan.

@@ -6,9 +6,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // A probe that comes back without a result has not used its turn. The circuit is probed again at once, and not when the next

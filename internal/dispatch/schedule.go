@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // arm puts the lane into the schedule if it waits for a time, or for room that it now has. The mutex is held.

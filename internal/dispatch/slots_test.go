@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // laneOf makes a lane with deliveries queued whose receiver is known to be quick or slow, or not known at all.

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // unreadable is a directory that cannot read webhooks.

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/dispatch"
 )
 
 // What cannot be sent because this machine has no descriptors left costs the receiver none of its attempts: it is sent once

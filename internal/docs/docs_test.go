@@ -13,8 +13,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"carteiro/api"
-	pages "carteiro/docs"
+	"github.com/carteiro/carteiro/api"
+	pages "github.com/carteiro/carteiro/docs"
 )
 
 // once makes the site for all tests, none of which changes it.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"carteiro/internal/static"
+	"github.com/carteiro/carteiro/internal/static"
 )
 
 // under is where the site is served.

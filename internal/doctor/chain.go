@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // chains judges the attempts of a page of events. It reads each webhook once.

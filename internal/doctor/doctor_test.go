@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/doctor"
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/doctor"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
 )
 
 // moody is a store whose answers about nodes are bad so many times.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Check is something that must hold, by its name in a report.

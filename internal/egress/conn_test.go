@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/egress"
-	"carteiro/test/interop/rawserver"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/test/interop/rawserver"
 )
 
 // peer is the other end of a connection of some layers.

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // receiver is a server on this machine that counts the connections made to it.

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 var blockedAddrs = map[string][]string{

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // fakeProxy is an HTTP proxy that leads every tunnel to one receiver, wherever it was asked to lead it.

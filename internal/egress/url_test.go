@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 func TestCheckURLTakesWhatCanBeDialled(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/internal/front"
+	"github.com/carteiro/carteiro/internal/front"
 )
 
 // takes is what the front answers in these tests.

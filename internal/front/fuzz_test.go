@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/internal/front"
+	"github.com/carteiro/carteiro/internal/front"
 )
 
 // FuzzWhoAnswersMakesNoDifference: whatever bytes come, and however many requests are in them, the front answers as

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/front"
+	"github.com/carteiro/carteiro/internal/front"
 )
 
 // Whoever comes when all connections are taken is told so, and may come again; those that are there go on. It makes no

@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // Waits between tries, of a broker or a store that is away: doubling from the first to the last.

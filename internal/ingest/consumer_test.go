@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // fakeSource is a broker in memory, connected. It gives what is not acknowledged again after each new connection.

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // Intake takes events in; see [api.Intake.Take].

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // kafkaSource is a member of a consumer group of a Kafka topic.

@@ -8,7 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // rabbitSource is a queue of RabbitMQ.

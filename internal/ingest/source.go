@@ -10,7 +10,7 @@ import (
 	"os"
 	"strings"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 // source is a place at a broker, connected. One goroutine uses it, with one batch of messages at a time: what receive

@@ -17,7 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"carteiro/internal/config"
+	"github.com/carteiro/carteiro/internal/config"
 )
 
 func TestAConnectionIsEncryptedWhenItsURLSaysSo(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // maxExcerpt is how much of an answer that is no 2xx is shown, in bytes.

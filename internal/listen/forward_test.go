@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // local is the developer's program, which counts the connections made to it.

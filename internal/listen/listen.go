@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // waiting is how many deliveries may wait for the local program. Behind them it is the server that waits, and in time cuts the

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // stream answers the call for the deliveries of a webhook with these, and stays open until the request ends.

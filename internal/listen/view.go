@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // The few commands of a terminal that are used: clear the line from its beginning, and colours.

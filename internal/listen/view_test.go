@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // shown tells a short story to a view and gives what it writes.

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 const (

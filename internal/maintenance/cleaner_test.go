@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
 )
 
 // queued makes a store with a webhook that has so many queued attempts.

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/internal/maintenance"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/maintenance"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // purged is a store that tells what was asked of it.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/internal/maintenance"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/maintenance"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // sealed is a store that knows how many webhooks' secrets are under each key.

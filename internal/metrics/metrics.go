@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Buckets in seconds: of what the store and the API do, of an attempt, and of all the way with its retries.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 var descSecrets = describe("carteiro_webhook_secrets", "Webhooks that have secrets, by the key those are encrypted with: first (the one that encrypts), older, or none.", "key")

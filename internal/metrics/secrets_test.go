@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/internal/metrics"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/metrics"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // keyed is a store that knows which keys are in use.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/metrics"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/metrics"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // awayStore is a store that does not answer.

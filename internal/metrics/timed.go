@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Verbs of which nothing but the time is of interest.

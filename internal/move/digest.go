@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // digest is a checksum over the things of a section, in their order.

@@ -12,11 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/directory"
-	"carteiro/internal/operator"
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/operator"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
 )
 
 // world is an environment in a real store, with an agent that has a webhook, and a teller, in simulated time.

@@ -7,8 +7,8 @@ import (
 	"net/url"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Times are as the API shows them: RFC 3339 in UTC with six fractional digits.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // every is how often a message about a trouble is written.

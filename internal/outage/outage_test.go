@@ -13,8 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carteiro/internal/outage"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/outage"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestATroubleThatLastsIsToldOnceAMinute(t *testing.T) {

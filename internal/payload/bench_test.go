@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // callPayload is what the end of a phone call might say, with a transcript of about size bytes.

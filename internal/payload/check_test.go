@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 func TestCheckObjectTakesObjects(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 var occurred = time.Date(2025, 9, 3, 20, 19, 51, 123_456_789, time.FixedZone("west", -3*3600))

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 const streamDepth = 5

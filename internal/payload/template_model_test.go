@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // A template must render as this slow model does, which decodes everything.

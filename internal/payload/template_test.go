@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 func mustCompile(tb testing.TB, template string) *payload.Template {

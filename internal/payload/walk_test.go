@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 func TestAWalkerGivesMembersAndItemsAsTheyStand(t *testing.T) {

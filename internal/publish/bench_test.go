@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/directory"
-	"carteiro/internal/publish"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // registry has one agent with so many webhooks that want everything.

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/budget"
-	"carteiro/internal/directory"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // keyLife is how long an idempotency key gives the first answer again.

@@ -3,8 +3,8 @@ package publish
 import (
 	"errors"
 
-	"carteiro"
-	"carteiro/internal/payload"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/payload"
 )
 
 // MaxRendered returns how many bytes templates may make of one event, over all webhooks, where payloads have at most maxPayload bytes:

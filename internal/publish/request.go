@@ -6,8 +6,8 @@ import (
 	"errors"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Test sends a test event to a webhook at once and waits for its outcome. sample is the event to send: the payload of a

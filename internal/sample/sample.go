@@ -2,7 +2,7 @@
 // write receivers. "test" in each tells it from a real one's.
 package sample
 
-import "carteiro"
+import "github.com/carteiro/carteiro"
 
 // Payload gives the sample of an event type, as a JSON object. A type that the operator added gets one that says no more
 // than that it is a test.

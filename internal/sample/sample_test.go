@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/sample"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/sample"
 )
 
 func TestEveryBuiltInEventHasASampleThatIsMarkedAsTest(t *testing.T) {

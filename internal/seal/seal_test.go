@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/seal"
 )
 
 func ring(t *testing.T, keys ...string) *seal.Keyring {

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/send"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/send"
 )
 
 // TestAllocationsASend fails when an exchange allocates a tenth more than it did when the figure was written down:

@@ -18,10 +18,10 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/send"
-	"carteiro/test/interop/rawserver"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/test/interop/rawserver"
 )
 
 // quiet is for servers whose complaints are what the test is about.

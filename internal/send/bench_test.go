@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/send"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/send"
 )
 
 // sink is a receiver that allocates nothing, so that what is counted is the sender's.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/send"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/send"
 )
 
 // An attempt that is called off when the receiver is connected to sends nothing; the connection is there for the next one.

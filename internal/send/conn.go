@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // conn is an HTTP/1.1 connection to a receiver, used by one exchange at a time. The goroutine that sends also writes and

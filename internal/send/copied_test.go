@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // A small body leaves with its head in one piece. A large one is not copied: buffers that are kept for later requests stay small.

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The log shows response bodies as text. readable makes text of one: it decompresses it, converts it to UTF-8, and shows

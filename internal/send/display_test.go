@@ -13,7 +13,7 @@ import (
 
 	"github.com/andybalholm/brotli"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // compressed returns text in codings, applied in their order.

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // exchange is the request and the response of one attempt.

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"syscall"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // errBrokenBody says that the answer's body ended before it was whole.

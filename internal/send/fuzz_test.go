@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // FuzzRequestHead: whatever stands in a webhook's settings, what is sent is one request that says what the settings say,

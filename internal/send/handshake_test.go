@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/send"
-	"carteiro/test/interop/rawserver"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/test/interop/rawserver"
 )
 
 // A receiver sees the end of each connection whose TLS handshake fails: the sender must not keep such a connection open.

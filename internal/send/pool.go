@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 const (

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // idleConn is a connection without a network, last used by a webhook some time ago.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // maxCopied is up to what size, in bytes, head and body of a request are put together, to leave in one segment and one

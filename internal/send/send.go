@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
 )
 
 // Bounds on what is taken from receivers, in bytes.

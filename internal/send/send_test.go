@@ -17,9 +17,9 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/send"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/send"
 )
 
 var (

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/egress"
-	"carteiro/internal/payload"
-	"carteiro/internal/signature"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/payload"
+	"github.com/carteiro/carteiro/internal/signature"
 
 	"golang.org/x/net/http/httpguts"
 )

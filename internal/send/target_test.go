@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The zone of an IPv6 address is for dialing alone: neither Host nor the certificate's name has it.

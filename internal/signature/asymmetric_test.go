@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/signature"
+	"github.com/carteiro/carteiro/internal/signature"
 )
 
 // The pair that the Standard Webhooks specification shows.

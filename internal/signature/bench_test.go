@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"carteiro/internal/signature"
+	"github.com/carteiro/carteiro/internal/signature"
 )
 
 var bodySizes = []int{512, 4 << 10, 256 << 10}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/internal/signature"
+	"github.com/carteiro/carteiro/internal/signature"
 )
 
 func TestParseSecretRefusesWhatIsNoKey(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"carteiro/internal/signature"
+	"github.com/carteiro/carteiro/internal/signature"
 )
 
 // What the Standard Webhooks specification and its libraries publish as a test vector.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Audit is the log of who changed what. Verbs that change something take an entry with their parameters and write it in

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // BulkRetries are the verbs on jobs that retry many log entries of a webhook, or send it many events.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Circuits are the verbs on circuits that no attempt brings about; [Queue.Claim] and [Queue.Record] are the others.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Deletions are the verbs that finish what a deleted webhook leaves behind. A deletion itself changes a bounded number of rows

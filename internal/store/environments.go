@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Environments are the verbs on environments.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Examinable is a store that lays open what it keeps, so that it can be held against what the port promises: the facts, each

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Movable is a store whose contents can be carried into another, whatever database that is. Everything goes but the

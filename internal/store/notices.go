@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Notices are the verbs on what environments' own webhooks are told. A notice is written by [Queue.Record], whose circuits

@@ -3,7 +3,7 @@ package store
 import (
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // How long activity is kept.

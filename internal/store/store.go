@@ -14,7 +14,7 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The errors that verbs answer with, besides the context's. Anything else is the database's fault.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // Tokens are the verbs on the tokens of environments, and on the sessions that come from them.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Hub knows who listens to which webhook.

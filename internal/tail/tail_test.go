@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
-	"carteiro/internal/tail"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro/internal/tail"
 )
 
 var here, there = carteiro.ID{1}, carteiro.ID{2}

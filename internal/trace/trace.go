@@ -21,11 +21,11 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"carteiro"
-	"carteiro/internal/api"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/publish"
-	"carteiro/internal/send"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/api"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/publish"
+	"github.com/carteiro/carteiro/internal/send"
 )
 
 // Tracer sends spans to a collector, in the background and in batches; what does not fit is dropped. A nil Tracer wraps

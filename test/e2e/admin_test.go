@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // An operator's program makes an environment, hands out a token, and sees afterwards what was done with it.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 func TestEveryEventAcceptedBeforeABackupUnderLoadIsDeliveredFromIt(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // A bulk retry is of the server's, not of its process: killed again and again it goes on where it was, and sends each

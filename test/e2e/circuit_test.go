@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/client"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/client"
 )
 
 // ill is a receiver that keeps each request waiting until it is told what to answer, and once it is well answers all by itself.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // Stories of a PostgreSQL that gives its nodes fewer connections than they may open.

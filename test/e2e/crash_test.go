@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // The heart of the matter: what was answered 202 is delivered, whatever happens to the process. A server is killed

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // A webhook with more queued attempts than its deletion finishes at once is deleted, and the server is killed before it has finished the

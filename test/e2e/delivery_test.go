@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 const (

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // draining are the flags of servers that may drain for much longer than a lease.

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // Unless told otherwise a server reaches nothing of its own network, however the address is spelt: neither with a

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"testing"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // Stories of what runs out under a server that runs, and is there again.

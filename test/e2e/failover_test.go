@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // Two servers on a primary with a synchronous standby, under load: the primary dies, and some seconds later the standby is

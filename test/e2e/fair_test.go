@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // Stories of webhooks that would have every slot for themselves. Their receivers keep requests until the test is over, so

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // Three servers on one database, under load, and whatever can go wrong with one of them or with the database, in an order

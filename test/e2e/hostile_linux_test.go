@@ -24,9 +24,9 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	contract "carteiro/api"
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	contract "github.com/carteiro/carteiro/api"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // One token against the memory of the server: every route of the contract is attacked with the worst requests that it takes, and

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 const svixSecret = "whsec_c3ZpeC1zZWNyZXQtb2YtYWNtZS0zMi1ieXRlcyEhISE="

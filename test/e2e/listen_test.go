@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // listener is a "carteiro listen" that runs.

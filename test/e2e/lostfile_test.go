@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // Stories of database files that somebody deletes or moves under a server that runs.

@@ -39,7 +39,7 @@ func build(to string, race bool) error {
 	if race {
 		args = append(args, "-race", "-gcflags=modernc.org/...=-race=false") // as in the Makefile
 	}
-	out, err := exec.Command("go", append(args, "carteiro/cmd/carteiro")...).CombinedOutput()
+	out, err := exec.Command("go", append(args, "github.com/carteiro/carteiro/cmd/carteiro")...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // moved is what "carteiro migrate --json" prints.

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // Stories of servers that share a PostgreSQL database, each a process of its own.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"carteiro/client"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // What the server does to webhooks its operators are told, each once, though it is killed again and again between the one

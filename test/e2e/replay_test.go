@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // What came in before there was a webhook is found and sent to it later, by a job that is the server's and not its

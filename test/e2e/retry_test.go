@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // Exactly once under concurrency, on the real server: the promise that the whole log is built around.

@@ -18,7 +18,7 @@ import (
 	"syscall"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // process is a carteiro that runs.

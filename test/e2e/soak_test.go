@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // Two hundred kills take about ten minutes, and as long again on PostgreSQL. What came of them stands in docs/reliability.md.

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // server is a carteiro that runs.

@@ -25,7 +25,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro/test/interop/rawserver"
+	"github.com/carteiro/carteiro/test/interop/rawserver"
 )
 
 // patience bounds every wait. It is long because machines differ in speed; nothing waits for it unless it fails.

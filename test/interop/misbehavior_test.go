@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro/client"
-	"carteiro/test/interop/rawserver"
+	"github.com/carteiro/carteiro/client"
+	"github.com/carteiro/carteiro/test/interop/rawserver"
 )
 
 // TestNoMisbehaviorReachesAnotherEnvironment has a server misbehave in every way that rawserver knows towards one environment,

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"testing"
 
-	"carteiro/client"
+	"github.com/carteiro/carteiro/client"
 )
 
 // proxies are egress proxies by name; each returns its URL and how to stop it.

@@ -14,7 +14,7 @@ import (
 )
 
 // module is the path that go.mod declares.
-const module = "carteiro"
+const module = "github.com/carteiro/carteiro"
 
 // goPackage is what `go list` says of a package.
 type goPackage struct {

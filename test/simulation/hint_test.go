@@ -3,8 +3,8 @@ package simulation_test
 import (
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Nodes on PostgreSQL tell each other what has changed. Such hints come within moments or are lost; after a lost one a node may

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/doctor"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/doctor"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // judge holds what is stored in the end against what everybody was told.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // link is a node's way to the store, on which calls take time and everything can happen that happens between a process and

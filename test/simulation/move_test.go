@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // An endpoint moves: its webhook gets another URL, and the old one answers 410 from then on, also to what is on its way. What

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // operatorPlan is the receiver of environments' own webhooks.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // An attempt that is due is sent soon, unless there is a reason: its webhook's circuit, or the limit on what the webhook has in

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // A probe that comes back without a result, because its node stopped or lost its lease, has not used its turn: the circuit is

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/directory"
-	"carteiro/internal/dispatch"
-	"carteiro/internal/send"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/directory"
+	"github.com/carteiro/carteiro/internal/dispatch"
+	"github.com/carteiro/carteiro/internal/send"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // sightings are what people outside have seen, and must find true afterwards.

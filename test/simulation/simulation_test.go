@@ -14,9 +14,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 var (

@@ -8,7 +8,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"carteiro/api"
+	"github.com/carteiro/carteiro/api"
 )
 
 //go:generate go run . ../../../docs/reference

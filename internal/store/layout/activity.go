@@ -3,7 +3,7 @@ package layout
 import (
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The grains of the table activity.

@@ -3,8 +3,8 @@ package layout
 import (
 	"cmp"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // AuditQueries are the queries that make a page of the audit log. All of them read one snapshot and one environment, or all

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // ChangeBulk changes the status of a bulk retry as is asked, and says whether there is anything to store. It fails with

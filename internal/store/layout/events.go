@@ -3,8 +3,8 @@ package layout
 import (
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // contradiction is no event's number: what was delivered has no reason why it was not.

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestUndeliveredEventsAreAskedForByReason(t *testing.T) {

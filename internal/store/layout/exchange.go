@@ -3,9 +3,9 @@ package layout
 import (
 	"bytes"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/headers"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/headers"
 )
 
 // Exchange is what of an outcome is stored otherwise than it is.

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/headers"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/headers"
 )
 
 func TestABodySharesItsTailWithTheEventOnlyIfThatIsTheSame(t *testing.T) {

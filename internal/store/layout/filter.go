@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // filter is a filter as it is stored. Times are microseconds.

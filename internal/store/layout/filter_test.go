@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // What is stored stays readable: the text is what the databases hold already.

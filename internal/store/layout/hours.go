@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 const milliAnHour = 3_600_000

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // The statuses of finished attempts as they are stored.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 // What is stored stays: a number that came to mean something else would change every history there is.

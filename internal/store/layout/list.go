@@ -3,8 +3,8 @@ package layout
 import (
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // List is how a page of attempts is found, as far as it is the same in each database.

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestFiltersDecideWhichQueryIsRun(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Tally gathers what a batch changes of counts, totals and queues and of the webhooks' failures, so that each row is

@@ -5,9 +5,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 const insertEvents = `INSERT INTO events (id, environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name, type, occurred_at, test, payload, trace_parent, undelivered)

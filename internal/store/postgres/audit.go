@@ -3,9 +3,9 @@ package postgres
 import (
 	"context"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 const auditColumns = `id, environment_id, actor, token_id, actor_name, action, subject, subject_id, subject_name, webhook_id,

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
-	"carteiro/internal/store/postgres/postgrestest"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 func TestPostgresKeepsTheAuditLog(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 var start = time.Date(2025, 9, 3, 12, 0, 0, 0, time.UTC)

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // A bulk retry and people who retry by hand, on two nodes at once: each entry is retried once.

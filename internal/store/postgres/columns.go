@@ -7,8 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"carteiro"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // Groups of rows go to the database as arrays, a column each, to be unnested there. These types write themselves in

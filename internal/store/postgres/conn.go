@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"carteiro"
-	"carteiro/internal/seal"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
 )
 
 const (

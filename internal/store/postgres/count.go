@@ -3,7 +3,7 @@ package postgres
 import (
 	"fmt"
 
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // listKind knows the SQL of a kind.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // Events and attempts have a partition a day (UTC), by the time that their ids carry, so that what is too old goes by

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // SQLSTATEs that are acted on: https://www.postgresql.org/docs/current/errcodes-appendix.html

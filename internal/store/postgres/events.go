@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, which

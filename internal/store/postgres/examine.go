@@ -8,10 +8,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 var _ store.Examinable = (*Store)(nil)

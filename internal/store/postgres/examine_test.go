@@ -3,9 +3,9 @@ package postgres
 import (
 	"testing"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 func TestDamageIsFound(t *testing.T) {

@@ -3,9 +3,9 @@ package postgres
 import (
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // Lists of few entries, which are looked at one by one: the attempts of some events, and those whose ids are in a range.

@@ -5,8 +5,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"carteiro"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // group is the transaction of a writer's group. It takes two trips to the server: one that begins it, locks, and reads

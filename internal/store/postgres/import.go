@@ -8,11 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"carteiro"
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 const (

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // How a page is found. Entries come from two tables, open and attempts, and are put in order by their ids. The table

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/headers"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/headers"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // everyConn does something to every connection that the pools may have.

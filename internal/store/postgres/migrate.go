@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // schema is where everything is; the search path of every connection.

@@ -5,12 +5,12 @@ import (
 	"reflect"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
-	"carteiro/internal/store/postgres/postgrestest"
-	"carteiro/internal/store/sqlite"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 // Nodes count in shards of their own, and pages may end anywhere: a slot is told once all the same.

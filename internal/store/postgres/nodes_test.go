@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
-	"carteiro/internal/store/sqlite"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 // cluster is two nodes on one database, with an agent and what the tests do with it.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 const ownerColumns = `environment_id, kind, id, name, agent_id, created_at, updated_at`

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store/layout"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // Whatever is asked of the log goes by an index, in the days that it is asked of and no others; and what is read of very

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 // Every story ends with a look at the tables: what is counted must be what is there.

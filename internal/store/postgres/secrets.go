@@ -3,9 +3,9 @@ package postgres
 import (
 	"context"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 const (

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 func TestSecretsAreSealed(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 func openLimited(t *testing.T, url string, opts Options) *Store {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // shard tells rows of one count apart that different writers change, so that none waits for the other's commit. What is

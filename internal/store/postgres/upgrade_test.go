@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
 )
 
 // What layout 1 kept is there after the upgrade, and days made before it take what later ones add.

@@ -3,7 +3,7 @@ package postgres
 import (
 	"context"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Bounds of one commit. Under them, whatever has come while the last one was under way shares the next.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/seal"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 // full is a webhook with every setting that is kept here.

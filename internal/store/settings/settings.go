@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/seal"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
 )
 
 // settings are kept as JSON. Templates are kept as strings, because encoding/json would change the bytes of raw JSON.

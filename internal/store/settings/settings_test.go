@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/seal"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 func keys(t *testing.T) *seal.Keyring {

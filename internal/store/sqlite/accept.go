@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 var (

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // activity gathers what a batch recorded, by environment and minute. Its rows are kept from batch to batch, so that an

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"carteiro"
+	"github.com/carteiro/carteiro"
 )
 
 func TestLatenciesAreReadAsWritten(t *testing.T) {

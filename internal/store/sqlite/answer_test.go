@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Any caller can provoke these answers. None of them may roll back and rerun what others commit in the same transaction.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 func TestSQLiteKeepsTheAuditLog(t *testing.T) {

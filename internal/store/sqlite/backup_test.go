@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/sqlite"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlite"
 )
 
 // environments opens the database in a file, as a server does, and gives the names that it holds.

@@ -6,8 +6,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"carteiro"
-	"carteiro/internal/seal"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
 )
 
 // query is an SQL statement that every connection prepares once, when it first runs it. Queries are package variables,

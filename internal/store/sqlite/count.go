@@ -1,7 +1,7 @@
 package sqlite
 
 import (
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // listKind knows the SQL of a kind.

@@ -3,8 +3,8 @@ package sqlite
 import (
 	"context"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 var (

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"math"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 var _ store.Examinable = (*Store)(nil)

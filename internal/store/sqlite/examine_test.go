@@ -3,8 +3,8 @@ package sqlite
 import (
 	"testing"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 func TestDamageIsFound(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 var _ store.Movable = (*Store)(nil)

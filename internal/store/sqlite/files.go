@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The files of a database. The log holds what was committed and is not in the database file yet; the index tells processes

@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // identity is what a database file says of itself.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // How a page is found. Entries come from two tables, open and attempts, and are put in order by their ids. Whole hours

@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/headers"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/headers"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 var (

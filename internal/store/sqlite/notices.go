@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 const noticeColumns = `seq, at, environment_id, type, webhook_id, since, failures, disabled_by, error, attempt_id, event_id, event_type, number, http_status`

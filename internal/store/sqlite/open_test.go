@@ -13,9 +13,9 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // What cannot be opened is told with its reason and a hint, and stays as it was to the byte, as does all beside it.

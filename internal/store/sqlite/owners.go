@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 const ownerColumns = `environment_id, kind, id, name, agent_id, created_at, updated_at`

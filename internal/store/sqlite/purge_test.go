@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Other databases drop whole days at once; here each row takes time from those who publish.

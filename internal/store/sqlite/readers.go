@@ -6,7 +6,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/seal"
 )
 
 // readers is how many reads may go on at once, beside the writer.

@@ -3,8 +3,8 @@ package sqlite
 import (
 	"context"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 var (

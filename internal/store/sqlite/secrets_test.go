@@ -6,11 +6,11 @@ import (
 	"reflect"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
-	"carteiro/internal/store/settings"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 func TestSecretsAreSealed(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Options say how a database is opened.

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"carteiro/internal/store"
-	"carteiro/internal/store/storetest"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
 // Every story ends with a look at the tables: what is counted must be what is there.

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // tally is what a batch changes of counts and activity. It is flushed in the batch's own transaction.

@@ -3,9 +3,9 @@ package sqlite
 import (
 	"context"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 const tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id, replaced_by`

@@ -11,9 +11,9 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/layout"
 )
 
 // A database of an earlier layout is made by copying what that layout kept out of one of the present layout. Once it is

@@ -3,7 +3,7 @@ package sqlite
 import (
 	"context"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 var (

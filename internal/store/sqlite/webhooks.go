@@ -3,9 +3,9 @@ package sqlite
 import (
 	"context"
 
-	"carteiro"
-	"carteiro/internal/store"
-	"carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
 const webhookColumns = `id, environment_id, owner_kind, owner_id, enabled, version, failures_in_a_row, created_at, updated_at, deleted_at, settings,

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Bounds of one commit. They keep the wait of those who come next short; under them, whatever has come while the last

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func TestThoseWhoComeDuringACommitShareTheNext(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // broken gives a webhook whose circuit has opened just now, with so many deliveries that wait.

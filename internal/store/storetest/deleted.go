@@ -3,8 +3,8 @@ package storetest
 import (
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // clean cleans what there is to clean, a little at a time, and gives how many attempts were finished.

@@ -3,8 +3,8 @@ package storetest
 import (
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // cleanEnvironments does what a server does with deleted environments, a little at a time, until it has to wait.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // unwanted accepts an event of the world's owner that goes to no webhook.

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/doctor"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/doctor"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Damage is something that no verb does, done to a database that the stories of [Examine] have filled.

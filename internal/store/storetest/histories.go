@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Random histories: the same calls are made to the store and to the model, and must be answered alike; so must, at the

@@ -3,8 +3,8 @@ package storetest
 import (
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // twin is another environment with an owner of the same id, as the ids of owners are their callers' own.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // model is the port in its plainest form: everything in memory, found by looking at all of it. Random histories are

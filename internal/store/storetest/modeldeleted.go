@@ -5,8 +5,8 @@ import (
 	"context"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func (m *model) CleanDeleted(_ context.Context, p store.CleanDeleted) (cleaned store.CleanedDeleted, err error) {

@@ -5,8 +5,8 @@ import (
 	"context"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 func (m *model) ListEvents(_ context.Context, p store.ListEvents) (page store.EventPage, err error) {

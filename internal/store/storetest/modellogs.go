@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The model's retries, and what is read and purged of the history.

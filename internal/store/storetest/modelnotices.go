@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // notice writes a notice, if its environment has webhooks of its own to be told by.

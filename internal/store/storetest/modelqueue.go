@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The model's sessions, and what is queued: accepted, claimed, given back, recorded.

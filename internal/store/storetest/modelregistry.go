@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The model's environments, agents, campaigns and webhooks.

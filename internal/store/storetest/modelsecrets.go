@@ -3,7 +3,7 @@ package storetest
 import (
 	"context"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The model has no key: the secrets it knows lie open.

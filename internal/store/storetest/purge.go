@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // day is what a database may keep or drop as a whole. The stories purge at the beginnings of days.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 var sessions = []story{

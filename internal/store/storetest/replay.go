@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // replay creates a job that sends events to a webhook.

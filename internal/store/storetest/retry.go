@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 var retrying = []story{

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/seal"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/seal"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Keys gives a ring of keys that are the same at every run: "a" is one, "ba" is two, of which b encrypts. "" is none.

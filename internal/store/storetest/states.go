@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The state machine of an attempt, as a table: in each state each verb leads to the state that is written there, or is

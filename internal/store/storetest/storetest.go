@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Run holds a database against the port: all of it, or the named parts. open gives an empty one that is closed when its

@@ -3,7 +3,7 @@ package storetest
 import (
 	"testing"
 
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // The model passes what it is a model of.

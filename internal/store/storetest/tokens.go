@@ -3,8 +3,8 @@ package storetest
 import (
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 var tokens = []story{

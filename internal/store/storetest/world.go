@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"carteiro"
-	"carteiro/internal/store"
+	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/store"
 )
 
 // world is a store with an environment, an agent and a clock, and short words for what the stories do with it.
