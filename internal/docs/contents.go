@@ -25,9 +25,9 @@ var contents = []section{
 	{"Begin", "Comece aqui", []entry{
 		{"README.md", "Overview", "Visão geral", true},
 		{"quick-start.md", "Quick start", "Início rápido", true},
-		{"develop.md", "Develop against it", "Desenvolver com ele", true},
+		{"develop.md", "Local development", "Desenvolvimento local", true},
 		{"concepts.md", "Concepts", "Conceitos", true},
-		{"import.md", "Come over", "Migração", false},
+		{"import.md", "Import", "Importação", false},
 		{"circuits.md", "Circuits", "Circuito por webhook", true},
 		{"operator-events.md", "Operator events", "Eventos do operador", true},
 		{"comparison.md", "Comparison", "Comparação", true},
