@@ -1,8 +1,10 @@
 package dispatch_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +52,29 @@ func TestBodiesOfTemplatesWaitForMemory(t *testing.T) {
 		n.stop()
 		if memory.Used() != 0 {
 			t.Errorf("%d bytes are used after the end", memory.Used())
+		}
+	})
+}
+
+// An attempt that this host could not start is made again. Its body is charged once.
+func TestABodyIsChargedOnceHoweverOftenItsAttemptIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 60 << 10
+		memory := budget.New(4 * size)
+		n := start(t, func(c *dispatch.Config) { c.Bodies = memory })
+		tries := 0
+		w := n.webhook(func(context.Context, *carteiro.Delivery) *carteiro.Outcome {
+			if tries++; tries < 10 {
+				return &carteiro.Outcome{Reason: carteiro.ReasonConnection, Unsent: syscall.EMFILE}
+			}
+			return answered(200)
+		}, func(w *carteiro.Webhook) {
+			w.PayloadTemplates = map[string]json.RawMessage{"event_action": json.RawMessage(`{"d":"` + strings.Repeat("x", size-100) + `"}`)}
+		})
+		n.publish(w)
+		elapse(time.Minute)
+		if got := n.statuses(w); got[carteiro.StatusSuccess] != 1 || memory.Used() != 0 {
+			t.Errorf("log %v after %d tries, %d bytes are used", got, tries, memory.Used())
 		}
 	})
 }

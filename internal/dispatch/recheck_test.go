@@ -72,6 +72,25 @@ func TestWhatEndsTheWaitForACircuitWakesItsLane(t *testing.T) {
 	}
 }
 
+// Another node's change may be missed entirely. A lane that its circuit holds back for long looks again soon all the same.
+func TestALaneOfASharedStoreLooksAtItsCircuitAgainThoughItHearsOfNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shared)
+		n.directory.Changed = n.LookAgain
+		w := n.throttled()
+		probed := len(n.receivers.of(w))
+		for len(n.receivers.of(w)) == probed {
+			elapse(time.Second)
+		}
+		n.directory.Changed = nil
+		n.change(w, func(w *carteiro.Webhook) { w.Enabled = false })
+		elapse(time.Minute) // the next probe is due later
+		if got := n.statuses(w); got[carteiro.StatusPending] != 0 {
+			t.Errorf("they still wait: %v", got)
+		}
+	})
+}
+
 func (n *node) change(w *carteiro.Webhook, change func(*carteiro.Webhook)) {
 	n.t.Helper()
 	_, err := n.directory.ChangeWebhook(n.t.Context(), n.owner, w.ID, func(w *carteiro.Webhook) error {

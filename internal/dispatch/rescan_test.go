@@ -98,3 +98,21 @@ func TestARejoiningNodeLooksForWhatItsLastSessionHeld(t *testing.T) {
 		}
 	})
 }
+
+// A claim fails while the store is away for a moment. Nobody else notifies the lane, so that it repeats the claim itself.
+func TestAClaimThatFailedIsRepeatedWithinSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, scansRarely, func(c *dispatch.Config) { c.Lease = time.Hour })
+		w := n.webhook(takes(time.Millisecond, 200))
+		elapse(time.Second)
+		storeWaiting(t, n, w)
+		n.store.setDown(true)
+		n.Notice(time.Now(), w.ID)
+		elapse(time.Second / 2)
+		n.store.setDown(false)
+		elapse(2 * time.Second)
+		if got := n.statuses(w); got[carteiro.StatusSuccess] != 1 {
+			t.Errorf("log %v", got)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -294,8 +295,8 @@ func (h *harness) try(ctx context.Context, m *mutant) verdict {
 			took += u.took
 			names = append(names, u.name)
 		}
-		// Longer than tests wait for anything, so that they can fail with a message of their own.
-		timeout := 90*time.Second + 3*took
+		// Longer than most tests wait for anything, so that they can fail with a message of their own.
+		timeout := 45*time.Second + 3*took
 		bounded, cancel := context.WithTimeout(ctx, timeout+20*time.Second)
 		cmd := h.test(bounded, group[0].binary, group[0].dir, names, timeout)
 		cmd.Env = append(cmd.Env, "CARTEIRO_MUTANT="+strconv.Itoa(m.id))
@@ -312,7 +313,11 @@ func (h *harness) try(ctx context.Context, m *mutant) verdict {
 	return result
 }
 
-// groups are the units that reach a mutant, together as far as they can run in one process: the quick ones first.
+// quick is the duration up to which a test runs before the longer ones.
+const quick = 500 * time.Millisecond
+
+// groups returns the units that reach a mutant, grouped by the process that runs them. Quick tests come first: they kill most
+// mutants, and the longer ones then need not run.
 func (h *harness) groups(m *mutant) (groups [][]*unit) {
 	at := map[string]int{}
 	for _, u := range h.units {
@@ -323,6 +328,9 @@ func (h *harness) groups(m *mutant) (groups [][]*unit) {
 		if parent, _, isSubtest := strings.Cut(u.name, "/"); isSubtest {
 			key += " " + parent
 		}
+		if u.took > quick {
+			key += " long"
+		}
 		i, ok := at[key]
 		if !ok {
 			i = len(groups)
@@ -331,5 +339,13 @@ func (h *harness) groups(m *mutant) (groups [][]*unit) {
 		}
 		groups[i] = append(groups[i], u)
 	}
+	slices.SortStableFunc(groups, func(a, b []*unit) int { return cmp.Compare(longest(a), longest(b)) })
 	return groups
+}
+
+func longest(group []*unit) (took time.Duration) {
+	for _, u := range group {
+		took = max(took, u.took)
+	}
+	return took
 }
