@@ -190,8 +190,10 @@ var house = map[string]room{
 	},
 	"internal/directory": {
 		imports: edges{
-			"/":              vocabulary,
-			"internal/store": "reads through to it",
+			"/":                 vocabulary,
+			"internal/budget":   "bounds how many lists of webhooks are read at the same time",
+			"internal/eviction": "bounds the cache",
+			"internal/store":    "reads through to it",
 		},
 		tests: edges{
 			"internal/store/sqlite": realStore,
@@ -199,10 +201,11 @@ var house = map[string]room{
 	},
 	"internal/dispatch": {
 		imports: edges{
-			"/":               vocabulary,
-			"internal/budget": "charges bodies that templates make",
-			"internal/send":   "makes the one HTTP attempt",
-			"internal/store":  "claims and records",
+			"/":                 vocabulary,
+			"internal/budget":   "charges settings and bodies of attempts",
+			"internal/eviction": "bounds the compiled webhooks that lanes keep",
+			"internal/send":     "makes the one HTTP attempt",
+			"internal/store":    "claims and records",
 		},
 		tests: edges{
 			"internal/directory":    "the webhook as it is at the moment of sending",
@@ -220,6 +223,9 @@ var house = map[string]room{
 	},
 	"internal/egress": {
 		tests: edges{"test/interop/rawserver": "a proxy, and certificates for it"},
+	},
+	"internal/eviction": {
+		imports: edges{"/": vocabulary},
 	},
 	"internal/front": {},
 	"internal/ingest": {

@@ -104,7 +104,7 @@ func (d *Directory) cleanDeleted(ctx context.Context, now time.Time, webhooks []
 func (d *Directory) cached(match func(*carteiro.Webhook) bool) (ids []carteiro.ID) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	for id, cached := range d.webhooks {
+	for id, cached := range d.webhooks.entries {
 		if match(cached.value) {
 			ids = append(ids, id)
 		}
@@ -214,7 +214,7 @@ func (d *Directory) Forget(w *carteiro.Webhook) {
 // seen with these.
 func (d *Directory) Seen(webhook carteiro.ID, version int64, circuitOpen bool) {
 	d.mu.RLock()
-	cached, ok := d.webhooks[webhook]
+	cached, ok := d.webhooks.entries[webhook]
 	d.mu.RUnlock()
 	if !ok || cached.value.Version < version || cached.value.Circuit.Open() != circuitOpen {
 		d.forget(nil, []carteiro.ID{webhook}) // what is being read may be older, too
@@ -235,9 +235,9 @@ func (d *Directory) forgetAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.changes++
-	clear(d.owners)
-	clear(d.webhooks)
-	clear(d.tokens)
+	dropAll(d, &d.owners)
+	dropAll(d, &d.webhooks)
+	dropAll(d, &d.tokens)
 }
 
 // forget is called also when a change has failed: it may have happened all the same.
@@ -246,9 +246,9 @@ func (d *Directory) forget(owners []store.OwnerRef, webhooks []carteiro.ID) {
 	defer d.mu.Unlock()
 	d.changes++
 	for _, ref := range owners {
-		delete(d.owners, ref)
+		drop(d, &d.owners, ref)
 	}
 	for _, id := range webhooks {
-		delete(d.webhooks, id)
+		drop(d, &d.webhooks, id)
 	}
 }

@@ -14,15 +14,13 @@ import (
 	"time"
 
 	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/eviction"
 	"github.com/carteiro/carteiro/internal/store"
 )
 
 // Freshness is how long an entry of the cache may serve before it is read again.
 const Freshness = time.Second
-
-// maxEntries bounds each of the cache's maps. Beyond it an arbitrary entry goes for each that comes, which costs no
-// bookkeeping and is, for many more webhooks than this, as good as any other choice.
-const maxEntries = 20_000
 
 // Store is what the directory needs of the store.
 type Store interface {
@@ -43,19 +41,17 @@ type Directory struct {
 	// shared says that other nodes change the registry too, so that its entries go stale by themselves.
 	shared bool
 
+	loads *budget.Budget // reads of lists of webhooks that are under way
+
 	mu       sync.RWMutex
-	owners   map[store.OwnerRef]entry[*subscriptions]
-	webhooks map[carteiro.ID]entry[*carteiro.Webhook]
-	tokens   map[carteiro.TokenHash]entry[carteiro.Token]
+	room     *eviction.Policy // of all the maps together
+	owners   cache[store.OwnerRef, *subscriptions]
+	webhooks cache[carteiro.ID, *carteiro.Webhook]
+	tokens   cache[carteiro.TokenHash, carteiro.Token]
 	uses     map[carteiro.ID]time.Time // of tokens, since they were last stored
 	// changes counts what was forgotten. Whoever reads the store notes it before and caches only if it is the same
 	// after; otherwise what was read may be older than the change.
 	changes uint64
-}
-
-type entry[T any] struct {
-	value  T
-	readAt time.Time
 }
 
 // subscriptions are an owner and the webhooks that belong to it.
@@ -64,22 +60,34 @@ type subscriptions struct {
 	webhooks []*carteiro.Webhook
 }
 
-// New makes a directory with an empty cache. shared says whether other processes change agents, campaigns and webhooks
-// in the same database; tokens are always taken to be.
-func New(s Store, shared bool) *Directory {
+// New makes a directory with an empty cache of [DefaultCacheBytes]. shared says whether other processes change agents, campaigns and
+// webhooks in the same database; tokens are always taken to be.
+func New(s Store, shared bool) *Directory { return NewSized(s, shared, DefaultCacheBytes) }
+
+// NewSized is [New] with a cache of so many bytes.
+func NewSized(s Store, shared bool, cacheBytes int64) *Directory {
 	return &Directory{
 		store:    s,
 		shared:   shared,
-		owners:   make(map[store.OwnerRef]entry[*subscriptions]),
-		webhooks: make(map[carteiro.ID]entry[*carteiro.Webhook]),
-		tokens:   make(map[carteiro.TokenHash]entry[carteiro.Token]),
+		loads:    budget.New(maxLoads),
+		room:     eviction.New(cacheBytes),
+		owners:   newCache[store.OwnerRef](weighSubscriptions),
+		webhooks: newCache[carteiro.ID](weighWebhook),
+		tokens:   newCache[carteiro.TokenHash](weighToken),
 		uses:     make(map[carteiro.ID]time.Time),
 	}
 }
 
+// CacheBytes returns about how much memory the cache takes, in bytes.
+func (d *Directory) CacheBytes() int64 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.room.Used()
+}
+
 // Webhook gives a webhook by its id, deleted ones included. It fails with [store.ErrNotFound].
 func (d *Directory) Webhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error) {
-	return lookUp(d, d.webhooks, id, d.shared, func() (*carteiro.Webhook, error) {
+	return lookUp(ctx, d, &d.webhooks, id, d.shared, func() (*carteiro.Webhook, error) {
 		return d.store.GetWebhook(ctx, id)
 	})
 }
@@ -165,7 +173,12 @@ func whyNone(kind carteiro.OwnerKind, eventType string, own, campaigns []*cartei
 }
 
 func (d *Directory) subscriptions(ctx context.Context, ref store.OwnerRef) (*subscriptions, error) {
-	return lookUp(d, d.owners, ref, d.shared, func() (*subscriptions, error) {
+	return lookUp(ctx, d, &d.owners, ref, d.shared, func() (*subscriptions, error) {
+		load := d.loads.Open(ref.EnvironmentID)
+		if err := load.Wait(ctx, 1); err != nil {
+			return nil, err
+		}
+		defer load.Close()
 		owner, err := d.store.GetOwner(ctx, ref)
 		if err != nil {
 			return nil, err
@@ -176,50 +189,4 @@ func (d *Directory) subscriptions(ctx context.Context, ref store.OwnerRef) (*sub
 		}
 		return &subscriptions{owner: owner, webhooks: webhooks}, nil
 	})
-}
-
-// maxReads is how often something is read that was changed meanwhile.
-const maxReads = 10
-
-// lookUp gives the cached value of key, or reads it and caches it. What was changed while it was read is read again: whoever
-// made the change may have been told already that it holds.
-func lookUp[K comparable, T any](d *Directory, cache map[K]entry[T], key K, stale bool, read func() (T, error)) (value T, err error) {
-	for range maxReads {
-		now := time.Now()
-		d.mu.RLock()
-		cached, ok := cache[key]
-		changes := d.changes
-		d.mu.RUnlock()
-		if ok && (!stale || now.Sub(cached.readAt) < Freshness) {
-			return cached.value, nil
-		}
-		if value, err = read(); err != nil {
-			return value, err
-		}
-		if d.keep(changes, func() { put(cache, key, entry[T]{value: value, readAt: now}) }) {
-			return value, nil
-		}
-	}
-	return value, nil
-}
-
-// keep does something to the cache unless anything was forgotten since changes were counted.
-func (d *Directory) keep(changes uint64, do func()) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.changes != changes {
-		return false
-	}
-	do()
-	return true
-}
-
-func put[K comparable, T any](cache map[K]entry[T], key K, value entry[T]) {
-	if len(cache) >= maxEntries {
-		for arbitrary := range cache {
-			delete(cache, arbitrary)
-			break
-		}
-	}
-	cache[key] = value
 }

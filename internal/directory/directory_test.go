@@ -357,32 +357,6 @@ func TestWhatOthersChangeHoldsWithinASecond(t *testing.T) {
 	})
 }
 
-func TestTheCacheIsBounded(t *testing.T) {
-	r := newRegistry()
-	d := directory.New(r, false)
-	const many = 25_000
-	var all []carteiro.ID
-	for range many {
-		w := webhook(agent)
-		r.webhooks[w.ID] = w
-		all = append(all, w.ID)
-	}
-	for _, id := range all {
-		if _, err := d.Webhook(t.Context(), id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.reads = 0
-	for _, id := range all {
-		if _, err := d.Webhook(t.Context(), id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if r.reads == 0 {
-		t.Errorf("all of %d webhooks are in memory", many)
-	}
-}
-
 func TestAWebhookThatWasSeenInANewerVersionIsReadAgain(t *testing.T) {
 	w := webhook(agent)
 	w.Version = 3

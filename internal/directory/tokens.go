@@ -10,7 +10,7 @@ import (
 
 // Token looks a token up, expired ones included, and takes down that it is used. It fails with [store.ErrNotFound].
 func (d *Directory) Token(ctx context.Context, hash carteiro.TokenHash) (carteiro.Token, error) {
-	return lookUp(d, d.tokens, hash, true, func() (carteiro.Token, error) {
+	return lookUp(ctx, d, &d.tokens, hash, true, func() (carteiro.Token, error) {
 		token, err := d.store.FindToken(ctx, hash)
 		if err == nil {
 			d.noteUse(&token, time.Now())
@@ -81,7 +81,7 @@ func (d *Directory) ForgetToken(ctx context.Context, hash carteiro.TokenHash) er
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.changes++
-	delete(d.tokens, hash)
+	drop(d, &d.tokens, hash)
 	return err
 }
 
@@ -106,5 +106,5 @@ func (d *Directory) forgetTokens() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.changes++
-	clear(d.tokens)
+	dropAll(d, &d.tokens)
 }
