@@ -20,7 +20,7 @@ import (
 // The import edges of the house. Imports run one way:
 //
 //	cmd -> app -> api -> publish -> store -> root
-//	       app -> {dispatch, bulk, maintenance} -> store;  dispatch -> send -> {payload, signature, egress}
+//	       app -> {dispatch, jobs} -> store;  dispatch -> send -> {payload, signature, egress}
 //
 // Every package of the module stands in this table with each package of ours that it may import, and why. A new
 // package or a new edge is a decision: it is written down here, with its reason, or the test fails.
@@ -63,13 +63,13 @@ var house = map[string]room{
 			"internal/app":          "the serve verb",
 			"internal/bench":        "the bench verb",
 			"internal/config":       "flags and environment variables",
-			"internal/comeover":     "the import verb",
+			"internal/importer":     "the import verb",
 			"internal/demo":         "serve --demo",
-			"internal/doctor":       "the doctor verb",
+			"internal/check":        "the doctor verb",
 			"internal/listen":       "the listen verb",
-			"internal/sample":       "the trigger verb",
+			"internal/publish":      "the sample payloads of the trigger verb",
 			"internal/docs":         "the docs verb",
-			"internal/maintenance":  "the secrets verb encrypts as a server does",
+			"internal/jobs":         "the secrets verb re-encrypts as a server does",
 			"internal/move":         "the migrate verb",
 			"internal/seal":         "the keys that the secrets verb makes, and others are given",
 			"internal/store":        "environments are made beside the API",
@@ -88,14 +88,13 @@ var house = map[string]room{
 			"internal/egress":    "an address that may not be dialled is refused when the webhook is saved",
 			"internal/payload":   "a template that cannot be parsed is refused when the webhook is saved",
 			"internal/publish":   "accepts events",
-			"internal/sample":    "what a test of a campaign's webhook sends",
 			"internal/signature": "a secret that cannot sign is refused when the webhook is saved",
 			"internal/store":     "lists, retries and keeps the registry",
 			"internal/tail":      "streams a webhook's log to those who listen",
 		},
 		tests: edges{
 			"api/apitest":           contract,
-			"internal/bulk":         "what a bulk retry is asked for is followed to what it retries",
+			"internal/jobs":         "a requested bulk retry is followed to the attempts that it creates",
 			"internal/dispatch":     "settings are followed to what a receiver gets",
 			"internal/send":         "settings are followed to what a receiver gets",
 			"internal/store/sqlite": realStore,
@@ -108,7 +107,6 @@ var house = map[string]room{
 			"api":                     "the document that the site of docs hands on",
 			"docs":                    "the pages that are served at /docs",
 			"internal/api":            "wires it",
-			"internal/bulk":           "wires it",
 			"internal/config":         "wires it",
 			"internal/dashboard":      "wires it",
 			"internal/directory":      "wires it",
@@ -117,12 +115,8 @@ var house = map[string]room{
 			"internal/egress":         "wires it",
 			"internal/front":          "wires it",
 			"internal/ingest":         "wires it",
-			"internal/debug":          "wires it",
-			"internal/metrics":        "wires it",
-			"internal/trace":          "wires it",
-			"internal/maintenance":    "wires it",
-			"internal/operator":       "wires it",
-			"internal/outage":         "keeps troubles that last from filling the log",
+			"internal/jobs":           "wires it",
+			"internal/observe":        "wires it",
 			"internal/payload":        "wires it",
 			"internal/publish":        "wires it",
 			"internal/seal":           "the keys that the store is opened with",
@@ -149,16 +143,7 @@ var house = map[string]room{
 	"internal/budget": {
 		imports: edges{"/": vocabulary},
 	},
-	"internal/bulk": {
-		imports: edges{
-			"/":              vocabulary,
-			"internal/store": "keeps the jobs and takes them on",
-		},
-		tests: edges{
-			"internal/store/sqlite": realStore,
-		},
-	},
-	"internal/comeover": {
+	"internal/importer": {
 		imports: edges{"client": "makes what it brings through the API, as a user would"},
 	},
 	"internal/config": {
@@ -169,11 +154,10 @@ var house = map[string]room{
 	},
 	"docs": {},
 	"internal/dashboard": {
-		imports: edges{"internal/static": "serves its files"},
-		tests:   edges{"api": "the paths that are not the page's"},
+		tests: edges{"api": "the paths that are not the page's"},
 	},
 	"internal/docs": {
-		imports: edges{"internal/static": "serves its pages"},
+		imports: edges{"internal/dashboard": "serves its pages as static files"},
 		tests: edges{
 			"api":             "the document that the site hands on",
 			"docs":            "the pages that there are",
@@ -183,7 +167,6 @@ var house = map[string]room{
 	"internal/docs/reference": {
 		imports: edges{"api": "the document that the reference is made of"},
 	},
-	"internal/debug": {},
 	"internal/demo": {
 		imports: edges{"client": "makes its data through the API, as a user would"},
 		tests:   edges{"/": "the event types that there are"},
@@ -212,7 +195,7 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
-	"internal/doctor": {
+	"internal/check": {
 		imports: edges{
 			"/":              vocabulary,
 			"internal/store": "examines it",
@@ -241,23 +224,18 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
-	"internal/listen": {
-		imports: edges{"client": "listens through the API, as a user would"},
-	},
-	"internal/maintenance": {
+	"internal/jobs": {
 		imports: edges{
-			"/":              vocabulary,
-			"internal/store": "purges and recounts",
+			"/":                  vocabulary,
+			"internal/directory": "the webhooks that subscribe to operator events",
+			"internal/store":     "keeps the jobs, purges and cleans up",
 		},
 		tests: edges{
 			"internal/store/sqlite": realStore,
 		},
 	},
-	"internal/metrics": {
-		imports: edges{
-			"/":              vocabulary,
-			"internal/store": "stands before it, and counts what passes",
-		},
+	"internal/listen": {
+		imports: edges{"client": "listens through the API, as a user would"},
 	},
 	"internal/move": {
 		imports: edges{"internal/store": "exports from one and imports into the other"},
@@ -266,18 +244,15 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
-	"internal/operator": {
+	"internal/observe": {
 		imports: edges{
-			"/":                  vocabulary,
-			"internal/directory": "who is to be told, and of whom",
-			"internal/store":     "keeps the notices, and the events that they become",
+			"/":                 vocabulary,
+			"internal/api":      "traces the publisher that it declares",
+			"internal/dispatch": "traces the sender that it declares",
+			"internal/publish":  "the parameters of the publisher",
+			"internal/send":     "the parameters of the sender",
+			"internal/store":    "times its calls and counts their results; its error for a database that is down",
 		},
-		tests: edges{
-			"internal/store/sqlite": realStore,
-		},
-	},
-	"internal/outage": {
-		imports: edges{"internal/store": "its word for a database that is away"},
 	},
 	"internal/payload": {},
 	"internal/publish": {
@@ -292,9 +267,6 @@ var house = map[string]room{
 			"internal/store/sqlite": realStore,
 		},
 	},
-	"internal/sample": {
-		imports: edges{"/": vocabulary},
-	},
 	"internal/seal": {},
 	"internal/send": {
 		imports: edges{
@@ -308,7 +280,6 @@ var house = map[string]room{
 		},
 	},
 	"internal/signature": {},
-	"internal/static":    {},
 	"internal/store": {
 		imports: edges{"/": vocabulary},
 	},
@@ -355,10 +326,10 @@ var house = map[string]room{
 	},
 	"internal/store/storetest": {
 		imports: edges{
-			"internal/doctor": "finds what was damaged on purpose",
-			"internal/seal":   "the keys that secrets are encrypted with",
-			"/":               vocabulary,
-			"internal/store":  "the port whose guarantees it checks",
+			"internal/check": "finds what was damaged on purpose",
+			"internal/seal":  "the keys that secrets are encrypted with",
+			"/":              vocabulary,
+			"internal/store": "the port whose guarantees it checks",
 		},
 	},
 	"internal/tail": {
@@ -368,15 +339,6 @@ var house = map[string]room{
 		},
 		tests: edges{
 			"internal/store/sqlite": realStore,
-		},
-	},
-	"internal/trace": {
-		imports: edges{
-			"/":                 vocabulary,
-			"internal/api":      "wraps the publisher that it declares",
-			"internal/dispatch": "wraps the sender that it declares",
-			"internal/publish":  "the parameters of the publisher",
-			"internal/send":     "the parameters of the sender",
 		},
 	},
 	"test/e2e": {
@@ -400,9 +362,8 @@ var house = map[string]room{
 			"/":                        vocabulary,
 			"internal/directory":       "runs it under faults",
 			"internal/dispatch":        "runs it under faults",
-			"internal/doctor":          "looks at what is left",
-			"internal/maintenance":     "runs it under faults",
-			"internal/operator":        "runs it under faults",
+			"internal/check":           "looks at what is left",
+			"internal/jobs":            "runs it under faults",
 			"internal/publish":         "runs it under faults",
 			"internal/send":            "stands in its place",
 			"internal/store":           "stands before it, and lets calls fail",
@@ -439,11 +400,11 @@ var laws = []law{
 	{from: "internal/api", to: "internal/dispatch", why: "the test call goes through an interface that api declares"},
 	{from: "internal/api", to: "internal/store/postgres", why: "only who opens a store knows which one it is"},
 	{from: "internal/api", to: "internal/store/sqlite", why: "only who opens a store knows which one it is"},
-	{from: "internal/dashboard", to: "/...", allowed: []string{"internal/static"}, why: "it serves files: whose session it is, and who may see what, the API decides"},
+	{from: "internal/dashboard", to: "/...", why: "it serves files: whose session it is, and who may see what, the API decides"},
 	{from: "client", to: "/...", why: "others import the client: it needs the standard library alone"},
 	{from: "api/...", to: "internal/...", why: "the contract does not depend on the implementation"},
 	{from: "internal/listen", to: "internal/...", why: "it runs on a developer's machine, and knows of the server what anybody can"},
-	{from: "internal/comeover", to: "internal/...", why: "whoever comes over may do so from another machine than the server's"},
+	{from: "internal/importer", to: "internal/...", why: "whoever comes over may do so from another machine than the server's"},
 	{from: "internal/demo", to: "internal/...", why: "the demo is a user of the API like any other"},
 }
 
@@ -453,8 +414,8 @@ var confined = []struct {
 	rooms  []string
 	why    string
 }{
-	{"github.com/prometheus", []string{"internal/metrics"}, "the others count through interfaces and wrappers, or not at all"},
-	{"go.opentelemetry.io", []string{"internal/trace"}, "the others carry a header's text"},
+	{"github.com/prometheus", []string{"internal/observe"}, "the others count through interfaces and wrappers, or not at all"},
+	{"go.opentelemetry.io", []string{"internal/observe"}, "the others carry a header's text"},
 	{"database/sql", []string{"internal/store/sqlite"}, "SQL is the adapters' business"},
 	{"github.com/cloudevents", []string{"internal/api"}, "one room reads CloudEvents"},
 	{"github.com/nats-io", []string{"internal/ingest"}, "brokers' clients are heavy: one room knows them"},

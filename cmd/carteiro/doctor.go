@@ -11,8 +11,8 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/app"
+	"github.com/carteiro/carteiro/internal/check"
 	"github.com/carteiro/carteiro/internal/config"
-	"github.com/carteiro/carteiro/internal/doctor"
 	"github.com/carteiro/carteiro/internal/store"
 )
 
@@ -52,7 +52,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *doctorCommand) examine(ctx context.Context) (_ *doctor.Report, err error) {
+func (c *doctorCommand) examine(ctx context.Context) (_ *check.Report, err error) {
 	keys, err := c.Keys()
 	if err != nil {
 		return nil, err
@@ -63,10 +63,10 @@ func (c *doctorCommand) examine(ctx context.Context) (_ *doctor.Report, err erro
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	examinable := opened.(store.Examinable) //nolint:forcetypeassert // both databases are
-	return (&doctor.Doctor{Store: examinable, Now: time.Now(), Again: lookAgain}).Run(ctx)
+	return (&check.Doctor{Store: examinable, Now: time.Now(), Again: lookAgain}).Run(ctx)
 }
 
-func (c *doctorCommand) print(r *doctor.Report) error {
+func (c *doctorCommand) print(r *check.Report) error {
 	if c.JSON {
 		encoder := json.NewEncoder(os.Stdout)
 		encoder.SetIndent("", "  ")
@@ -99,7 +99,7 @@ func (c *doctorCommand) print(r *doctor.Report) error {
 }
 
 // where names what a finding is about.
-func where(f *doctor.Finding) (names string) {
+func where(f *check.Finding) (names string) {
 	for _, part := range []struct {
 		name string
 		id   carteiro.ID

@@ -7,7 +7,7 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/client"
-	"github.com/carteiro/carteiro/internal/comeover"
+	"github.com/carteiro/carteiro/internal/importer"
 )
 
 type importCommand struct {
@@ -57,17 +57,17 @@ it is said what would be made and what has no place here; --yes makes it. What i
 }
 
 // Run brings what there is at Svix.
-func (c *importSvix) Run(ctx context.Context) error { return c.run(ctx, comeover.Svix, c.From) }
+func (c *importSvix) Run(ctx context.Context) error { return c.run(ctx, importer.Svix, c.From) }
 
 // Run brings what there is at Convoy.
-func (c *importConvoy) Run(ctx context.Context) error { return c.run(ctx, comeover.Convoy, c.From) }
+func (c *importConvoy) Run(ctx context.Context) error { return c.run(ctx, importer.Convoy, c.From) }
 
-func (f *importFlags) run(ctx context.Context, product comeover.Product, from string) error {
+func (f *importFlags) run(ctx context.Context, product importer.Product, from string) error {
 	server, err := f.client()
 	if err != nil {
 		return err
 	}
-	config := comeover.Config{
+	config := importer.Config{
 		Product: product, From: from, APIKey: f.APIKey, Client: server, Map: f.Map, AllEvents: f.AllEvents, Apply: f.Yes, Out: os.Stdout,
 	}
 	switch {
@@ -79,7 +79,7 @@ func (f *importFlags) run(ctx context.Context, product comeover.Product, from st
 	for _, event := range carteiro.NewCatalogue(nil, nil).Types(carteiro.OwnerAgent) {
 		config.BuiltIn = append(config.BuiltIn, event.Name)
 	}
-	if err := comeover.Run(ctx, config); err != nil {
+	if err := importer.Run(ctx, config); err != nil {
 		if ctx.Err() != nil {
 			return errors.New("stopped; what is made stays: run it again")
 		}

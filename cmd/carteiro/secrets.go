@@ -10,7 +10,7 @@ import (
 
 	"github.com/carteiro/carteiro/internal/app"
 	"github.com/carteiro/carteiro/internal/config"
-	"github.com/carteiro/carteiro/internal/maintenance"
+	"github.com/carteiro/carteiro/internal/jobs"
 	"github.com/carteiro/carteiro/internal/seal"
 	"github.com/carteiro/carteiro/internal/store"
 )
@@ -159,7 +159,7 @@ func (c *secretsRotate) Run(ctx context.Context) error {
 		if err := app.CheckKeys(ctx, s, keys); err != nil {
 			return err
 		}
-		n, err := maintenance.Reseal(ctx, s, keys.First())
+		n, err := jobs.Reseal(ctx, s, keys.First())
 		if err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func (c *secretsDecrypt) Run(ctx context.Context) error {
 		if err := app.CheckKeys(ctx, s, keys); err != nil {
 			return err
 		}
-		n, err := maintenance.Unseal(ctx, s)
+		n, err := jobs.Unseal(ctx, s)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/client"
-	"github.com/carteiro/carteiro/internal/sample"
+	"github.com/carteiro/carteiro/internal/publish"
 )
 
 // remote is the server that a verb talks to.
@@ -87,7 +87,7 @@ func (c *triggerCommand) Run(ctx context.Context) error {
 // payload returns the data to publish: the argument of --data, the file it names, or the sample.
 func (c *triggerCommand) payload(kind carteiro.OwnerKind) (json.RawMessage, error) {
 	if c.Data == "" {
-		return sample.Payload(kind, c.Event), nil
+		return publish.SamplePayload(kind, c.Event), nil
 	}
 	payload := []byte(c.Data)
 	if name, file := strings.CutPrefix(c.Data, "@"); file {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/publish"
-	"github.com/carteiro/carteiro/internal/sample"
 )
 
 // testGrace is what a test may take beside the webhook's timeout: connecting, storing, answering.
@@ -48,7 +47,7 @@ func (s *server) testLater(r *request, k *kind) error {
 		return err
 	}
 	event := at.webhook.Events[0]
-	synthetic := publish.Event{Owner: at.ref, Type: event, Payload: sample.Payload(carteiro.OwnerCampaign, event)}
+	synthetic := publish.Event{Owner: at.ref, Type: event, Payload: publish.SamplePayload(carteiro.OwnerCampaign, event)}
 	if err := s.Publisher.TestLater(r.Context(), at.webhook, synthetic, publish.Names{Owner: at.owner.Name}); err != nil {
 		return err
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/api/apitest"
 	"github.com/carteiro/carteiro/internal/api"
-	"github.com/carteiro/carteiro/internal/bulk"
 	"github.com/carteiro/carteiro/internal/directory"
 	"github.com/carteiro/carteiro/internal/egress"
+	"github.com/carteiro/carteiro/internal/jobs"
 	"github.com/carteiro/carteiro/internal/publish"
 	"github.com/carteiro/carteiro/internal/send"
 	"github.com/carteiro/carteiro/internal/store"
@@ -36,7 +36,7 @@ type world struct {
 	store     *faultyStore
 	elsewhere store.Store // as another node has it: what it changes is not heard of here
 	hub       *tail.Hub
-	bulk      *bulk.Runner
+	bulk      *jobs.BulkRunner
 	lanes     *lanes
 	publisher *publish.Publisher
 	directory *directory.Directory
@@ -95,7 +95,7 @@ func makeWorld(t *testing.T, change ...func(*api.Config)) *world {
 		IDs:       w.ids,
 		Logger:    slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	w.bulk = bulk.New(bulk.Config{Store: w.store, Lanes: w.lanes, IDs: w.ids, Logger: c.Logger, Retention: 30 * 24 * time.Hour})
+	w.bulk = jobs.NewBulkRunner(jobs.BulkConfig{Store: w.store, Lanes: w.lanes, IDs: w.ids, Logger: c.Logger, Retention: 30 * 24 * time.Hour})
 	c.Bulk = w.bulk
 	for _, f := range change {
 		f(&c)

@@ -16,7 +16,6 @@ import (
 	pages "github.com/carteiro/carteiro/docs"
 	"github.com/carteiro/carteiro/internal/api"
 	"github.com/carteiro/carteiro/internal/budget"
-	"github.com/carteiro/carteiro/internal/bulk"
 	"github.com/carteiro/carteiro/internal/config"
 	"github.com/carteiro/carteiro/internal/dashboard"
 	"github.com/carteiro/carteiro/internal/directory"
@@ -25,10 +24,8 @@ import (
 	"github.com/carteiro/carteiro/internal/egress"
 	"github.com/carteiro/carteiro/internal/front"
 	"github.com/carteiro/carteiro/internal/ingest"
-	"github.com/carteiro/carteiro/internal/maintenance"
-	"github.com/carteiro/carteiro/internal/metrics"
-	"github.com/carteiro/carteiro/internal/operator"
-	"github.com/carteiro/carteiro/internal/outage"
+	"github.com/carteiro/carteiro/internal/jobs"
+	"github.com/carteiro/carteiro/internal/observe"
 	"github.com/carteiro/carteiro/internal/publish"
 	"github.com/carteiro/carteiro/internal/seal"
 	"github.com/carteiro/carteiro/internal/send"
@@ -36,7 +33,6 @@ import (
 	"github.com/carteiro/carteiro/internal/store/postgres"
 	"github.com/carteiro/carteiro/internal/store/sqlite"
 	"github.com/carteiro/carteiro/internal/tail"
-	"github.com/carteiro/carteiro/internal/trace"
 	"github.com/carteiro/carteiro/web"
 )
 
@@ -59,16 +55,16 @@ type App struct {
 	keys       *seal.Keyring // nil: none
 	shared     store.Shared  // the same, where other nodes work on it too; otherwise nil
 	directory  *directory.Directory
-	metrics    *metrics.Metrics
-	tracer     *trace.Tracer // nil: none
+	metrics    *observe.Metrics
+	tracer     *observe.Tracer // nil: none
 	beside     beside
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
-	purger     *maintenance.Purger
-	disabler   *maintenance.Disabler
-	cleaner    *maintenance.Cleaner
-	bulk       *bulk.Runner
-	teller     *operator.Teller
+	purger     *jobs.Purger
+	disabler   *jobs.Disabler
+	cleaner    *jobs.Cleaner
+	bulk       *jobs.BulkRunner
+	teller     *jobs.Notifier
 	ingest     *ingest.Ingest
 	http       *http.Server
 	front      *front.Listener // before http; nil until Start
@@ -89,12 +85,12 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	logger = slog.New(outage.Handler(logger.Handler()))
+	logger = slog.New(observe.NewLogHandler(logger.Handler()))
 	sender, err := newSender(c, version, logger)
 	if err != nil {
 		return nil, err
 	}
-	counts := metrics.New(version)
+	counts := observe.NewMetrics(version)
 	tracer, err := newTracer(ctx, c, version, logger)
 	if err != nil {
 		return nil, config.Usage(err)
@@ -125,14 +121,14 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 
 		MaxInFlight: maxInFlight(),
 	})
-	a.teller = operator.New(operator.Config{Store: s, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Logger: logger, Dropped: counts.OperatorEventDropped})
+	a.teller = jobs.NewNotifier(jobs.NotifierConfig{Store: s, Directory: a.directory, Lanes: a.dispatcher, IDs: ids, Logger: logger, Dropped: counts.OperatorEventDropped})
 	a.directory.Changed = a.dispatcher.LookAgain
 	counts.WatchState(depth(a.dispatcher), s)
 	counts.WatchSecrets(given.keys.First(), s)
-	a.purger = &maintenance.Purger{Store: s, Retention: c.Retention, AuditRetention: c.AuditRetention, Logger: logger}
-	a.cleaner = &maintenance.Cleaner{Store: s, Environments: a.directory, Logger: logger}
-	a.disabler = &maintenance.Disabler{Webhooks: a.directory, IDs: ids, After: c.DisableAfter, Logger: logger}
-	a.bulk = bulk.New(bulk.Config{
+	a.purger = &jobs.Purger{Store: s, Retention: c.Retention, AuditRetention: c.AuditRetention, Logger: logger}
+	a.cleaner = &jobs.Cleaner{Store: s, Environments: a.directory, Logger: logger}
+	a.disabler = &jobs.Disabler{Webhooks: a.directory, IDs: ids, After: c.DisableAfter, Logger: logger}
+	a.bulk = jobs.NewBulkRunner(jobs.BulkConfig{
 		Store: s, Lanes: a.dispatcher, IDs: ids, Logger: logger, Retention: c.Retention, Rate: c.BulkRetryRate,
 	})
 	settings := a.settings(given.catalogue, ids, hub, version)
@@ -366,11 +362,11 @@ func DatabaseName(d config.Database) string {
 }
 
 // newTracer gives none when no collector is named.
-func newTracer(ctx context.Context, c *config.Server, version string, logger *slog.Logger) (*trace.Tracer, error) {
+func newTracer(ctx context.Context, c *config.Server, version string, logger *slog.Logger) (*observe.Tracer, error) {
 	if c.TracesEndpoint == "" {
 		return nil, nil //nolint:nilnil // a nil tracer is one that wraps nothing
 	}
-	return trace.New(ctx, c.TracesEndpoint, version, logger)
+	return observe.NewTracer(ctx, c.TracesEndpoint, version, logger)
 }
 
 // Start listens, takes up what was left open, and serves. After an error the app is to be stopped all the same.

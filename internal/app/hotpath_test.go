@@ -17,7 +17,7 @@ import (
 	"github.com/carteiro/carteiro/internal/api"
 	"github.com/carteiro/carteiro/internal/directory"
 	"github.com/carteiro/carteiro/internal/dispatch"
-	"github.com/carteiro/carteiro/internal/metrics"
+	"github.com/carteiro/carteiro/internal/observe"
 	"github.com/carteiro/carteiro/internal/publish"
 	"github.com/carteiro/carteiro/internal/send"
 	"github.com/carteiro/carteiro/internal/store"
@@ -58,7 +58,7 @@ func newHotPath(tb testing.TB, webhooks int) *hotPath {
 		}
 	}
 	ctx := context.Background()
-	counts := metrics.New("bench")
+	counts := observe.NewMetrics("bench")
 	opened, err := sqlite.Open(ctx, filepath.Join(tb.TempDir(), "carteiro.db"), sqlite.Options{Committed: counts.Committed})
 	must(err)
 	s := counts.Watch(opened)

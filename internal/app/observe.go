@@ -8,16 +8,15 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/carteiro/carteiro/internal/debug"
 	"github.com/carteiro/carteiro/internal/dispatch"
 	"github.com/carteiro/carteiro/internal/ingest"
-	"github.com/carteiro/carteiro/internal/metrics"
+	"github.com/carteiro/carteiro/internal/observe"
 )
 
 // beside is the servers for those who watch over this one: metrics and, if asked for, profiles.
 type beside struct {
 	servers  []*http.Server
-	recorder *debug.Recorder
+	recorder *observe.FlightRecorder
 	metrics  net.Addr
 	debug    net.Addr
 }
@@ -36,14 +35,14 @@ func (a *App) startBeside(ctx context.Context) (err error) {
 	if !isOn(a.config.DebugListen) {
 		return nil
 	}
-	if a.beside.recorder, err = debug.Record(); err != nil {
+	if a.beside.recorder, err = observe.StartFlightRecorder(); err != nil {
 		return fmt.Errorf("flight recorder: %w", err)
 	}
 	if a.beside.debug, err = a.serveBeside(ctx, a.config.DebugListen, a.beside.recorder.Handler(), false); err != nil {
 		return err
 	}
 	a.logger.Info("profiles and flight recorder", "address", "http://"+a.beside.debug.String()+"/debug/pprof/")
-	if !debug.Loopback(a.beside.debug) {
+	if !observe.Loopback(a.beside.debug) {
 		a.logger.Warn("the debug port is open to other machines: whoever reaches it can read secrets and payloads", "address", a.beside.debug.String())
 	}
 	return nil
@@ -59,9 +58,9 @@ func (a *App) serveBeside(ctx context.Context, address string, handler http.Hand
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
-	if !anyName || debug.Loopback(listener.Addr()) {
+	if !anyName || observe.Loopback(listener.Addr()) {
 		host, _, _ := net.SplitHostPort(address)
-		handler = debug.CheckHost(handler, host)
+		handler = observe.CheckHost(handler, host)
 	}
 	server := newServer(handler, a.logger)
 	a.beside.servers = append(a.beside.servers, server)
@@ -90,16 +89,16 @@ func (a *App) MetricsAddr() net.Addr { return a.beside.metrics }
 func (a *App) DebugAddr() net.Addr { return a.beside.debug }
 
 // depth tells the metrics how deep the lanes are.
-func depth(d *dispatch.Dispatcher) func() metrics.Lanes {
-	return func() metrics.Lanes { return metrics.Lanes(d.Depth()) }
+func depth(d *dispatch.Dispatcher) func() observe.LaneState {
+	return func() observe.LaneState { return observe.LaneState(d.Depth()) }
 }
 
 // ingested tells the metrics what became of sources' messages.
-func ingested(in *ingest.Ingest) func() map[string]metrics.Ingested {
-	return func() map[string]metrics.Ingested {
-		counts := make(map[string]metrics.Ingested)
+func ingested(in *ingest.Ingest) func() map[string]observe.IngestCounts {
+	return func() map[string]observe.IngestCounts {
+		counts := make(map[string]observe.IngestCounts)
 		for name, n := range in.Counts() {
-			counts[name] = metrics.Ingested(n)
+			counts[name] = observe.IngestCounts(n)
 		}
 		return counts
 	}

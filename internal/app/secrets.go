@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/carteiro/carteiro/internal/config"
-	"github.com/carteiro/carteiro/internal/maintenance"
+	"github.com/carteiro/carteiro/internal/jobs"
 	"github.com/carteiro/carteiro/internal/seal"
 	"github.com/carteiro/carteiro/internal/store"
 )
@@ -52,7 +52,7 @@ func (a *App) reseal(ctx context.Context) {
 	if a.keys.First() == "" {
 		return
 	}
-	switch n, err := maintenance.Reseal(ctx, a.store, a.keys.First()); {
+	switch n, err := jobs.Reseal(ctx, a.store, a.keys.First()); {
 	case err != nil && ctx.Err() == nil:
 		a.logger.Warn("not all secrets are encrypted with the first key; the next start, or carteiro secrets rotate, tries again",
 			"key", a.keys.First(), "webhooks", n, "error", err)

@@ -1,5 +1,5 @@
-// Package dashboard serves the embedded web page: its files, the page itself for every path that is one of its own, and
-// strict rules for the browser. Everything else goes on to the API. Who may see what is decided there.
+// Package dashboard serves static files under a strict content security policy, and the embedded dashboard: its assets, and
+// the page itself for every dashboard path. All other requests go to the next handler. The API decides who may see what.
 package dashboard
 
 import (
@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-
-	"github.com/carteiro/carteiro/internal/static"
 )
 
 // indexName is the page itself, and assets the folder of what Vite names by its content.
@@ -20,15 +18,15 @@ const (
 
 // handler serves the page from memory.
 type handler struct {
-	files map[string]*static.File // by path, without the slash at the beginning
-	index *static.File
+	files map[string]*File // by path, without the slash at the beginning
+	index *File
 	rest  http.Handler
 }
 
 // New makes a handler that serves the page, and has rest answer what is not the page's. Where the page was not built, it
 // serves one that says so. It fails when the files cannot be read.
 func New(page fs.FS, rest http.Handler) (http.Handler, error) {
-	h := &handler{files: make(map[string]*static.File), rest: rest}
+	h := &handler{files: make(map[string]*File), rest: rest}
 	err := fs.WalkDir(page, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(path.Base(name), ".") {
 			return err
@@ -47,12 +45,12 @@ func New(page fs.FS, rest http.Handler) (http.Handler, error) {
 }
 
 // newFile makes a file of the page. The names of assets hold a hash of what is in them.
-func newFile(name string, content []byte) *static.File {
-	cache := static.AskAgain
+func newFile(name string, content []byte) *File {
+	cache := CacheRevalidate
 	if strings.HasPrefix(name, assets) {
-		cache = static.Forever
+		cache = CacheImmutable
 	}
-	return static.NewFile(name, cache, content)
+	return NewFile(name, cache, content)
 }
 
 // ServeHTTP implements http.Handler.
@@ -65,7 +63,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // find gives the file that a request is for: one that there is, or the page itself for a path that the page may know.
-func (h *handler) find(r *http.Request) *static.File {
+func (h *handler) find(r *http.Request) *File {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/carteiro/carteiro/internal/static"
+	"github.com/carteiro/carteiro/internal/dashboard"
 )
 
 // under is where the site is served.
@@ -16,14 +16,14 @@ const under = "/docs/"
 // Handler serves the site under /docs, and its llms.txt at the root too, and has rest answer everything else. The site is
 // made when somebody first asks for it: most servers never are, and none starts later for it.
 func Handler(files fs.FS, document []byte, logger *slog.Logger, rest http.Handler) http.Handler {
-	served := sync.OnceValues(func() (map[string]*static.File, error) {
+	served := sync.OnceValues(func() (map[string]*dashboard.File, error) {
 		site, err := Build(files, document)
-		served := make(map[string]*static.File, len(site))
+		served := make(map[string]*dashboard.File, len(site))
 		for name, content := range site {
-			served[under+name] = static.NewFile(name, static.AskAgain, content)
+			served[under+name] = dashboard.NewFile(name, dashboard.CacheRevalidate, content)
 		}
 		if err == nil {
-			served["/"+llmsName] = static.NewFile(llmsName, static.AskAgain,
+			served["/"+llmsName] = dashboard.NewFile(llmsName, dashboard.CacheRevalidate,
 				[]byte(strings.ReplaceAll(string(site[llmsName]), "](", "]("+under)))
 		}
 		return served, err
@@ -50,7 +50,7 @@ func Handler(files fs.FS, document []byte, logger *slog.Logger, rest http.Handle
 }
 
 // serve answers with the page that is asked for, which may be named without its extension.
-func serve(w http.ResponseWriter, r *http.Request, pages map[string]*static.File) {
+func serve(w http.ResponseWriter, r *http.Request, pages map[string]*dashboard.File) {
 	asked := r.URL.Path
 	if strings.HasSuffix(asked, "/") {
 		asked += "index.html"

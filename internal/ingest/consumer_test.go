@@ -151,7 +151,7 @@ func TestARejectedMessageIsAcknowledgedOnlyOnceItsDeadLetterIsWritten(t *testing
 		if want := map[string]string{"bad": reason}; !reflect.DeepEqual(f.buried, want) {
 			t.Errorf("buried %q, want %q", f.buried, want)
 		}
-		if got := (Counts{c.taken.Load(), c.refused.Load()}); got != (Counts{Taken: 1, Refused: 1}) {
+		if got := (Counts{c.taken.Load(), c.refused.Load()}); got != (Counts{Accepted: 1, Refused: 1}) {
 			t.Errorf("counted %+v", got)
 		}
 	})

@@ -74,8 +74,8 @@ func (in *Ingest) Run(ctx context.Context) {
 
 // Counts are what became of a source's messages since the start.
 type Counts struct {
-	Taken   int64 // stored, now or when they came before, and acknowledged
-	Refused int64 // acknowledged without being stored; buried if there is where
+	Accepted int64 // stored, now or when they came before, and acknowledged
+	Refused  int64 // acknowledged without being stored; buried if there is where
 }
 
 // Counts gives those of every source, by name.

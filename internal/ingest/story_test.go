@@ -94,8 +94,8 @@ func TestEveryMessageBecomesOneEvent(t *testing.T) {
 			b.put(t, &s, "c2", cloudEvents, w.cloudEvent("1"))
 			b.put(t, &s, "", cloudEvents, w.cloudEvent("2"))
 			last := newRun(t, w, s, left)
-			last.until(func() bool { c := last.counts(); return c.Taken+c.Refused >= 3 })
-			if c := last.counts(); c.Refused != 0 || c.Taken != 3 || w.total() != events+2 {
+			last.until(func() bool { c := last.counts(); return c.Accepted+c.Refused >= 3 })
+			if c := last.counts(); c.Refused != 0 || c.Accepted != 3 || w.total() != events+2 {
 				t.Errorf("%+v, and %d events in all", c, w.total())
 			}
 		})

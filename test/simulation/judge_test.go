@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/carteiro/carteiro"
-	"github.com/carteiro/carteiro/internal/doctor"
+	"github.com/carteiro/carteiro/internal/check"
 	"github.com/carteiro/carteiro/internal/store"
 )
 
@@ -128,7 +128,7 @@ func (w *world) examine() {
 	if !is {
 		return
 	}
-	report, err := (&doctor.Doctor{Store: s, Now: time.Now()}).Run(context.Background())
+	report, err := (&check.Doctor{Store: s, Now: time.Now()}).Run(context.Background())
 	if err != nil {
 		w.fault("the doctor could not look: %v", err)
 		return

@@ -15,8 +15,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/directory"
 	"github.com/carteiro/carteiro/internal/dispatch"
-	"github.com/carteiro/carteiro/internal/maintenance"
-	"github.com/carteiro/carteiro/internal/operator"
+	"github.com/carteiro/carteiro/internal/jobs"
 	"github.com/carteiro/carteiro/internal/publish"
 	"github.com/carteiro/carteiro/internal/store"
 )
@@ -53,7 +52,7 @@ type node struct {
 	dispatcher    *dispatch.Dispatcher
 	directory     *directory.Directory
 	publisher     *publish.Publisher
-	teller        *operator.Teller
+	teller        *jobs.Notifier
 	ids           *carteiro.IDSource
 	endBackground context.CancelFunc
 	stopped       bool
@@ -199,7 +198,7 @@ func (w *world) boot(slot int) {
 	}
 	n.dispatcher = dispatch.New(config)
 	n.directory.Changed = n.dispatcher.LookAgain
-	n.teller = operator.New(operator.Config{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Logger: slog.New(slog.DiscardHandler)})
+	n.teller = jobs.NewNotifier(jobs.NotifierConfig{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Logger: slog.New(slog.DiscardHandler)})
 	background, end := context.WithCancel(context.Background())
 	n.endBackground = end
 	n.publisher = &publish.Publisher{Store: n.link, Directory: n.directory, Lanes: n.dispatcher, IDs: n.ids, Retention: time.Hour}
@@ -225,9 +224,9 @@ func (w *world) boot(slot int) {
 // runBackground runs what a server does besides publishing and sending, until ctx ends.
 func (w *world) runBackground(ctx context.Context, n *node) {
 	logger := slog.New(slog.DiscardHandler)
-	w.background.Go(func() { (&maintenance.Cleaner{Store: n.link, Environments: n.directory, Logger: logger}).Run(ctx) })
+	w.background.Go(func() { (&jobs.Cleaner{Store: n.link, Environments: n.directory, Logger: logger}).Run(ctx) })
 	w.background.Go(func() {
-		(&maintenance.Disabler{Webhooks: n.directory, IDs: n.ids, After: disableAfter, Logger: logger}).Run(ctx)
+		(&jobs.Disabler{Webhooks: n.directory, IDs: n.ids, After: disableAfter, Logger: logger}).Run(ctx)
 	})
 	if w.plan.operators {
 		n.teller.Run(ctx)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/carteiro/carteiro"
-	"github.com/carteiro/carteiro/internal/doctor"
+	"github.com/carteiro/carteiro/internal/check"
 	"github.com/carteiro/carteiro/internal/store"
 )
 
@@ -45,30 +45,30 @@ const (
 )
 
 // findings are what each damage must be found by, at least.
-var findings = map[Damage][]doctor.Check{
-	LoseWaitingEvent:   {doctor.OpenNoEvent},
-	LoseFinishedEvent:  {doctor.FinishedNoEvent},
-	LoseSession:        {doctor.OpenNoSession},
-	LoseWebhook:        {doctor.NoWebhook},
-	LoseOwner:          {doctor.NoOwner, doctor.NoOwnOwner},
-	CutSettings:        {doctor.Unreadable},
-	LoseRetry:          {doctor.Abandoned, doctor.Counts, doctor.Totals, doctor.Queue},
-	LoseMiddle:         {doctor.Gap, doctor.Counts},
-	Misfile:            {doctor.OpenMisfiled, doctor.Queue},
-	MiscountTotals:     {doctor.Totals},
-	MiscountHours:      {doctor.Counts, doctor.Totals},
-	MiscountQueue:      {doctor.Queue},
-	MiscountActivity:   {doctor.Activity, doctor.ActivitySum},
-	RenumberFinished:   {doctor.NumberTwice, doctor.Gap},
-	ForgetPredecessor:  {doctor.Predecessor},
-	TurnIntoSuccess:    {doctor.RetriedSuccess, doctor.Counts},
-	EternalLease:       {doctor.Lease},
-	MiscountEvent:      {doctor.EventCount},
-	LoseExchange:       {doctor.FinishedNoRecord, doctor.Unclaimed},
-	LoseAttemptOfEvent: {doctor.Unclaimed, doctor.Counts},
-	LeaveAttempt:       {doctor.LeftAttempts},
-	LeaveSecrets:       {doctor.LeftSecrets},
-	LeaveJob:           {doctor.LeftJob},
+var findings = map[Damage][]check.Check{
+	LoseWaitingEvent:   {check.OpenNoEvent},
+	LoseFinishedEvent:  {check.FinishedNoEvent},
+	LoseSession:        {check.OpenNoSession},
+	LoseWebhook:        {check.NoWebhook},
+	LoseOwner:          {check.NoOwner, check.NoOwnOwner},
+	CutSettings:        {check.Unreadable},
+	LoseRetry:          {check.Abandoned, check.Counts, check.Totals, check.Queue},
+	LoseMiddle:         {check.Gap, check.Counts},
+	Misfile:            {check.OpenMisfiled, check.Queue},
+	MiscountTotals:     {check.Totals},
+	MiscountHours:      {check.Counts, check.Totals},
+	MiscountQueue:      {check.Queue},
+	MiscountActivity:   {check.Activity, check.ActivitySum},
+	RenumberFinished:   {check.NumberTwice, check.Gap},
+	ForgetPredecessor:  {check.Predecessor},
+	TurnIntoSuccess:    {check.RetriedSuccess, check.Counts},
+	EternalLease:       {check.Lease},
+	MiscountEvent:      {check.EventCount},
+	LoseExchange:       {check.FinishedNoRecord, check.Unclaimed},
+	LoseAttemptOfEvent: {check.Unclaimed, check.Counts},
+	LeaveAttempt:       {check.LeftAttempts},
+	LeaveSecrets:       {check.LeftSecrets},
+	LeaveJob:           {check.LeftJob},
 }
 
 // Examine damages a database in ways that no verb can, and sees that each is found, and nothing in one that is whole.
@@ -83,7 +83,7 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 			t.Errorf("found %s", show(report.Findings))
 		}
 		report.Findings, report.Took = nil, 0
-		equal(t, "report", *report, doctor.Report{Events: 5, Unwanted: 1, Delivered: 1, Open: 3, Attempts: 3, Webhooks: 3, Nodes: report.Nodes})
+		equal(t, "report", *report, check.Report{Events: 5, Unwanted: 1, Delivered: 1, Open: 3, Attempts: 3, Webhooks: 3, Nodes: report.Nodes})
 	})
 	for damaged, want := range findings {
 		t.Run(string(damaged), func(t *testing.T) {
@@ -100,9 +100,9 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 			w.ok(damage(s, sql))
 			w.pass(6 * time.Minute) // what is left of a deleted webhook may come and go for five minutes
 			report := w.examine()
-			for _, check := range want {
-				if !slices.ContainsFunc(report.Findings, func(f doctor.Finding) bool { return f.Check == check }) {
-					t.Errorf("it was not found by %s, but by %s", check, show(report.Findings))
+			for _, name := range want {
+				if !slices.ContainsFunc(report.Findings, func(f check.Finding) bool { return f.Check == name }) {
+					t.Errorf("it was not found by %s, but by %s", name, show(report.Findings))
 				}
 			}
 		})
@@ -168,10 +168,10 @@ func (w *world) fillForExamination() {
 	w.accept(store.Session{}, w.item(unwanted, store.Session{}))
 }
 
-func (w *world) examine() *doctor.Report {
+func (w *world) examine() *check.Report {
 	w.t.Helper()
 	examinable := w.Store.(store.Examinable) //nolint:forcetypeassert // Examine has put it there
-	report, err := (&doctor.Doctor{Store: examinable, Now: w.now}).Run(context.Background())
+	report, err := (&check.Doctor{Store: examinable, Now: w.now}).Run(context.Background())
 	w.ok(err)
 	return report
 }
@@ -185,7 +185,7 @@ func (w *world) wantHealthy() {
 		return
 	}
 	for _, f := range w.examine().Findings {
-		if f.Check != doctor.Abandoned && f.Check != doctor.Lease && f.Check != doctor.NoWebhook && f.Check != doctor.Untold {
+		if f.Check != check.Abandoned && f.Check != check.Lease && f.Check != check.NoWebhook && f.Check != check.Untold {
 			w.t.Errorf("the doctor has found %s", show(f))
 		}
 	}
