@@ -158,7 +158,7 @@ func TestHandler(t *testing.T) {
 		{"GET", "/docs/quick-start", 200, "text/html; charset=utf-8", "<h1"},
 		{"GET", "/docs/quick-start.md", 200, "text/markdown; charset=utf-8", "# Quick start\n"},
 		{"GET", "/docs/pt-BR/", 200, "text/html; charset=utf-8", `<html lang="pt-BR">`},
-		{"GET", "/docs/pt-BR/security.html", 200, "text/html; charset=utf-8", `id="o-que-é-feito"`},
+		{"GET", "/docs/pt-BR/security.html", 200, "text/html; charset=utf-8", `id="proteções"`},
 		{"GET", "/docs/reference/", 200, "text/html; charset=utf-8", "POST /api/v1/agents/{agent_id}/webhooks"},
 		{"GET", "/docs/openapi.yaml", 200, "application/yaml", "openapi: 3.1.0"},
 		{"GET", "/docs/style.css", 200, "text/css; charset=utf-8", "light-dark"},
