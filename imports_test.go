@@ -113,7 +113,6 @@ var house = map[string]room{
 			"internal/dispatch":       "wires it",
 			"internal/docs":           "wires it",
 			"internal/egress":         "wires it",
-			"internal/front":          "wires it",
 			"internal/ingest":         "wires it",
 			"internal/jobs":           "wires it",
 			"internal/observe":        "wires it",
@@ -210,7 +209,6 @@ var house = map[string]room{
 	"internal/eviction": {
 		imports: edges{"/": vocabulary},
 	},
-	"internal/front": {},
 	"internal/ingest": {
 		imports: edges{
 			"/":               vocabulary,

@@ -73,13 +73,6 @@ func (s *server) entryBytes() int64 {
 // base is what the paths of the API begin with.
 const base = "/api/v1"
 
-// Publishes says whether a request puts events in, by its method and path. Those are the calls that come by the thousand;
-// their handlers need no context and answer with one body.
-func Publishes(method, path string) bool {
-	return method == http.MethodPost && strings.HasPrefix(path, base+"/") &&
-		(strings.HasSuffix(path, "/events") || path == base+"/events/batch" || path == base+"/cloudevents")
-}
-
 // boundHeads makes what answers requests whose head is more than there is room for.
 func (s *server) boundHeads() {
 	s.urlTooLong = s.route("any", base+"/", anyone, endpoint{noScope, func(*request) error { return errURLTooLong }})

@@ -22,7 +22,6 @@ import (
 	"github.com/carteiro/carteiro/internal/dispatch"
 	"github.com/carteiro/carteiro/internal/docs"
 	"github.com/carteiro/carteiro/internal/egress"
-	"github.com/carteiro/carteiro/internal/front"
 	"github.com/carteiro/carteiro/internal/ingest"
 	"github.com/carteiro/carteiro/internal/jobs"
 	"github.com/carteiro/carteiro/internal/observe"
@@ -67,7 +66,7 @@ type App struct {
 	teller     *jobs.Notifier
 	ingest     *ingest.Ingest
 	http       *http.Server
-	front      *front.Listener // before http; nil until Start
+	listener   net.Listener // of http; nil until Start
 
 	background context.Context // of what runs beside the server
 	end        context.CancelFunc
@@ -256,14 +255,9 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// newFront stands before the server, with the same bounds.
-func newFront(listener net.Listener, handler http.Handler, logger *slog.Logger) *front.Listener {
-	ids := new(carteiro.IDSource)
-	return front.New(listener, front.Config{
-		Handler: handler, Takes: api.Publishes,
-		IdleTimeout: idleTimeout, HeadTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		MaxConnections: maxConnections(), Logger: logger, Name: func() string { return ids.New(ids.Now()).String() },
-	})
+// limitConnections limits the connections of clients to their share of the file descriptors.
+func limitConnections(listener net.Listener, logger *slog.Logger) net.Listener {
+	return &limitListener{Listener: listener, max: maxConnections(), ids: new(carteiro.IDSource), logger: logger}
 }
 
 // newIngest makes the reader of the sources that the configuration names.
@@ -375,7 +369,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
 	}
-	a.front = newFront(listener, a.http.Handler, a.logger)
+	a.listener = limitConnections(listener, a.logger)
 	if err := a.startBeside(ctx); err != nil {
 		return err
 	}
@@ -394,7 +388,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 		a.running.Go(func() { a.shared.Listen(a.background, a.hear) })
 	}
 	a.running.Go(func() {
-		if err := a.http.Serve(a.front); !errors.Is(err, http.ErrServerClosed) {
+		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- err
 		}
 	})
@@ -408,7 +402,7 @@ func (a *App) hear(h store.Hint) {
 }
 
 // Addr is the address that the server listens on, once started.
-func (a *App) Addr() string { return a.front.Addr().String() }
+func (a *App) Addr() string { return a.listener.Addr().String() }
 
 // Store is the server's database, for what is done beside the API.
 func (a *App) Store() store.Store { return a.store }
@@ -420,8 +414,8 @@ func (a *App) Failed() <-chan error { return a.failed }
 // not sent by then is sent after the next start.
 func (a *App) Stop(ctx context.Context) error {
 	var faults []error
-	if a.front != nil {
-		faults = append(faults, a.front.Shutdown(ctx))
+	if a.listener != nil {
+		_ = a.listener.Close() // if Start failed before the server took it over
 		if err := a.http.Shutdown(ctx); err != nil {
 			faults = append(faults, a.http.Close())
 		}

@@ -249,7 +249,7 @@ func TestWithoutDescriptorsDeliveriesWaitAndLoseNoAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	if _, err := h.log.await(within(t), regexp.MustCompile(`cannot accept connections; trying again`)); err != nil {
+	if _, err := h.log.await(within(t), regexp.MustCompile(`cannot accept connections; retrying`)); err != nil {
 		t.Fatal(err)
 	}
 	h.limit("--nofile=1024:")
