@@ -78,3 +78,22 @@ func TestATestCallThatWasStoredUnderAnEndedSessionIsClaimed(t *testing.T) {
 		t.Errorf("tracked: %v, %d in flight, %d bytes held, %d reserved, to be claimed at %v", known, l.direct, d.heldBytes, l.reserved, l.wakeAt)
 	}
 }
+
+// Whoever waits for a test call that is not sent, or whose outcome is dropped, is told.
+func TestWhoWaitsForATestCallIsToldThatItWasDropped(t *testing.T) {
+	d, _, _, delivery := looking(t)
+	outcome := make(chan *carteiro.Outcome, 1)
+	d.waiters[delivery.ID] = outcome
+	d.drop(delivery)
+	select {
+	case _, recorded := <-outcome:
+		if recorded {
+			t.Error("an outcome comes of it")
+		}
+	default:
+		t.Error("it waits on")
+	}
+	if len(d.waiters) != 0 {
+		t.Error("the waiter is remembered")
+	}
+}

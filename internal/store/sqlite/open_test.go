@@ -93,6 +93,32 @@ func TestWhatCannotBeOpenedIsLeftUntouched(t *testing.T) {
 	}
 }
 
+// A copy can be made of an older database, but only of Carteiro's.
+func TestOnlyOwnDatabasesAreCopied(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(t *testing.T, path string)
+		want    Code
+	}{
+		"of an older Carteiro": {func(t *testing.T, path string) { ours(t, path, "PRAGMA user_version = 0") }, ""},
+		"of a newer Carteiro":  {func(t *testing.T, path string) { ours(t, path, "PRAGMA user_version = 1000") }, CodeNewer},
+		"of another program":   {func(t *testing.T, path string) { foreign(t, path, "CREATE TABLE notes (text)") }, CodeForeign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "carteiro.db")
+			c.prepare(t, path)
+			err := Backup(t.Context(), path, path+".copy")
+			if c.want != "" {
+				wantCode(t, err, c.want)
+			} else if err != nil {
+				t.Error(err)
+			}
+			if _, missing := os.Stat(path + ".copy"); (missing == nil) != (c.want == "") {
+				t.Errorf("whether there is a copy: %v", missing)
+			}
+		})
+	}
+}
+
 func TestWhatCannotBeMadeLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "file"), "x")
@@ -257,6 +283,10 @@ func wantRefused(t *testing.T, dir, path string, opts Options, want Code) {
 		_ = s.Close()
 	}
 	wantCode(t, err, want)
+	var e *Error
+	if errors.As(err, &e) && e.Path != path {
+		t.Errorf("the error is about %q", e.Path)
+	}
 	after := snapshot(t, dir)
 	for name, content := range before {
 		if after[name] != content {

@@ -289,3 +289,28 @@ func count(t *testing.T, s *Store, sql string) (n int64) {
 	}
 	return n
 }
+
+// An operation may be heavier than a batch. It is a batch of its own, and the next ones follow in their order.
+func TestABatchHoldsAsMuchAsItMayAndAtLeastOneOperation(t *testing.T) {
+	w := new(writer)
+	calledOff := &op{weight: 1}
+	calledOff.state.Store(opCalledOff)
+	for _, weight := range []int{maxBatchWeight + 1, 1, maxBatchWeight - 1, 1} {
+		w.queue = append(w.queue, &op{weight: weight}, calledOff)
+	}
+	for i, want := range []int{maxBatchWeight + 1, maxBatchWeight, 1, 0} {
+		if _, weight, closed := w.take(nil); weight != want || closed {
+			t.Errorf("batch %d has a weight of %d, want %d", i, weight, want)
+		}
+	}
+	for range maxBatchOps + 1 {
+		w.queue = append(w.queue, new(op))
+	}
+	w.closed = true
+	for _, want := range []int{maxBatchOps, 1, 0} {
+		batch, _, closed := w.take(nil)
+		if len(batch) != want || !closed {
+			t.Errorf("a batch of %d operations, want %d", len(batch), want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,6 +72,9 @@ var findings = map[Damage][]check.Check{
 	LeaveJob:           {check.LeftJob},
 }
 
+// ofAttempts are the checks whose findings name an attempt.
+var ofAttempts = []check.Check{check.OpenNoEvent, check.OpenNoSession, check.OpenMisfiled, check.FinishedNoEvent, check.FinishedNoRecord}
+
 // Examine damages a database in ways that no verb can, and sees that each is found, and nothing in one that is whole.
 // damage runs SQL of the database's own; damages has it for every damage that the database's layout allows, and without
 // for those that it does not.
@@ -103,6 +107,11 @@ func Examine(t *testing.T, open func(t *testing.T) store.Examinable, damage func
 			for _, name := range want {
 				if !slices.ContainsFunc(report.Findings, func(f check.Finding) bool { return f.Check == name }) {
 					t.Errorf("it was not found by %s, but by %s", name, show(report.Findings))
+				}
+			}
+			for _, f := range report.Findings {
+				if slices.Contains(ofAttempts, f.Check) && f.LogID.IsZero() || strings.HasPrefix(f.Of, "session 0 ") {
+					t.Errorf("a finding does not say what it is about: %s", show(f))
 				}
 			}
 		})

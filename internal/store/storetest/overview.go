@@ -92,6 +92,11 @@ var overviews = []story{
 		v, err = w.Vitals(w.t.Context())
 		w.ok(err)
 		equal(w.t, "webhooks once one fails", []int{v.Active, v.Disabled, v.Failing}, []int{0, 1, 1})
+		equal(w.t, "what waits for a circuit is not late", v.OldestWaiting, time.Time{})
+		w.remove(hook.ID)
+		v, err = w.Vitals(w.t.Context())
+		w.ok(err)
+		equal(w.t, "what waits for the end of a deleted webhook is", v.OldestWaiting, due)
 	}},
 	{"of a long queue all are counted, and of each kind as many as anybody wants to know", func(w *world) {
 		hook := w.webhook()

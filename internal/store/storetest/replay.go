@@ -81,6 +81,24 @@ var replays = []story{
 		w.ok(err)
 		equal(w.t, "delivery", []any{stored.Undelivered, stored.Deliveries[0].LogID}, []any{carteiro.Undelivered(""), sent[0].ID})
 	}},
+	{"an attempt of the same instant as its event counts once", func(w *world) {
+		hook, session := w.webhook(), w.join()
+		event := w.unwanted("event_action", carteiro.NotSubscribed)
+		w.pass(time.Second)
+		w.replay(hook, carteiro.ReplayFilter{Undelivered: true})
+		id := event.ID
+		id[len(id)-1] ^= 1
+		step, err := w.StepBulkRetry(w.t.Context(), store.StepBulkRetry{Now: w.now, DueAt: w.now.Add(time.Second), Look: 10, NewIDs: []carteiro.ID{id}})
+		w.ok(err)
+		equal(w.t, "replayed", step.Retried, 1)
+		w.succeed(session, w.claim(session, hook.ID)[0])
+		stored, err := w.GetEvent(w.t.Context(), store.EventRef{EnvironmentID: w.owner.EnvironmentID, ID: event.ID})
+		w.ok(err)
+		delivery := stored.Deliveries[0]
+		equal(w.t, "delivery", []any{len(stored.Deliveries), delivery.Attempts, delivery.LogID, delivery.Status}, []any{1, 1, id, carteiro.StatusSuccess})
+		page := w.list(store.ListLogs{WebhookID: hook.ID, EventID: event.ID})
+		equal(w.t, "entries", []int{page.Total, len(page.Attempts)}, []int{1, 1})
+	}},
 	{"what came of it is followed as of any attempt: retried by itself, by hand and in bulk", func(w *world) {
 		hook, session := w.webhook(), w.join()
 		event := w.unwanted("event_action", carteiro.WebhooksDisabled)
