@@ -77,8 +77,9 @@ interop: ## Run the binary against servers, proxies and clients of others (RUN=)
 		-tags interop -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') ./test/interop
 
 .PHONY: lint
-lint: ## Run the linters of .golangci.yml, and the dashboard's
+lint: ## Run the linters of .golangci.yml and of the dashboard, and check the language of the documentation
 	$(TOOL) golangci-lint run $(PKG)
+	$(if $(NARROWED),,@$(GO) test -count=1 -run 'PlainEnglish$$$$' .)
 	$(if $(NARROWED),,@$(MAKE) --no-print-directory lint-web)
 
 .PHONY: fmt
