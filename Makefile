@@ -54,6 +54,10 @@ web: ## Build the dashboard's page (needs Node)
 run: build ## Build, then serve with demo data
 	bin/carteiro serve --demo
 
+.PHONY: check
+check: ## Build, vet, lint changed packages and run unit tests, without race detector, databases, brokers and browsers (BASE=)
+	@BASE='$(BASE)' GO='$(GO)' scripts/check
+
 .PHONY: test
 test: ## Run every test under the race detector, in random order (PKG=, RUN=)
 	@scripts/need-gcc
