@@ -21,6 +21,7 @@ type link struct {
 
 	mu         sync.Mutex
 	calls      map[string]int
+	entered    map[uint64]int // critical sections of the dispatcher, by caller
 	writes     int
 	dead       bool
 	until      time.Time // paused so long

@@ -25,6 +25,7 @@ type plan struct {
 	webhooks   []webhookPlan
 	publishes  []publishPlan
 	publishers int // that publish one event after the other, from the beginning to busyUntil
+	busyUntil  time.Duration
 	deeds      []deed
 	crashes    []crashPlan
 	operators  bool // the environments have webhooks of their own
@@ -37,15 +38,15 @@ type faultPlan struct {
 	before, after, late, permanent int
 	// slowest is how long a call may take; fastest is the least.
 	fastest, slowest time.Duration
-	// preempt is before how many of a thousand critical sections of a dispatcher a goroutine is paused.
+	// preempt is before how many of a thousand critical sections of a dispatcher a goroutine is paused. Sections that a node has
+	// seldom entered are paused more often; see seldom.
 	preempt int
 }
 
 // Times of a run. After the turmoil nothing goes wrong any more, and everything has to come to its end.
 const (
-	turmoil   = time.Minute
-	busyUntil = 3 * time.Minute
-	patience  = 2 * time.Hour
+	turmoil  = time.Minute
+	patience = 2 * time.Hour
 	// lateDeeds is until when people go on changing webhooks and restarting nodes after the turmoil.
 	lateDeeds = 4 * time.Minute
 	// probeWait is how long somebody who wants to stop a node at a probe waits for one.
@@ -125,6 +126,14 @@ func newPlan(seed uint64) *plan {
 		p.fillCrowd(p.roll("crowd", "plan"))
 		return p
 	}
+	switch p.roll("narrow").IntN(400) {
+	case 0:
+		p.neverIdle(p.roll("narrow", "plan"))
+		return p
+	case 1, 2, 3, 4:
+		p.joinAgain(p.roll("narrow", "plan"))
+		return p
+	}
 	p.fewLanes = p.roll("lanes").IntN(4) == 0
 	p.breakStore(r)
 	for range 1 + r.IntN(4) {
@@ -155,6 +164,36 @@ func newPlan(seed uint64) *plan {
 	return p
 }
 
+// In most plans one fault hides what another does: whatever fails has nodes look for what they may have missed. The following two
+// have only one kind of fault.
+
+// neverIdle has a lane that always reserves or claims, on a store that sometimes does not answer a commit.
+func (p *plan) neverIdle(r *rand.Rand) {
+	p.faults = faultPlan{after: 20, fastest: 100 * time.Millisecond, slowest: time.Second}
+	p.webhooks = []webhookPlan{reliable(r)}
+	p.publishers, p.busyUntil = 8, 5*time.Minute
+}
+
+// joinAgain has nodes lose their leases, and join again while they claim a backlog.
+func (p *plan) joinAgain(r *rand.Rand) {
+	p.faults.preempt = 30
+	p.webhooks = []webhookPlan{reliable(r)}
+	p.webhooks[0].quickest, p.webhooks[0].slowest = time.Second, 2*time.Second
+	for range 20 {
+		p.publishes = append(p.publishes, publishPlan{at: between(r, 0, turmoil), node: r.IntN(2), eventType: eventType, events: 8})
+	}
+	for range 3 {
+		pause := p.newDeed(r, between(r, 0, turmoil/2), "pause")
+		pause.lasts = between(r, 15*time.Second, 25*time.Second)
+		p.deeds = append(p.deeds, pause)
+	}
+}
+
+// reliable returns a webhook whose receiver answers quickly and never fails.
+func reliable(r *rand.Rand) webhookPlan {
+	return webhookPlan{eventType: eventType, maxRetries: 3, timeout: 5 * time.Second, quickest: time.Millisecond, slowest: oneOf(r, 20*time.Millisecond, 200*time.Millisecond)}
+}
+
 // breakStore decides what goes wrong between nodes and store.
 func (p *plan) breakStore(r *rand.Rand) {
 	f := &p.faults
@@ -165,7 +204,7 @@ func (p *plan) breakStore(r *rand.Rand) {
 		p.skew = [2]time.Duration{0, oneOf(r, 0, 0, between(r, -maxSkew, maxSkew))}
 	}
 	if r.IntN(20) == 0 { // a store so slow that a busy lane always waits for some call on it
-		f.fastest, f.slowest, p.publishers = 100*time.Millisecond, time.Second, 3
+		f.fastest, f.slowest, p.publishers, p.busyUntil = 100*time.Millisecond, time.Second, 3, 3*time.Minute
 	}
 }
 
@@ -199,7 +238,7 @@ func (p *plan) newDeed(r *rand.Rand, at time.Duration, kinds ...string) deed {
 func (p *plan) end() time.Duration {
 	end := turmoil
 	if p.publishers > 0 {
-		end = busyUntil
+		end = p.busyUntil
 	}
 	for _, d := range p.deeds {
 		end = max(end, d.at)

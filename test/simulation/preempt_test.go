@@ -34,12 +34,12 @@ func (n *node) preempt() {
 	}
 	r := rand.New(rand.NewPCG(n.w.plan.seed^by.hash, uint64(time.Since(n.w.began))+uint64(n.slot)<<56+uint64(n.life)<<48))
 	var length time.Duration
-	switch {
+	switch share := n.preemptShare(by); {
 	case paused: // they come back one by one
 		length = between(r, 0, 500*time.Millisecond)
-	case r.IntN(1000) >= f.preempt:
+	case r.IntN(1000) >= share:
 		return
-	case r.IntN(10) == 0:
+	case r.IntN(10) == 0, share > f.preempt:
 		length = between(r, 0, 2*time.Second)
 	default:
 		length = between(r, 0, 50*time.Millisecond)
@@ -47,6 +47,23 @@ func (n *node) preempt() {
 	n.paused(length)
 	pass(length)
 	n.standing()
+}
+
+// The first entries into a section are paused more often and for longer than later ones: what a node does once in its life, such as joining again,
+// would otherwise hardly ever be interrupted.
+const (
+	seldom      = 4   // entries
+	seldomShare = 200 // of a thousand
+)
+
+// preemptShare returns of how many thousandths of the entries into a caller's section a goroutine is paused, and counts the entry.
+func (l *link) preemptShare(by caller) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entered[by.hash]++; l.entered[by.hash] <= seldom {
+		return max(seldomShare, l.w.plan.faults.preempt)
+	}
+	return l.w.plan.faults.preempt
 }
 
 // runs reports whether the process lives and is not paused.

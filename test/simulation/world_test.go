@@ -178,7 +178,7 @@ func (w *world) boot(slot int) {
 		return
 	}
 	w.lives[slot]++
-	n := &node{link: &link{Store: w.truth, w: w, slot: slot, life: w.lives[slot], calls: make(map[string]int)}, ids: new(carteiro.IDSource)}
+	n := &node{link: &link{Store: w.truth, w: w, slot: slot, life: w.lives[slot], calls: make(map[string]int), entered: make(map[uint64]int)}, ids: new(carteiro.IDSource)}
 	n.jumps = []jump{{ahead: w.plan.skew[slot]}}
 	w.all = append(w.all, n)
 	w.mu.Unlock()
@@ -325,7 +325,7 @@ func (w *world) call(n *node, tenant, keyed int, key *publish.Key, events []publ
 
 // publishOn publishes one event after the other.
 func (w *world) publishOn(publisher int) {
-	for i := 0; time.Since(w.began) < busyUntil; i++ {
+	for i := 0; time.Since(w.began) < w.plan.busyUntil; i++ {
 		pass(time.Millisecond)
 		n, tenant := w.living(publisher), w.plan.webhooks[0].tenant
 		if n == nil {
