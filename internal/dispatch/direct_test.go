@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/send"
@@ -142,7 +143,7 @@ func TestNothingWaitsForTheLeaseOfAnEndedSession(t *testing.T) {
 		if waited, ok := d.awaitLease(present + 1); waited || ok {
 			t.Errorf("of another session while sending pauses: waited %v, ok %v", waited, ok)
 		}
-		go d.pauseSending(false)
+		time.AfterFunc(time.Second, func() { d.pauseSending(false) })
 		if waited, ok := d.awaitLease(present); !waited || !ok {
 			t.Errorf("until sending resumes: waited %v, ok %v", waited, ok)
 		}

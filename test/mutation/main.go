@@ -26,7 +26,7 @@ type options struct {
 	seed   uint64   // of the sample
 	part   string   // "2/3": the second third of the sample, "" for all of it
 	only   string   // regular expression of the tests that run
-	at     string   // "file.go:12" or "file.go": only these mutants
+	at     string   // "file.go:12" or "file.go", separated by commas: only these mutants
 	min    int      // percentage of mutants that tests must kill
 	dir    string   // for binaries and the overlay
 	out    io.Writer
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string) (ok bool, err error) {
 	flags.StringVar(&o.part, "part", "", "Part of the sample to test, so that a long measurement can be split (2/3: the second third)")
 	flags.StringVar(&o.only, "run", "^(Test|Fuzz|Example)", "Run only the tests whose name this regular expression matches")
 	flags.IntVar(&o.min, "min", 90, "Percentage of mutants that the tests must kill")
-	flags.StringVar(&o.at, "at", "", "Test only the mutants of this file or line, for example dial.go:63")
+	flags.StringVar(&o.at, "at", "", "Test only the mutants of these files or lines, for example dial.go:63,pool.go")
 	flags.StringVar(&tests, "tests", "", "Comma-separated test packages (default: the package and those that import it, without test/)")
 	if err := flags.Parse(args); err != nil {
 		return false, err
@@ -153,8 +153,8 @@ func (o *options) partOf(all []*mutant) []*mutant {
 func choose(all []*mutant, o *options) []*mutant {
 	if o.at != "" {
 		return slices.DeleteFunc(all, func(m *mutant) bool {
-			name := filepath.Base(m.file)
-			return o.at != name && o.at != fmt.Sprintf("%s:%d", name, m.line)
+			name, places := filepath.Base(m.file), strings.Split(o.at, ",")
+			return !slices.Contains(places, name) && !slices.Contains(places, fmt.Sprintf("%s:%d", name, m.line))
 		})
 	}
 	if o.sample == 0 || o.sample >= len(all) {
