@@ -92,8 +92,8 @@ func arrayOf(l *carteiro.Latencies) string {
 	return string(append(text, '}'))
 }
 
-// activity reads what was recorded since a time, the shards summed.
-func (t *tx) activity(environment carteiro.ID, grain int64, from time.Time) (list []store.Activity, err error) {
+// Activity implements [sqlstore.Tx]. It sums the shards.
+func (t *tx) Activity(environment carteiro.ID, grain int64, from time.Time) (list []store.Activity, err error) {
 	var slots []store.Slot
 	err = t.each(func(scan func(...any) error) error {
 		slot, err := readSlot(scan)

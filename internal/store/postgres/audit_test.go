@@ -11,6 +11,7 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
 	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
@@ -37,7 +38,7 @@ func TestTheAuditLogIsAppendOnly(t *testing.T) {
 func TestAPageOfTheAuditLogReadsNoMoreThanItScans(t *testing.T) {
 	s := openURL(t, postgrestest.Database(t, ""))
 	for _, sql := range []string{
-		`INSERT INTO audit (` + auditColumns + `) SELECT lpad(to_hex(n), 32, '0')::uuid, lpad((n % 10)::text, 32, '0')::uuid, 'token', NULL, 'ci',
+		`INSERT INTO audit (` + sqlstore.AuditColumns + `) SELECT lpad(to_hex(n), 32, '0')::uuid, lpad((n % 10)::text, 32, '0')::uuid, 'token', NULL, 'ci',
 			'webhook.updated', 'webhook', NULL, 'CRM', NULL, 0, NULL, 'request', '::1', NULL FROM generate_series(1, 30000) AS n`,
 		`VACUUM ANALYZE audit`,
 	} {
@@ -48,20 +49,20 @@ func TestAPageOfTheAuditLogReadsNoMoreThanItScans(t *testing.T) {
 	span := []any{[16]byte{15: 1}, [16]byte{14: 0x50}, [16]byte(layout.EndOfTime)}
 	for name, in := range map[string]struct {
 		environment any
-		queries     auditQueries
+		queries     sqlstore.AuditQueries
 		scan        string
 	}{
-		"one environment":  {span[0], auditOf, `using audit_of on audit\s.*\n\s*Index Cond: \(\(environment_id = .* AND \(id >= .* AND \(id < `},
-		"all environments": {nil, auditOfAll, `using audit_pkey on audit\s.*\n\s*Index Cond: \(\(id >= .* AND \(id < `},
+		"one environment":  {span[0], sqlstore.AuditOf, `using audit_of on audit\s.*\n\s*Index Cond: \(\(environment_id = .* AND \(id >= .* AND \(id < `},
+		"all environments": {nil, sqlstore.AuditOfAll, `using audit_pkey on audit\s.*\n\s*Index Cond: \(\(id >= .* AND \(id < `},
 	} {
 		args := []any{in.environment, span[1], span[2]}
 		matching := slices.Concat(args, []any{"token", "webhook.updated", "", nil})
 		for what, plan := range map[string]string{
-			"scan":           explain(t, s, in.queries.scan, append(args[:3:3], 999)),
-			"count":          explain(t, s, in.queries.count, args),
-			"find":           explain(t, s, in.queries.find, append(args[:3:3], 26, 0)),
-			"count matching": explain(t, s, in.queries.countMatching, matching),
-			"find matching":  explain(t, s, in.queries.findMatching, append(matching[:7:7], 26, 0)),
+			"scan":           explain(t, s, in.queries.Scan.Postgres, append(args[:3:3], 999)),
+			"count":          explain(t, s, in.queries.Count.Postgres, args),
+			"find":           explain(t, s, in.queries.Find.Postgres, append(args[:3:3], 26, 0)),
+			"count matching": explain(t, s, in.queries.CountMatching.Postgres, matching),
+			"find matching":  explain(t, s, in.queries.FindMatching.Postgres, append(matching[:7:7], 26, 0)),
 		} {
 			if strings.Contains(plan, "Seq Scan") || !regexp.MustCompile(in.scan).MatchString(plan) {
 				t.Errorf("%s in %s reads more than the span:\n%s", what, name, plan)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // A bulk retry and people who retry by hand, on two nodes at once: each entry is retried once.
@@ -30,7 +31,7 @@ func TestABulkRetryOnTwoNodesComesToEachEntryOnce(t *testing.T) {
 
 	// As long as one node has the step the other has none, and does not wait for it.
 	c.ok(c.a.inTx(t.Context(), func(held *tx) error {
-		if _, err := readBulk(held.row(dueBulk, c.now)); err != nil {
+		if _, _, err := sqlstore.FindDueBulk(held, c.now); err != nil {
 			return err
 		}
 		step, err := c.b.StepBulkRetry(t.Context(), c.step(10, 5))

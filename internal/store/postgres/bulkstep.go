@@ -2,23 +2,16 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 const (
-	// A job that another node is taking on is passed over.
-	dueBulk = `SELECT ` + bulkColumns + ` FROM bulk_retries WHERE status <= 2 AND due_at <= $1
-		ORDER BY due_at, webhook_id, id LIMIT 1 FOR UPDATE SKIP LOCKED`
-	nextBulk = `SELECT due_at FROM bulk_retries WHERE status <= 2 ORDER BY due_at LIMIT 1`
-
 	eventsOfLogs = `SELECT id, event_id FROM attempts WHERE webhook_id = $1 AND id = ANY ($2)`
 	// As with lockEvent, whoever has the events finds them as all others have left them.
 	readEvents  = `SELECT id, environment_id, type, undelivered FROM events WHERE id = ANY ($1) ORDER BY id`
@@ -34,11 +27,11 @@ var finishedOfAll = `SELECT entries.* FROM unnest($2::uuid[], $3::uuid[], $4::uu
 func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step store.BulkStep, err error) {
 	err = s.inTx(ctx, func(t *tx) error {
 		step = store.BulkStep{}
-		job, err := readBulk(t.row(dueBulk, layout.Micros(p.Now)))
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		job, found, err := sqlstore.FindDueBulk(t, layout.Micros(p.Now))
+		if err != nil {
 			return err
 		}
-		if err == nil {
+		if found {
 			b := bulkStep{
 				tx: t, p: &p, job: job, count: newTally(s.shards.others),
 				events: make(map[carteiro.ID]carteiro.ID), states: make(map[carteiro.ID]*eventState),
@@ -48,7 +41,7 @@ func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step 
 			}
 			step.Job, step.Retried = &b.job, b.retried
 		}
-		_, err = t.found(nextBulk)(toTime(&step.NextDue))
+		step.NextDue, err = sqlstore.NextBulkDue(t)
 		return err
 	})
 	if err != nil {
@@ -76,7 +69,7 @@ type bulkStep struct {
 
 func (b *bulkStep) take() error {
 	b.job.UpdatedAt, b.job.DueAt = layout.Micros(b.p.Now), layout.Micros(b.p.DueAt)
-	state, err := b.stateOf(b.job.WebhookID)
+	state, err := sqlstore.StatusByWebhook(b, b.job.WebhookID)
 	if err == nil && state == "" {
 		state, err = b.walk()
 	}
@@ -87,22 +80,7 @@ func (b *bulkStep) take() error {
 	if err := b.batch(b.open.queue, b.count.queue); err != nil {
 		return err
 	}
-	return b.saveBulk(&b.job)
-}
-
-// stateOf says what the state of the webhook makes of the job; "" when it can go on.
-func (t *tx) stateOf(webhook carteiro.ID) (carteiro.BulkStatus, error) {
-	var owner store.OwnerRef
-	var enabled bool
-	found, err := t.found(webhookState, id(webhook))(toID(&owner.EnvironmentID), &owner.Kind, toID(&owner.ID), &enabled)
-	switch {
-	case err != nil, enabled:
-		return "", err
-	case !found:
-		return carteiro.BulkCancelled, nil
-	default:
-		return carteiro.BulkPaused, nil
-	}
+	return sqlstore.SaveBulk(b, &b.job)
 }
 
 // walk goes through the entries that come next until the ids for new attempts are used up. Of as many entries as there

@@ -11,10 +11,11 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
-// circuitColumns are those of a carteiro.Circuit, in its order.
-const circuitColumns = `opened_at, probe_at, probes, probe, closed_at, ramped`
+// circuitColumns are the fields of a carteiro.Circuit, in order.
+const circuitColumns = sqlstore.CircuitColumns
 
 // heldBack is true of webhooks whose circuit may hold something back at $3; carteiro.Circuit.Grant says what.
 var heldBack = fmt.Sprintf(`enabled AND deleted_at IS NULL AND (opened_at IS NOT NULL OR closed_at > $3::timestamptz - interval '%d seconds')`,
@@ -25,10 +26,7 @@ var (
 	// keepCircuit has whoever else claims for the webhook wait, so that no two are given a probe.
 	keepCircuit = `SELECT enabled AND deleted_at IS NULL, ` + circuitColumns + ` FROM webhooks WHERE id = $1 FOR NO KEY UPDATE`
 	probeLease  = `SELECT lease IS NOT NULL FROM open WHERE webhook_id = $1 AND id = $2`
-	inErrorFor  = `SELECT ` + webhookColumns + ` FROM webhooks WHERE opened_at < $1 AND enabled AND deleted_at IS NULL
-		ORDER BY opened_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED`
-	disableFailing = `UPDATE webhooks SET enabled = false, version = version + 1, updated_at = $2, disabled_by = $3, disabled_at = $2 WHERE id = $1`
-	setCircuit     = `UPDATE webhooks SET (` + circuitColumns + `) = ($2, $3, $4, $5, $6, $7) WHERE id = $1`
+	setCircuit  = `UPDATE webhooks SET (` + circuitColumns + `) = ($2, $3, $4, $5, $6, $7) WHERE id = $1`
 )
 
 // circuitFields are where a scan of circuitColumns puts them.
@@ -194,38 +192,4 @@ func (t *tally) changed() (webhooks []carteiro.ID) {
 		}
 	}
 	return webhooks
-}
-
-// DisableFailing implements [store.Circuits].
-func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (disabled []*carteiro.Webhook, err error) {
-	err = s.inTx(ctx, func(t *tx) error {
-		disabled = nil
-		err := t.each(func(scan func(...any) error) error {
-			w, err := readWithoutSecrets(scan) // one whose secrets cannot be decrypted must not keep the others from it
-			disabled = append(disabled, w)
-			return err
-		}, inErrorFor, layout.Micros(p.OpenedBefore), p.Limit)
-		if err != nil {
-			return err
-		}
-		for _, w := range disabled {
-			w.DisableFailing(layout.Micros(p.Now))
-			if err := t.notice(w.DisabledNotice(w.LastError)); err != nil {
-				return err
-			}
-			if _, err := t.run(disableFailing, id(w.ID), w.DisabledAt, string(w.DisabledBy)); err != nil {
-				return err
-			}
-			if p.Audit != nil {
-				if err := t.audit(p.Audit(w)); err != nil {
-					return err
-				}
-			}
-			if err := t.tell(s.hints.name, changeOf(w)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return disabled, err
 }

@@ -89,11 +89,14 @@ func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(),
 type tx struct {
 	querier
 	ctx  context.Context
-	keys *seal.Keyring // opens what rows hold sealed
+	keys *seal.Keyring // decrypts what rows contain encrypted
+	node string        // name of this node, for notifications
+	// shard is where the transaction counts.
+	shard shard
 }
 
 func (s *Store) tx(ctx context.Context, q querier) *tx {
-	return &tx{querier: q, ctx: ctx, keys: s.keys}
+	return &tx{querier: q, ctx: ctx, keys: s.keys, node: s.node, shard: s.shards.others}
 }
 
 // querier is what pgx's transactions and connections have in common.
@@ -123,7 +126,7 @@ func (t *tx) found(sql string, args ...any) func(into ...any) (bool, error) {
 
 // run runs a statement and says how many rows it has changed.
 func (t *tx) run(sql string, args ...any) (int, error) {
-	tag, err := t.Exec(t.ctx, sql, args...)
+	tag, err := t.querier.Exec(t.ctx, sql, args...)
 	return int(tag.RowsAffected()), err
 }
 

@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -12,17 +11,13 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
 	"github.com/carteiro/carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 const (
-	toClean        = ` FROM webhooks WHERE deleted_at IS NOT NULL AND NOT cleaned AND `
-	deletedWebhook = `SELECT ` + webhookColumns + `` + toClean + `id = $1`
-	nextDeleted    = `SELECT ` + webhookColumns + `` + toClean + `id > $1 ORDER BY id LIMIT 1`
-	areDeleted     = `SELECT id FROM webhooks WHERE id = ANY ($1) AND deleted_at IS NOT NULL`
-	eraseSecrets   = `UPDATE webhooks SET settings = $2, sealed_by = NULL WHERE id = $1 AND deleted_at IS NOT NULL`
-	setCleaned     = `UPDATE webhooks SET cleaned = true WHERE id = $1 AND deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM open WHERE webhook_id = $1)`
-	cancelBulk     = `UPDATE bulk_retries SET status = 4, paused_by = '', updated_at = $2, ended_at = $2 WHERE webhook_id = $1 AND status <= 3`
-	unclaimedOpen  = `SELECT id FROM open WHERE webhook_id = $1 AND lease IS NULL ORDER BY due_at, id LIMIT $2`
+	areDeleted    = `SELECT id FROM webhooks WHERE id = ANY ($1) AND deleted_at IS NOT NULL`
+	setCleaned    = `UPDATE webhooks SET cleaned = true WHERE id = $1 AND deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM open WHERE webhook_id = $1)`
+	unclaimedOpen = `SELECT id FROM open WHERE webhook_id = $1 AND lease IS NULL ORDER BY due_at, id LIMIT $2`
 )
 
 // cleaning is what is known of a webhook before it is cleaned.
@@ -47,7 +42,7 @@ func (s *Store) CleanDeleted(ctx context.Context, p store.CleanDeleted) (cleaned
 	}
 	// Not in the transaction before: whoever takes a job a step on holds the job and waits for attempts.
 	err = s.inTx(ctx, func(t *tx) error {
-		if _, err := t.run(cancelBulk, id(c.ID), layout.Micros(p.Now)); err != nil {
+		if err := sqlstore.CancelBulk(t, c.ID, p.Now); err != nil {
 			return err
 		}
 		erased, err := settings.Erase(c.stored, c.ID)
@@ -55,7 +50,7 @@ func (s *Store) CleanDeleted(ctx context.Context, p store.CleanDeleted) (cleaned
 			return err
 		}
 		if !bytes.Equal(erased, c.stored) {
-			if _, err := t.run(eraseSecrets, id(c.ID), erased); err != nil {
+			if err := sqlstore.PutSettings(t, c.ID, erased, nil); err != nil {
 				return err
 			}
 		}
@@ -69,17 +64,10 @@ func (s *Store) CleanDeleted(ctx context.Context, p store.CleanDeleted) (cleaned
 }
 
 func (s *Store) toClean(ctx context.Context, p *store.CleanDeleted) (c cleaning, err error) {
-	query, from := nextDeleted, p.After
-	if !p.WebhookID.IsZero() {
-		query, from = deletedWebhook, p.WebhookID
-	}
 	err = s.read(ctx, func(t *tx) error {
 		c = cleaning{}
-		w, encoded, err := readWebhookRow(t.row(query, [16]byte(from)))
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
+		w, encoded, err := sqlstore.WebhookToClean(t, p)
+		if err != nil || w == nil {
 			return err
 		}
 		c.Webhook, c.stored = w, encoded

@@ -9,6 +9,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, which
@@ -58,7 +59,6 @@ const (
 		FROM events WHERE id = ANY ($1) ORDER BY id DESC`
 	wholeEvent = `SELECT ` + eventColumns + `, e.undelivered FROM events e
 		WHERE e.id = $1 AND e.environment_id IS NOT DISTINCT FROM $2 AND NOT e.test`
-	webhooksEverOf = `SELECT ` + webhookColumns + ` FROM webhooks WHERE environment_id = $1 AND owner_kind = $2 AND owner_id = $3`
 )
 
 // undelivered reads the number that a reason is stored as; 0 for none.
@@ -223,7 +223,7 @@ func (s *Store) GetEvent(ctx context.Context, ref store.EventRef) (stored store.
 		if err != nil {
 			return err
 		}
-		webhooks, err := t.webhooksFor(stored.Event)
+		webhooks, err := sqlstore.WebhooksFor(t, stored.Event)
 		if err != nil {
 			return err
 		}
@@ -242,22 +242,6 @@ func (s *Store) GetEvent(ctx context.Context, ref store.EventRef) (stored store.
 		return store.StoredEvent{}, err
 	}
 	return stored, nil
-}
-
-// webhooksFor gives the webhooks that an event can have gone to, deleted ones included.
-func (t *tx) webhooksFor(e *carteiro.Event) (all []*carteiro.Webhook, err error) {
-	for _, owner := range layout.OwnersFor(e) {
-		err := t.each(func(scan func(...any) error) error {
-			w, err := t.readWebhook(scan)
-			all = append(all, w)
-			return err
-		}, webhooksEverOf, id(owner.EnvironmentID), int16(owner.Kind), id(owner.ID))
-		if err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(all, func(a, b *carteiro.Webhook) int { return layout.CompareIDs(a.ID, b.ID) })
-	return all, nil
 }
 
 // eventDelivery says how an event stands at a webhook; without attempts when it did not go there.

@@ -6,9 +6,13 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // Lists of few entries, which are looked at one by one: the attempts of some events, and those whose ids are in a range.
+
+// retryOf is the open automatic retry of an attempt a.
+const retryOf = sqlstore.PostgresRetryOf
 
 const (
 	openEntry     = `id, 'pending' AS status, event_type, -1 AS http_status`

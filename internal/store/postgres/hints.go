@@ -10,6 +10,7 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // Nodes tell each other by NOTIFY what the others would find by themselves, only later: that attempts wait which any of
@@ -44,21 +45,15 @@ type ownerRef struct {
 
 const notify = `SELECT pg_notify($1, $2)`
 
-// change is a change of the registry that other nodes are told of.
-type change struct {
-	owner    store.OwnerRef
-	webhooks []carteiro.ID
-}
-
 // tell tells the other nodes of a change, once the transaction is committed.
-func (t *tx) tell(from string, c change) error {
-	owner := &ownerRef{c.owner.EnvironmentID, c.owner.Kind, c.owner.ID}
-	for first := true; first || len(c.webhooks) > 0; first = false {
-		n := min(len(c.webhooks), maxTold)
-		if err := t.notify(hint{From: from, Owner: owner, Webhooks: c.webhooks[:n]}); err != nil {
+func (t *tx) tell(from string, c sqlstore.Change) error {
+	owner := &ownerRef{c.Owner.EnvironmentID, c.Owner.Kind, c.Owner.ID}
+	for first := true; first || len(c.Webhooks) > 0; first = false {
+		n := min(len(c.Webhooks), maxTold)
+		if err := t.notify(hint{From: from, Owner: owner, Webhooks: c.Webhooks[:n]}); err != nil {
 			return err
 		}
-		c.webhooks = c.webhooks[n:]
+		c.Webhooks = c.Webhooks[n:]
 	}
 	return nil
 }

@@ -2,92 +2,21 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carteiro/carteiro"
-	"github.com/carteiro/carteiro/internal/seal"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
-	"github.com/carteiro/carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 const (
-	findMove    = `SELECT source, reached FROM moving FOR UPDATE`
-	beginMove   = `INSERT INTO moving (source, reached) VALUES ($1, $2)`
-	advanceMove = `UPDATE moving SET reached = $1`
-	endMove     = `DELETE FROM moving`
-	// Two who begin at once are told apart by the lock.
-	lockMove   = `LOCK TABLE moving IN EXCLUSIVE MODE`
-	isOccupied = `SELECT EXISTS (SELECT FROM environments) OR EXISTS (SELECT FROM owners) OR EXISTS (SELECT FROM webhooks)
-		OR EXISTS (SELECT FROM idempotency) OR EXISTS (SELECT FROM events) OR EXISTS (SELECT FROM attempts) OR EXISTS (SELECT FROM open)`
-
-	importWebhook = `INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`
-	importBulk = `INSERT INTO bulk_retries (` + bulkColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 	// Events of the open attempts.
 	findEnvironments = `SELECT id, environment_id FROM events WHERE id = ANY($1)`
 )
-
-// move is a row of the table moving.
-type move struct {
-	source  string
-	reached store.Cursor
-}
-
-func (t *tx) move() (m move, found bool, err error) {
-	var reached string
-	if found, err = t.found(findMove)(&m.source, &reached); !found {
-		return m, false, err
-	}
-	return m, true, json.Unmarshal([]byte(reached), &m.reached)
-}
-
-func encodeCursor(c store.Cursor) string {
-	text, _ := json.Marshal(c) // never fails: ids, numbers and bytes
-	return string(text)
-}
-
-// BeginImport implements [store.Movable].
-func (s *Store) BeginImport(ctx context.Context, source string) (reached store.Cursor, err error) {
-	err = s.inTx(ctx, func(t *tx) error {
-		if _, err := t.run(lockMove); err != nil {
-			return err
-		}
-		m, found, err := t.move()
-		switch {
-		case err != nil:
-			return err
-		case found && m.source != source:
-			return fmt.Errorf("%w: it is the target of a copy from %s", store.ErrConflict, m.source)
-		case found:
-			reached = m.reached
-			return nil
-		}
-		var occupied bool
-		if err := t.row(isOccupied)(&occupied); err != nil {
-			return err
-		}
-		if occupied {
-			return fmt.Errorf("%w: it is not empty", store.ErrConflict)
-		}
-		reached = store.Cursor{}
-		_, err = t.run(beginMove, source, encodeCursor(reached))
-		return err
-	})
-	return reached, err
-}
-
-// EndImport implements [store.Movable].
-func (s *Store) EndImport(ctx context.Context) error {
-	return s.inTx(ctx, func(t *tx) error {
-		_, err := t.run(endMove)
-		return err
-	})
-}
 
 // Import implements [store.Movable].
 func (s *Store) Import(ctx context.Context, page *store.Page) error {
@@ -99,23 +28,17 @@ func (s *Store) Import(ctx context.Context, page *store.Page) error {
 		if err := g.begin(new(pgx.Batch)); err != nil {
 			return err
 		}
-		m, found, err := g.move()
-		if err != nil {
+		if err := sqlstore.CheckPage(&g.tx, page); err != nil {
 			return err
-		}
-		if !found || encodeCursor(m.reached) != encodeCursor(page.From) {
-			return fmt.Errorf("%w: the copy has come elsewhere", store.ErrConflict)
 		}
 		b := new(pgx.Batch)
-		b.Queue(advanceMove, encodeCursor(page.Next))
-		queueEnvironments(b, page)
-		if err := queueWebhooks(b, page, s.keys); err != nil {
+		if err := sqlstore.ImportRows(page, s.keys, queue(b)); err != nil {
 			return err
+		}
+		if len(page.Notices) > 0 {
+			b.Queue(numberNotices)
 		}
 		if err := g.queueAttempts(b, page); err != nil {
-			return err
-		}
-		if err := queueBulk(b, page); err != nil {
 			return err
 		}
 		g.importActivity(page)
@@ -132,43 +55,6 @@ func (s *Store) makeDaysOfPage(page *store.Page) {
 	for _, a := range page.Attempts {
 		s.makeDay(a.ID, a.ID.Time())
 	}
-}
-
-// queueEnvironments queues environments and owners, of which there are few.
-func queueEnvironments(b *pgx.Batch, page *store.Page) {
-	for i := range page.Environments {
-		e := &page.Environments[i]
-		b.Queue(insertEnvironment, id(e.ID), []byte(e.Name), moment(e.CreatedAt), moment(e.DeletedAt))
-	}
-	queueTokens(b, page.Tokens)
-	for i := range page.Audit {
-		b.Queue(insertAudit, auditValues(&page.Audit[i])...)
-	}
-	for i := range page.Notices {
-		b.Queue(importNotice, noticeValues(&page.Notices[i])...)
-	}
-	if len(page.Notices) > 0 {
-		b.Queue(numberNotices)
-	}
-	for i := range page.Owners {
-		b.Queue(insertOwner, ownerValues(&page.Owners[i])...)
-	}
-}
-
-func queueWebhooks(b *pgx.Batch, page *store.Page, keys *seal.Keyring) error {
-	for _, w := range page.Webhooks {
-		encoded, sealedBy, err := settings.Encode(w, keys, true)
-		if err != nil {
-			return err
-		}
-		values := append([]any{
-			id(w.ID), id(w.EnvironmentID), int16(w.OwnerKind), id(w.OwnerID), w.Enabled, w.Version,
-			int64(w.FailuresInARow), moment(w.CreatedAt), moment(w.UpdatedAt), moment(w.DeletedAt),
-			moment(w.FailingSince), moment(w.LastFailedAt), []byte(w.LastError), encoded,
-		}, circuitValues(&w.Circuit)...)
-		b.Queue(importWebhook, append(values, string(w.DisabledBy), moment(w.DisabledAt), fold(w.Name), sealedBy)...)
-	}
-	return nil
 }
 
 // queueAttempts queues idempotency keys, events, attempts and open ones, as they are stored when they come in one by one.
@@ -193,25 +79,6 @@ func (g *group) queueAttempts(b *pgx.Batch, page *store.Page) error {
 	}
 	accepted.queue(b)
 	recorded.queue(b)
-	return nil
-}
-
-func queueBulk(b *pgx.Batch, page *store.Page) error {
-	for i := range page.Bulk {
-		job := &page.Bulk[i]
-		status, err := layout.BulkNumber(job.Status)
-		if err != nil {
-			return err
-		}
-		filter, err := layout.EncodeFilter(job.Filter, job.Replay)
-		if err != nil {
-			return err
-		}
-		skipped := &job.Skipped
-		b.Queue(importBulk, id(job.WebhookID), id(job.ID), status, filter, job.Matched, job.Retried, skipped.AlreadySucceeded,
-			skipped.InProgress, skipped.TooOld, skipped.RetriedSince, id(job.Cursor), moment(job.DueAt), moment(job.UpdatedAt), moment(job.EndedAt),
-			job.PausedBy)
-	}
 	return nil
 }
 

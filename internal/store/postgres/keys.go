@@ -137,22 +137,6 @@ func (r *keyring) claim(key *store.Key, now time.Time) *store.Replay {
 	return replay
 }
 
-// useKey takes the key of a call that creates something, if it has one. It fails with a [*store.KeyUsedError].
-func (t *tx) useKey(key *store.Key, now time.Time) error {
-	if key == nil {
-		return nil
-	}
-	keys := newKeyring()
-	keys.want(key)
-	if err := t.batch(keys.queueLookUp); err != nil {
-		return err
-	}
-	if before := keys.claim(key, now); before != nil {
-		return &store.KeyUsedError{Replay: *before}
-	}
-	return t.batch(keys.queueStore)
-}
-
 // replaceAnswer replaces the answer of a key that a call has claimed; nil releases the key. at is the length of the
 // journal before the claim.
 func (r *keyring) replaceAnswer(at int, key *store.Key, answer []byte) {

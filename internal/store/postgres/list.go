@@ -9,6 +9,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // How a page is found. Entries come from two tables, open and attempts, and are put in order by their ids. The table
@@ -55,35 +56,7 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	if page.More = len(found) > p.Limit; page.More {
 		found = found[:p.Limit]
 	}
-	if len(found) == 0 {
-		return page, nil
-	}
-	if p.Brief {
-		err = l.brief(&page, found)
-		return page, err
-	}
-	entries, err := l.logs(l.Webhook, found)
-	if err != nil {
-		return page, err
-	}
-	page.Attempts = make([]*carteiro.Attempt, len(found))
-	for i, id := range found {
-		page.Attempts[i] = entries[id]
-	}
-	return page, nil
-}
-
-// brief fills a page with entries without headers and bodies.
-func (l *listing) brief(page *store.LogPage, found []carteiro.ID) error {
-	entries, sizes, err := l.briefs(l.Webhook, found)
-	if err != nil {
-		return err
-	}
-	page.Attempts, page.Sizes = make([]*carteiro.Attempt, len(found)), make([]int, len(found))
-	for i, id := range found {
-		page.Attempts[i], page.Sizes[i] = entries[id], sizes[id]
-	}
-	return nil
+	return page, sqlstore.FillPage(l.tx, &page, p, found)
 }
 
 // find gives the ids of a page, and one more if there are more, and how many match in all.

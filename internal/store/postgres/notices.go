@@ -10,8 +10,6 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-const noticeColumns = `seq, at, environment_id, type, webhook_id, since, failures, disabled_by, error, attempt_id, event_id, event_type, number, http_status`
-
 // isHeard is true of a webhook w whose environment is told of it: one of an agent or a campaign that is not deleted, where the
 // environment has a webhook of its own.
 const isHeard = `w.owner_kind <> 3 AND w.deleted_at IS NULL AND EXISTS (SELECT FROM webhooks o
@@ -29,9 +27,6 @@ const (
 			AS u (at, type, webhook_id, since, disabled_by, error, attempt_id, event_id, event_type, number, http_status, version, n)
 		JOIN webhooks w ON w.id = u.webhook_id
 		WHERE (u.disabled_by = '' OR w.enabled AND w.version = coalesce(NULLIF(u.version, -1), w.version)) AND ` + isHeard + ` ORDER BY u.n`
-	listNotices   = `SELECT ` + noticeColumns + ` FROM notices WHERE seq > $1 ORDER BY seq LIMIT $2`
-	exportNotices = `SELECT ` + noticeColumns + ` FROM notices WHERE $2 > 0 AND seq > $3 ORDER BY seq LIMIT $1`
-	importNotice  = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 	// numberNotices has the numbers that are given from now on be above those that were imported.
 	numberNotices = `SELECT setval(pg_get_serial_sequence('notices', 'seq'), max(seq)) FROM notices`
 	keepNotices   = `SELECT seq FROM notices WHERE seq = ANY ($1) ORDER BY seq FOR UPDATE`
@@ -71,39 +66,14 @@ func (r *noticeRows) queue(b *pgx.Batch) {
 
 // notice writes one notice of a webhook that is locked.
 func (t *tx) notice(n *carteiro.Notice) error {
+	if n == nil {
+		return nil
+	}
 	var rows noticeRows
 	rows.add(n, anyVersion)
 	b := new(pgx.Batch)
 	rows.queue(b)
 	return t.SendBatch(t.ctx, b).Close()
-}
-
-// readNotice reads noticeColumns.
-func readNotice(scan func(...any) error) (n carteiro.Notice, err error) {
-	err = scan(&n.Seq, toTime(&n.At), toID(&n.EnvironmentID), &n.Type, toID(&n.WebhookID), toTime(&n.Since), &n.Failures, &n.DisabledBy,
-		octet{&n.Error}, toID(&n.Last.ID), toID(&n.Last.EventID), &n.Last.EventType, &n.Last.Number, &n.Last.HTTPStatus)
-	return n, err
-}
-
-// noticeValues are those of noticeColumns.
-func noticeValues(n *carteiro.Notice) []any {
-	return []any{
-		n.Seq, moment(n.At), id(n.EnvironmentID), n.Type, id(n.WebhookID), moment(n.Since), n.Failures, string(n.DisabledBy), []byte(n.Error),
-		id(n.Last.ID), id(n.Last.EventID), n.Last.EventType, n.Last.Number, n.Last.HTTPStatus,
-	}
-}
-
-// ListNotices implements [store.Notices].
-func (s *Store) ListNotices(ctx context.Context, p store.ListNotices) (notices []carteiro.Notice, err error) {
-	err = s.inSnapshot(ctx, func(t *tx) error {
-		notices = nil
-		return t.each(func(scan func(...any) error) error {
-			n, err := readNotice(scan)
-			notices = append(notices, n)
-			return err
-		}, listNotices, p.After, p.Limit)
-	})
-	return notices, err
 }
 
 // TellNotices implements [store.Notices]. Once begun it is not called off.

@@ -10,6 +10,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store/layout"
 	"github.com/carteiro/carteiro/internal/store/postgres/postgrestest"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // Whatever is asked of the log goes by an index, in the days that it is asked of and no others; and what is read of very
@@ -35,9 +36,9 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		only      bool // in the index itself
 	}
 	questions := []question{
-		{"entries by their ids", getAttempts, []any{hook, ids{event}}, 1, false},
-		{"open ones by their ids", getOpen, []any{hook, ids{event}}, 0, false},
-		{"payloads", getPayloads, []any{ids{event}}, 1, false},
+		{"entries by their ids", sqlstore.GetAttempts.Postgres, []any{hook, ids{event}}, 1, false},
+		{"open ones by their ids", sqlstore.GetOpen.Postgres, []any{hook, ids{event}}, 0, false},
+		{"payloads", sqlstore.GetPayloads.Postgres, []any{ids{event}}, 1, false},
 		{"an event's attempts", listEvent, append([]any{hook, [16]byte(event)}, siblings...), 7, false},
 		{"what has become of an event", finishedOf, append([]any{hook, [16]byte(event)}, siblings...), 7, false},
 		{"entries by the beginning of their ids", listRange, []any{hook, [16]byte(event), [16]byte(event.MaxSibling()), 1001}, 1, false},
@@ -47,22 +48,22 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		{"the events of entries", eventsOfLogs, []any{hook, ids{event}}, 1, false},
 		{"their locks", lockEvents, []any{ids{event}}, 1, false},
 		{"what is open of them", openNumbers, []any{ids{event}, hook}, 0, false},
-		{"the bulk retry that is due", dueBulk, []any{noon}, 0, false},
-		{"the next one", nextBulk, nil, 0, false},
-		{"bulk retries of a webhook", listBulk, []any{hook, 25, 0}, 0, false},
-		{"bulk retries that have ended", purgeBulk, []any{noon, 500}, 0, false},
+		{"the bulk retry that is due", sqlstore.DueBulk.Postgres, []any{noon}, 0, false},
+		{"the next one", sqlstore.NextBulk.Postgres, nil, 0, false},
+		{"bulk retries of a webhook", sqlstore.ListBulk.Postgres, []any{hook, 25, 0}, 0, false},
+		{"bulk retries that have ended", sqlstore.PurgeBulk.Postgres, []any{noon, 500}, 0, false},
 		{"sessions that have ended", purgeSessions, []any{noon, 500}, 0, false},
 		{"activity that has been kept", purgeActivity, []any{1, 1, 500}, 0, false},
 		{"activity", listActivity, []any{hook, 1, layout.HourOf(event)}, 0, false},
-		{"what is open in an environment", openIn, []any{hook}, 0, false},
-		{"what is held there", countHeld, []any{hook, 10_000}, 0, false},
-		{"the first that waits anywhere", firstWaiting, nil, 0, false},
-		{"what is due there", countDue, []any{hook, noon, 10_000}, 0, true},
-		{"what is scheduled there", countScheduled, []any{hook, noon, 10_000}, 0, true},
-		{"who has failed last", failedLast, []any{hook, noon, 256}, 0, false},
-		{"and how often", outcomesSince, []any{ids{l.webhooks[0]}, layout.HourOf(event)}, 0, false},
-		{"webhooks by name", findWebhooks, []any{hook, []byte("crm"), 25, 0}, 0, false},
-		{"how many these are", countWebhooks, []any{hook, []byte("crm")}, 0, false},
+		{"what is open in an environment", sqlstore.OpenIn.Postgres, []any{hook}, 0, false},
+		{"what is held there", sqlstore.CountHeld.Postgres, []any{hook, 10_000}, 0, false},
+		{"the first that waits anywhere", sqlstore.FirstWaiting.Postgres, nil, 0, false},
+		{"what is due there", sqlstore.CountDue.Postgres, []any{hook, noon, 10_000}, 0, true},
+		{"what is scheduled there", sqlstore.CountScheduled.Postgres, []any{hook, noon, 10_000}, 0, true},
+		{"who has failed last", sqlstore.FailedLast.Postgres, []any{hook, noon, 256}, 0, false},
+		{"and how often", sqlstore.OutcomesSince.Postgres, []any{ids{l.webhooks[0]}, layout.HourOf(event)}, 0, false},
+		{"webhooks by name", sqlstore.FindWebhooks.Postgres, []any{hook, []byte("crm"), 25, 0}, 0, false},
+		{"how many these are", sqlstore.CountWebhooks.Postgres, []any{hook, []byte("crm")}, 0, false},
 		{"the event of an entry", eventOfLog, []any{hook, [16]byte(event)}, 1, false},
 		{"a claim", claimFree, []any{int64(1), hook, noon, 512, 1 << 20}, 14, false},
 		{"a record", takeHeld, []any{ids{l.webhooks[0]}, ids{event}, ints{1}}, 0, false},
@@ -89,7 +90,7 @@ func TestEveryListGoesByAnIndexAndByNoOtherDay(t *testing.T) {
 		question{"named events", oldestNamed, append(seen[:9:9], 26, ids{event}, true), 1, false},
 		question{"a page's events", eventSummaries, []any{ids{event}}, 1, false},
 		question{"a whole event", wholeEvent, []any{[16]byte(event), hook}, 1, false},
-		question{"whose webhooks", webhooksEverOf, []any{hook, int16(1), hook}, 0, false},
+		question{"whose webhooks", sqlstore.WebhooksEverOf.Postgres, []any{hook, int16(1), hook}, 0, false},
 		question{"what is delivered now", notUndelivered, []any{ids{event}}, 1, false},
 	)
 	for status := range layout.WantKinds {
@@ -174,8 +175,8 @@ func TestPlansForAnEmptyQueueServeAFullOne(t *testing.T) {
 		{"a record", takeHeld, []any{ids{l.webhooks[0]}, ids{event}, ints{1}}},
 		{"a release", releaseHeld, []any{ids{l.webhooks[0]}, ids{event}, int64(1)}},
 		{"what a dead node held", freeHeld, []any{[]int64{1}}},
-		{"open ones by their ids", getOpen, []any{hook, ids{event}}},
-		{"entries by their ids", getAttempts, []any{hook, ids{event}}},
+		{"open ones by their ids", sqlstore.GetOpen.Postgres, []any{hook, ids{event}}},
+		{"entries by their ids", sqlstore.GetAttempts.Postgres, []any{hook, ids{event}}},
 		{"the event of an entry", eventOfLog, []any{hook, [16]byte(event)}},
 		{"what is open of an event", openNumber, []any{[16]byte(event), hook}},
 		{"what is open of some", openNumbers, []any{ids{event}, hook}},

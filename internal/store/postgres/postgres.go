@@ -15,6 +15,7 @@ import (
 
 	"github.com/carteiro/carteiro/internal/seal"
 	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // Options say how a database is opened. Zero values take the defaults.
@@ -49,6 +50,8 @@ const (
 
 // Store is an open database. It implements [store.Store].
 type Store struct {
+	*sqlstore.Store
+	node  string // name of this node, among those that listen
 	pool  *pgxpool.Pool
 	slots *slots // of the pool
 	// commits are the writers' own connections, which a server opens first and keeps: neither writer waits for the other, nor
@@ -84,12 +87,13 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if opts.Timeout == 0 {
 		opts.Timeout = DefaultTimeout
 	}
-	s := &Store{timeout: opts.Timeout, keys: opts.Keys, shards: newShards()}
+	s := &Store{node: rand.Text(), timeout: opts.Timeout, keys: opts.Keys, shards: newShards()}
+	s.Store = sqlstore.New(shared{s}, opts.Keys, exports)
 	if err := s.open(ctx, url, opts); err != nil {
 		s.closePools()
 		return nil, openError(url, err)
 	}
-	s.hints = startTeller(rand.Text(), func(h hint) error {
+	s.hints = startTeller(s.node, func(h hint) error {
 		return s.read(context.Background(), func(t *tx) error { return t.notify(h) })
 	})
 	s.accepts = startWriter(s.commitAccepts, s.touch, opts.Committed)

@@ -10,6 +10,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 const (
@@ -64,14 +65,14 @@ func (t *tx) purgeOthers(p *store.Purge) (most int, err error) {
 	for _, purge := range []struct {
 		sql    string
 		before time.Time
-	}{{purgeKeys, p.Now}, {purgeSessions, p.Now}, {purgeBulk, p.Before}} {
+	}{{purgeKeys, p.Now}, {purgeSessions, p.Now}} {
 		n, err := t.run(purge.sql, layout.Micros(purge.before), p.Limit)
 		if err != nil {
 			return 0, err
 		}
 		most = max(most, n)
 	}
-	n, err := t.run(purgeAudit, [16]byte(carteiro.MinID(p.AuditBefore)), p.Limit) // nothing, if that is zero
+	n, err := sqlstore.Purge(t, p)
 	return max(most, n), err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 	lockWebhooks = `SELECT FROM webhooks WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
 	// Before the webhook is switched off: of two that do it at once the second finds it off. One that has been changed since the version
 	// that was sent to stays on.
-	auditSwitchOff = `INSERT INTO audit (` + auditColumns + `) SELECT ` + auditParameters + `
+	auditSwitchOff = `INSERT INTO audit (` + sqlstore.AuditColumns + `) SELECT ` + sqlstore.AuditParameters + `
 		FROM (SELECT FROM webhooks WHERE id = $16 AND version = $17 AND enabled FOR NO KEY UPDATE) w`
 	switchOff = `UPDATE webhooks w SET enabled = false, version = w.version + 1, updated_at = u.now, disabled_by = 'gone', disabled_at = u.now
 		FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS u (id, version, now) WHERE w.id = u.id AND w.version = u.version AND w.enabled
@@ -264,7 +265,7 @@ func (r *recording) disableGone(t *taken) {
 	}
 	r.off.first[key] = t.recorded
 	if t.result.Audit != nil {
-		r.off.audit = append(r.off.audit, append(auditValues(t.result.Audit), id(t.WebhookID), key.Version))
+		r.off.audit = append(r.off.audit, append(bind(sqlstore.AuditValues(t.result.Audit)), id(t.WebhookID), key.Version))
 	}
 	off := carteiro.Webhook{ID: t.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: t.now}
 	r.notices.add(off.DisabledNotice(t.result.Outcome.Error), key.Version)

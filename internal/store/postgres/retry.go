@@ -11,11 +11,11 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 const (
-	webhookState = `SELECT environment_id, owner_kind, owner_id, enabled FROM webhooks WHERE id = $1 AND deleted_at IS NULL`
-	eventOfLog   = `SELECT event_id FROM open WHERE webhook_id = $1 AND id = $2
+	eventOfLog = `SELECT event_id FROM open WHERE webhook_id = $1 AND id = $2
 		UNION ALL SELECT event_id FROM attempts WHERE webhook_id = $1 AND id = $2`
 	getEvent = `SELECT ` + eventColumns + ` FROM events e WHERE e.id = $1`
 	// The event's row is the lock of its retries: whoever has it finds the event as all others have left it.
@@ -65,7 +65,7 @@ func (t *tx) retry(p *store.Retry, shard shard) (result store.RetryResult, err e
 	if result.Replay = keys.before(p.Key, p.Now); result.Replay != nil {
 		return result, nil
 	}
-	enabled, err := t.ownWebhook(&p.LogRef)
+	enabled, err := sqlstore.OwnWebhook(t, &p.LogRef)
 	if err != nil {
 		return result, err
 	}
@@ -75,7 +75,7 @@ func (t *tx) retry(p *store.Retry, shard shard) (result store.RetryResult, err e
 	}
 	if result.Refused = e.refused(p.LogID, carteiro.MinID(p.NotBefore), enabled); result.Refused == "" {
 		if result.Delivery, err = t.reopen(p, &e, keys, shard); err == nil {
-			err = t.audit(p.Audit)
+			err = sqlstore.AddAudit(t, p.Audit)
 		}
 	}
 	return result, err
@@ -84,7 +84,7 @@ func (t *tx) retry(p *store.Retry, shard shard) (result store.RetryResult, err e
 // PreviewRetry implements [store.Queue].
 func (s *Store) PreviewRetry(ctx context.Context, p store.PreviewRetry) (preview store.RetryPreview, err error) {
 	err = s.inSnapshot(ctx, func(t *tx) error {
-		enabled, err := t.ownWebhook(&p.LogRef)
+		enabled, err := sqlstore.OwnWebhook(t, &p.LogRef)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (s *Store) PreviewRetry(ctx context.Context, p store.PreviewRetry) (preview
 		if err != nil {
 			return err
 		}
-		logs, err := t.logs(p.WebhookID, []carteiro.ID{p.LogID})
+		logs, err := sqlstore.Logs(t, p.WebhookID, []carteiro.ID{p.LogID})
 		if err != nil {
 			return err
 		}
@@ -112,16 +112,6 @@ func (t *tx) batch(queue ...func(*pgx.Batch)) error {
 		queue(b)
 	}
 	return t.SendBatch(t.ctx, b).Close()
-}
-
-// ownWebhook says whether the webhook is enabled. It fails with store.ErrNotFound when its owner has no such webhook.
-func (t *tx) ownWebhook(ref *store.LogRef) (enabled bool, err error) {
-	var owner store.OwnerRef
-	err = t.row(webhookState, id(ref.WebhookID))(toID(&owner.EnvironmentID), &owner.Kind, toID(&owner.ID), &enabled)
-	if err == nil && owner != ref.OwnerRef {
-		return false, store.ErrNotFound
-	}
-	return enabled, err
 }
 
 // eventState is how an event stands at a webhook.

@@ -78,23 +78,6 @@ func (t *tx) claimKey(key *store.Key, now time.Time) (*store.Replay, error) {
 	return nil, t.putKey(key, key.Answer)
 }
 
-// mustBeFree fails with a [*store.KeyUsedError] when a key was used before.
-func (t *tx) mustBeFree(key *store.Key, now time.Time) error {
-	before, err := t.keyBefore(key, now)
-	if err == nil && before != nil {
-		err = &store.KeyUsedError{Replay: *before}
-	}
-	return err
-}
-
-// useKey takes the key of a call that creates something. It fails like mustBeFree.
-func (t *tx) useKey(key *store.Key, now time.Time) error {
-	if err := t.mustBeFree(key, now); err != nil || key == nil {
-		return err
-	}
-	return t.putKey(key, key.Answer)
-}
-
 func (t *tx) putKey(key *store.Key, answer []byte) error {
 	if answer == nil {
 		answer = []byte{}

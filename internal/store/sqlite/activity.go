@@ -8,6 +8,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // activity gathers what a batch recorded, by environment and minute. Its rows are kept from batch to batch, so that an
@@ -59,12 +60,14 @@ func (a *activity) row(key activityKey) *activityRow {
 	return &a.rows[i]
 }
 
+const slotColumns = `environment_id, grain, slot, success, failed, latencies`
+
 var (
 	latenciesOf = newQuery(`SELECT latencies FROM activity WHERE environment_id = ? AND grain = ? AND slot = ?`)
 	addActivity = newQuery(`INSERT INTO activity (environment_id, grain, slot, success, failed, latencies) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT DO UPDATE SET success = success + ?4, failed = failed + ?5, latencies = ?6`)
-	listActivity = newQuery(`SELECT slot, success, failed, latencies FROM activity
-		WHERE environment_id = ? AND grain = ? AND slot >= ? ORDER BY slot`)
+	listActivity = sqlstore.NewQuery(`SELECT ` + slotColumns + ` FROM activity
+		WHERE environment_id = $1 AND grain = $2 AND slot >= $3 ORDER BY slot`)
 	purgeActivity = newQuery(`DELETE FROM activity WHERE (environment_id, grain, slot) IN
 		(SELECT environment_id, grain, slot FROM activity INDEXED BY activity_by_age WHERE grain = ? AND slot < ? LIMIT ?)`)
 )
@@ -131,26 +134,26 @@ func addLatencies(l *carteiro.Latencies, b []byte) error {
 	return nil
 }
 
-// activity reads what was recorded since a time.
-func (c *conn) activity(environment carteiro.ID, grain int64, from time.Time) (list []store.Activity, err error) {
-	rows := c.query(listActivity).id(environment).int(grain).int(layout.SlotOf(grain, from))
-	for rows.next() {
-		a, err := readActivity(rows, grain)
-		if err != nil {
-			_ = rows.end() // what was read is at fault, not the reading
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, rows.end()
+// Activity implements [sqlstore.Tx].
+func (t *tx) Activity(environment carteiro.ID, grain int64, from time.Time) (list []store.Activity, err error) {
+	err = t.Each(func(scan sqlstore.Scan) error {
+		slot, err := readSlot(scan)
+		list = append(list, slot.Activity)
+		return err
+	}, listActivity, environment, grain, layout.SlotOf(grain, from))
+	return list, err
 }
 
-// readActivity reads slot, success, failed and latencies.
-func readActivity(row *stmt, grain int64) (a store.Activity, err error) {
-	a = store.Activity{
-		At: layout.StartOfSlot(grain, row.colInt(0)), Success: int(row.colInt(1)), Failed: int(row.colInt(2)),
+// readSlot reads slotColumns.
+func readSlot(scan sqlstore.Scan) (slot store.Slot, err error) {
+	var grain, number int64
+	var latencies []byte
+	if err := scan(&slot.EnvironmentID, &grain, &number, &slot.Success, &slot.Failed, &latencies); err != nil {
+		return slot, err
 	}
-	return a, addLatencies(&a.Latencies, row.colBlob(3))
+	slot.Hourly = grain == layout.GrainHour
+	slot.At = layout.StartOfSlot(layout.GrainOf(slot.Hourly), number)
+	return slot, addLatencies(&slot.Latencies, latencies)
 }
 
 // purgeActivity deletes slots that have been kept long enough.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 	"github.com/carteiro/carteiro/internal/store/storetest"
 )
 
@@ -66,15 +67,15 @@ func TestEntriesOfAnEarlierLayoutHaveNoOwner(t *testing.T) {
 func TestAPageOfTheAuditLogReadsNoMoreThanItScans(t *testing.T) {
 	s := openTemp(t)
 	for name, in := range map[string]struct {
-		queries auditQueries
+		queries sqlstore.AuditQueries
 		plan    string
 	}{
-		"one environment":  {auditOf, "SEARCH audit USING %sINDEX audit_of (environment_id=? AND id>? AND id<?)"},
-		"all environments": {auditOfAll, "SEARCH audit USING PRIMARY KEY (id>? AND id<?)"},
+		"one environment":  {sqlstore.AuditOf, "SEARCH audit USING %sINDEX audit_of (environment_id=? AND id>? AND id<?)"},
+		"all environments": {sqlstore.AuditOfAll, "SEARCH audit USING PRIMARY KEY (id>? AND id<?)"},
 	} {
-		for what, q := range map[string]*query{
-			"scan": in.queries.scan, "count": in.queries.count, "find": in.queries.find,
-			"count matching": in.queries.countMatching, "find matching": in.queries.findMatching,
+		for what, q := range map[string]*sqlstore.Query{
+			"scan": in.queries.Scan, "count": in.queries.Count, "find": in.queries.Find,
+			"count matching": in.queries.CountMatching, "find matching": in.queries.FindMatching,
 		} {
 			want := in.plan
 			if strings.Contains(want, "%s") {
@@ -84,7 +85,7 @@ func TestAPageOfTheAuditLogReadsNoMoreThanItScans(t *testing.T) {
 				}
 				want = fmt.Sprintf(want, covering)
 			}
-			if plan := planOf(t, s, q); len(plan) != 1 || plan[0] != want {
+			if plan := planOf(t, s, q.SQLite); len(plan) != 1 || plan[0] != want {
 				t.Errorf("%s in %s is planned as %q, want %q", what, name, plan, want)
 			}
 		}
@@ -92,9 +93,9 @@ func TestAPageOfTheAuditLogReadsNoMoreThanItScans(t *testing.T) {
 }
 
 // planOf returns the steps of a query's plan.
-func planOf(t *testing.T, s *Store, q *query) (steps []string) {
+func planOf(t *testing.T, s *Store, sql string) (steps []string) {
 	must(t, s.read(t.Context(), func(c *conn) error {
-		explain, _, err := c.db.PrepareTransient("EXPLAIN QUERY PLAN " + q.sql)
+		explain, _, err := c.db.PrepareTransient("EXPLAIN QUERY PLAN " + sql)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // The failed entries of a span, and the hours in which there are any, from the oldest.
@@ -47,7 +48,7 @@ func (s *Store) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (step 
 		if taken {
 			step.Job, step.Retried = &b.job, b.retried
 		}
-		step.NextDue, err = t.nextBulk()
+		step.NextDue, err = sqlstore.NextBulkDue(t)
 		return err
 	})
 	return step, err
@@ -64,17 +65,13 @@ type upcoming struct {
 
 func (s *Store) nextBulkStep(ctx context.Context, p *store.StepBulkRetry) (next upcoming, err error) {
 	err = s.readSnapshot(ctx, func(c *conn) error {
-		row := c.query(dueBulk).time(p.Now)
-		found, err := row.one()
+		t := &tx{conn: c}
+		job, found, err := sqlstore.FindDueBulk(t, p.Now)
 		if err != nil {
 			return err
 		}
 		if !found {
-			next.due, err = c.nextBulk()
-			return err
-		}
-		job, err := readBulk(row)
-		if err != nil {
+			next.due, err = sqlstore.NextBulkDue(t)
 			return err
 		}
 		next.job = &job
@@ -86,16 +83,6 @@ func (s *Store) nextBulkStep(ctx context.Context, p *store.StepBulkRetry) (next 
 		return err
 	})
 	return next, err
-}
-
-// nextBulk says when the first job is due; zero when there is none.
-func (c *conn) nextBulk() (due time.Time, err error) {
-	row := c.query(nextBulk)
-	if found, err := row.one(); !found {
-		return due, err
-	}
-	due = row.colTime(0)
-	return due, row.end()
 }
 
 // failedBehind gives the entries that a job comes to next, at most n.
@@ -159,7 +146,7 @@ type bulkStep struct {
 
 // take takes the step, unless someone else has taken it, or the job was changed, since it was looked at.
 func (b *bulkStep) take(next upcoming) (taken bool, err error) {
-	present, err := b.bulk(store.BulkRef{WebhookID: b.job.WebhookID, ID: b.job.ID})
+	present, err := sqlstore.GetBulk(b, store.BulkRef{WebhookID: b.job.WebhookID, ID: b.job.ID})
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
@@ -167,7 +154,7 @@ func (b *bulkStep) take(next upcoming) (taken bool, err error) {
 		return false, err
 	}
 	b.job.Status, b.job.UpdatedAt, b.job.DueAt = carteiro.BulkRunning, layout.Micros(b.p.Now), layout.Micros(b.p.DueAt)
-	state, err := b.stateOf(b.job.WebhookID)
+	state, err := sqlstore.StatusByWebhook(b, b.job.WebhookID)
 	if err != nil {
 		return false, err
 	}
@@ -178,24 +165,7 @@ func (b *bulkStep) take(next upcoming) (taken bool, err error) {
 		return false, err
 	}
 	layout.AfterStep(&b.job, state)
-	return true, b.saveBulk(&b.job)
-}
-
-// stateOf says what the state of the webhook makes of the job; "" when it can go on.
-func (t *tx) stateOf(webhook carteiro.ID) (carteiro.BulkStatus, error) {
-	row := t.query(webhookState).id(webhook)
-	found, err := row.one()
-	if err != nil {
-		return "", err
-	}
-	if !found {
-		return carteiro.BulkCancelled, nil
-	}
-	enabled := row.colBool(3)
-	if err := row.end(); err != nil || enabled {
-		return "", err
-	}
-	return carteiro.BulkPaused, nil
+	return true, sqlstore.SaveBulk(b, &b.job)
 }
 
 // walk goes through the entries until the ids for new attempts are used up.

@@ -1,24 +1,24 @@
 package sqlite
 
 import (
-	"context"
 	"time"
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
-// circuitColumns are those of a carteiro.Circuit, in its order.
-const circuitColumns = `opened_at, probe_at, probes, probe, closed_at, ramped`
+// circuitColumns are the fields of a carteiro.Circuit, in order.
+const circuitColumns = sqlstore.CircuitColumns
 
 var (
 	gateOf     = newQuery(`SELECT version, enabled AND deleted_at IS NULL, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
 	probeLease = newQuery(`SELECT lease IS NOT NULL FROM open WHERE webhook_id = ? AND id = ?`)
 	setCircuit = newQuery(`UPDATE webhooks SET (` + circuitColumns + `) = (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1`)
 
-	inErrorFor = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_in_error
-		WHERE opened_at < ? AND enabled = 1 AND deleted_at IS NULL ORDER BY opened_at LIMIT ?`)
+	switchOff = newQuery(`UPDATE webhooks SET enabled = 0, version = version + 1, updated_at = ?1, disabled_by = ?3, disabled_at = ?1
+		WHERE id = ?2 AND enabled = 1 AND version = coalesce(?4, version)`)
 
 	judgedOf = newQuery(`SELECT failures_in_a_row, enabled, failing_since, last_error, ` + circuitColumns + ` FROM webhooks WHERE id = ?`)
 )
@@ -113,31 +113,4 @@ func (c *conn) judge(webhook carteiro.ID, h *layout.Health) error {
 		return err
 	}
 	return c.notice(w.CircuitNotice(h.First.Circuit, before, h.Now))
-}
-
-// DisableFailing implements [store.Circuits].
-func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (disabled []*carteiro.Webhook, err error) {
-	err = s.writer.write(ctx, p.Limit, func(t *tx) error {
-		// One whose secrets cannot be decrypted must not keep the others from it.
-		disabled, err = readWebhooksBy(t.query(inErrorFor).time(p.OpenedBefore).int(int64(p.Limit)), readWithoutSecrets)
-		if err != nil {
-			return err
-		}
-		for _, w := range disabled {
-			w.DisableFailing(p.Now)
-			if err := t.write(switchOff).time(w.DisabledAt).id(w.ID).text(string(w.DisabledBy)).null().run(); err != nil {
-				return err
-			}
-			if err := t.notice(w.DisabledNotice(w.LastError)); err != nil {
-				return err
-			}
-			if p.Audit != nil {
-				if err := t.audit(p.Audit(w)); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return disabled, err
 }

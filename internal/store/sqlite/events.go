@@ -10,6 +10,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // How a page of events is found: an index is gone along, of all events of an environment or of its undelivered ones, which
@@ -47,9 +48,7 @@ var (
 		AND id = ?10 AND test = 0 AND (?11 = 0 OR undelivered > 0)`)
 	eventSummary = newQuery(`SELECT environment_id, owner_kind, owner_id, owner_name, campaign_id, campaign_name, type, occurred_at, undelivered
 		FROM events WHERE id = ?`)
-	wholeEvent     = newQuery(`SELECT ` + eventColumns + `, e.undelivered, e.number FROM events e WHERE e.id = ? AND e.environment_id = ? AND e.test = 0`)
-	webhooksEverOf = newQuery(`SELECT ` + webhookColumns + ` FROM webhooks INDEXED BY webhooks_of
-		WHERE environment_id = ? AND owner_kind = ? AND owner_id = ? ORDER BY id`)
+	wholeEvent = newQuery(`SELECT ` + eventColumns + `, e.undelivered, e.number FROM events e WHERE e.id = ? AND e.environment_id = ? AND e.test = 0`)
 )
 
 // eventSearch is what events are sought by.
@@ -222,7 +221,7 @@ func (s *Store) GetEvent(ctx context.Context, ref store.EventRef) (stored store.
 		if err := row.end(); err != nil {
 			return err
 		}
-		webhooks, err := c.webhooksFor(stored.Event)
+		webhooks, err := sqlstore.WebhooksFor(&tx{conn: c}, stored.Event)
 		if err != nil {
 			return err
 		}
@@ -238,19 +237,6 @@ func (s *Store) GetEvent(ctx context.Context, ref store.EventRef) (stored store.
 		return nil
 	})
 	return stored, err
-}
-
-// webhooksFor gives the webhooks that an event can have gone to, deleted ones included.
-func (c *conn) webhooksFor(e *carteiro.Event) (all []*carteiro.Webhook, err error) {
-	for _, owner := range layout.OwnersFor(e) {
-		webhooks, err := readWebhooks(c.query(webhooksEverOf).id(owner.EnvironmentID).int(int64(owner.Kind)).id(owner.ID))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, webhooks...)
-	}
-	slices.SortFunc(all, func(a, b *carteiro.Webhook) int { return layout.CompareIDs(a.ID, b.ID) })
-	return all, nil
 }
 
 // eventDelivery says how an event stands at a webhook; without attempts when it did not go there.

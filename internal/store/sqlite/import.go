@@ -2,107 +2,32 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
-	"github.com/carteiro/carteiro/internal/store/settings"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
-var (
-	findMove    = newQuery(`SELECT source, reached FROM moving`)
-	beginMove   = newQuery(`INSERT INTO moving (source, reached) VALUES (?, ?)`)
-	advanceMove = newQuery(`UPDATE moving SET reached = ?`)
-	endMove     = newQuery(`DELETE FROM moving`)
-	isOccupied  = newQuery(`SELECT 1 WHERE EXISTS (SELECT 1 FROM environments) OR EXISTS (SELECT 1 FROM owners) OR EXISTS (SELECT 1 FROM webhooks)
-		OR EXISTS (SELECT 1 FROM idempotency) OR EXISTS (SELECT 1 FROM events) OR EXISTS (SELECT 1 FROM attempts)`)
-
-	importWebhook = newQuery(`INSERT INTO webhooks (` + webhookColumns + `, folded, sealed_by)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	importBulk = newQuery(`INSERT INTO bulk_retries (` + bulkColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	findEvent  = newQuery(`SELECT number, environment_id FROM events WHERE id = ?`)
-)
-
-// move is a row of the table moving.
-type move struct {
-	source  string
-	reached store.Cursor
-}
-
-func (c *conn) move() (m move, found bool, err error) {
-	row := c.query(findMove)
-	if found, err = row.one(); !found {
-		return m, false, err
-	}
-	m.source = row.colText(0)
-	err = json.Unmarshal(row.colBlob(1), &m.reached)
-	if ended := row.end(); err == nil {
-		err = ended
-	}
-	return m, true, err
-}
+var findEvent = newQuery(`SELECT number, environment_id FROM events WHERE id = ?`)
 
 // checkUse fails when a copy into the database is under way, and this is not the one who makes it.
 func (c *conn) checkUse(path string, opts Options) error {
-	m, found, err := c.move()
+	source, _, found, err := sqlstore.Moving(&tx{conn: c})
 	if err != nil || !found || opts.Moving {
 		return err
 	}
 	return &Error{
-		Code: CodeMoving, Path: path, Message: "a copy of " + m.source + " into it is not finished",
+		Code: CodeMoving, Path: path, Message: "a copy of " + source + " into it is not finished",
 		Hint: "give \"carteiro migrate\" again, which goes on with it; or begin anew with an empty database",
 	}
-}
-
-// BeginImport implements [store.Movable].
-func (s *Store) BeginImport(ctx context.Context, source string) (reached store.Cursor, err error) {
-	err = s.writer.write(ctx, 1, func(t *tx) error {
-		m, found, err := t.move()
-		switch {
-		case err != nil:
-			return err
-		case found && m.source != source:
-			return fmt.Errorf("%w: it is the target of a copy from %s", store.ErrConflict, m.source)
-		case found:
-			reached = m.reached
-			return nil
-		}
-		occupied, err := t.query(isOccupied).exists()
-		if err != nil {
-			return err
-		}
-		if occupied {
-			return fmt.Errorf("%w: it is not empty", store.ErrConflict)
-		}
-		reached = store.Cursor{}
-		return t.write(beginMove).text(source).text(encodeCursor(reached)).run()
-	})
-	return reached, err
-}
-
-func encodeCursor(c store.Cursor) string {
-	text, _ := json.Marshal(c) // never fails: ids, numbers and bytes
-	return string(text)
-}
-
-// EndImport implements [store.Movable].
-func (s *Store) EndImport(ctx context.Context) error {
-	return s.writer.write(ctx, 1, func(t *tx) error { return t.write(endMove).run() })
 }
 
 // Import implements [store.Movable].
 func (s *Store) Import(ctx context.Context, page *store.Page) error {
 	return s.writer.write(ctx, page.Len(), func(t *tx) error {
-		m, found, err := t.move()
-		if err != nil {
-			return err
-		}
-		if !found || encodeCursor(m.reached) != encodeCursor(page.From) {
-			return fmt.Errorf("%w: the copy has come elsewhere", store.ErrConflict)
-		}
-		if err := t.write(advanceMove).text(encodeCursor(page.Next)).run(); err != nil {
+		if err := sqlstore.CheckPage(t, page); err != nil {
 			return err
 		}
 		return t.importPage(page)
@@ -111,7 +36,7 @@ func (s *Store) Import(ctx context.Context, page *store.Page) error {
 
 func (t *tx) importPage(page *store.Page) error {
 	for _, add := range []func(*store.Page) error{
-		t.importEnvironments, t.importWebhooks, t.importEvents, t.importAttempts, t.importOpen, t.importBulk, t.importActivity,
+		t.importShared, t.importEvents, t.importAttempts, t.importOpen, t.importActivity,
 	} {
 		if err := add(page); err != nil {
 			return err
@@ -120,60 +45,17 @@ func (t *tx) importPage(page *store.Page) error {
 	return nil
 }
 
-// importEnvironments stores environments and what else is small.
-func (t *tx) importEnvironments(page *store.Page) error {
-	for i := range page.Environments {
-		e := &page.Environments[i]
-		if err := t.write(insertEnvironment).id(e.ID).text(e.Name).time(e.CreatedAt).time(e.DeletedAt).run(); err != nil {
-			return err
-		}
-	}
-	for i := range page.Tokens {
-		if err := t.insertToken(&page.Tokens[i]); err != nil {
-			return err
-		}
-	}
-	for i := range page.Audit {
-		if err := t.audit(&page.Audit[i]); err != nil {
-			return err
-		}
-	}
-	for i := range page.Owners {
-		if err := t.insertOwner(page.Owners[i]); err != nil {
-			return err
-		}
-	}
-	for i := range page.Notices {
-		n := &page.Notices[i]
-		if err := t.write(importNotice).int(n.Seq).time(n.At).id(n.EnvironmentID).text(n.Type).id(n.WebhookID).noticed(n).run(); err != nil {
-			return err
-		}
-	}
+// importShared imports what both databases store the same way, and idempotency keys.
+func (t *tx) importShared(page *store.Page) error {
 	for i := range page.Keys {
-		k := &page.Keys[i]
-		err := t.write(putKey).id(k.EnvironmentID).text(k.Key).blob(k.Fingerprint[:]).blob(k.Answer).time(k.ExpiresAt).run()
-		if err != nil {
+		if err := t.putKey(&page.Keys[i], page.Keys[i].Answer); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (t *tx) importWebhooks(page *store.Page) error {
-	for _, w := range page.Webhooks {
-		encoded, sealedBy, err := settings.Encode(w, t.keys, true)
-		if err != nil {
-			return err
-		}
-		err = t.write(importWebhook).id(w.ID).id(w.EnvironmentID).int(int64(w.OwnerKind)).id(w.OwnerID).bool(w.Enabled).
-			int(w.Version).int(int64(w.FailuresInARow)).time(w.CreatedAt).time(w.UpdatedAt).time(w.DeletedAt).blob(encoded).
-			time(w.FailingSince).time(w.LastFailedAt).text(w.LastError).circuit(&w.Circuit).
-			text(string(w.DisabledBy)).time(w.DisabledAt).text(fold(w.Name)).maybeText(sealedBy).run()
-		if err != nil {
-			return fmt.Errorf("webhook %s: %w", w.ID, err)
-		}
-	}
-	return nil
+	return sqlstore.ImportRows(page, t.keys, func(q *sqlstore.Query, args ...any) error {
+		_, err := t.Exec(q, args...)
+		return err
+	})
 }
 
 func (t *tx) importEvents(page *store.Page) error {
@@ -211,28 +93,6 @@ func (t *tx) importOpen(page *store.Page) error {
 		}
 		if err := t.insertOpen(o); err != nil {
 			return fmt.Errorf("open attempt %s: %w", a.ID, err)
-		}
-	}
-	return nil
-}
-
-func (t *tx) importBulk(page *store.Page) error {
-	for i := range page.Bulk {
-		job := &page.Bulk[i]
-		status, err := layout.BulkNumber(job.Status)
-		if err != nil {
-			return err
-		}
-		filter, err := layout.EncodeFilter(job.Filter, job.Replay)
-		if err != nil {
-			return err
-		}
-		skipped := &job.Skipped
-		err = t.write(importBulk).id(job.WebhookID).id(job.ID).int(status).blob(filter).int(int64(job.Matched)).int(int64(job.Retried)).
-			int(int64(skipped.AlreadySucceeded)).int(int64(skipped.InProgress)).int(int64(skipped.TooOld)).int(int64(skipped.RetriedSince)).
-			maybeID(job.Cursor).time(job.DueAt).time(job.UpdatedAt).time(job.EndedAt).text(string(job.PausedBy)).run()
-		if err != nil {
-			return fmt.Errorf("bulk retry %s: %w", job.ID, err)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // How a page is found. Entries come from two tables, open and attempts, and are put in order by their ids. Whole hours
@@ -50,22 +51,7 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	if page.More = len(ids) > p.Limit; page.More {
 		ids = ids[:p.Limit]
 	}
-	page.Attempts = make([]*carteiro.Attempt, len(ids))
-	if p.Brief {
-		page.Sizes = make([]int, len(ids))
-		for i, id := range ids {
-			if page.Attempts[i], page.Sizes[i], err = l.brief(l.Webhook, id); err != nil {
-				return page, err
-			}
-		}
-		return page, nil
-	}
-	for i, id := range ids {
-		if page.Attempts[i], err = l.log(l.Webhook, id); err != nil {
-			return page, err
-		}
-	}
-	return page, nil
+	return page, sqlstore.FillPage(&tx{conn: l.conn}, &page, p, ids)
 }
 
 // find gives the ids of a page, and one more if there are more, and how many match in all.

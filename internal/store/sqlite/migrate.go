@@ -9,6 +9,7 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // applicationID marks a file as Carteiro's; it spells "Crto".
@@ -82,7 +83,7 @@ func (c *conn) defineFunctions() error {
 	return c.db.CreateFunction("fold", &sqlite.FunctionImpl{
 		NArgs: 1, Deterministic: true,
 		Scalar: func(_ sqlite.Context, args []sqlite.Value) (sqlite.Value, error) {
-			return sqlite.TextValue(fold(args[0].Text())), nil
+			return sqlite.TextValue(string(sqlstore.Fold(args[0].Text()))), nil
 		},
 	})
 }

@@ -18,9 +18,7 @@ const isHeard = `w.owner_kind <> 3 AND w.deleted_at IS NULL AND EXISTS (SELECT 1
 var (
 	insertNotice = newQuery(`INSERT INTO notices (` + noticeColumns + `)
 		SELECT NULL, ?2, w.environment_id, ?3, w.id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM webhooks w WHERE w.id = ?1 AND ` + isHeard)
-	listNotices  = newQuery(`SELECT ` + noticeColumns + ` FROM notices WHERE seq > ? ORDER BY seq LIMIT ?`)
-	importNotice = newQuery(`INSERT INTO notices (` + noticeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	takeNotice   = newQuery(`DELETE FROM notices WHERE seq = ?`)
+	takeNotice = newQuery(`DELETE FROM notices WHERE seq = ?`)
 )
 
 // notice writes a notice, if its environment is to be told. Its number and environment are filled in by the database.
@@ -35,29 +33,6 @@ func (c *conn) notice(n *carteiro.Notice) error {
 func (s *stmt) noticed(n *carteiro.Notice) *stmt {
 	return s.time(n.Since).int(int64(n.Failures)).text(string(n.DisabledBy)).text(n.Error).
 		maybeID(n.Last.ID).maybeID(n.Last.EventID).text(n.Last.EventType).int(int64(n.Last.Number)).int(int64(n.Last.HTTPStatus))
-}
-
-// readNotice reads noticeColumns.
-func readNotice(row *stmt) carteiro.Notice {
-	return carteiro.Notice{
-		Seq: row.colInt(0), At: row.colTime(1), EnvironmentID: row.colID(2), Type: row.colText(3), WebhookID: row.colID(4), Since: row.colTime(5), Failures: int(row.colInt(6)),
-		DisabledBy: carteiro.DisabledBy(row.colText(7)), Error: row.colText(8),
-		Last: carteiro.LastAttempt{
-			ID: row.colID(9), EventID: row.colID(10), EventType: row.colText(11), Number: int(row.colInt(12)), HTTPStatus: int(row.colInt(13)),
-		},
-	}
-}
-
-// ListNotices implements [store.Notices].
-func (s *Store) ListNotices(ctx context.Context, p store.ListNotices) (notices []carteiro.Notice, err error) {
-	err = s.read(ctx, func(c *conn) error {
-		rows := c.query(listNotices).int(p.After).int(int64(p.Limit))
-		for rows.next() {
-			notices = append(notices, readNotice(rows))
-		}
-		return rows.end()
-	})
-	return notices, err
 }
 
 // TellNotices implements [store.Notices].

@@ -6,9 +6,12 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 var (
+	attemptsLeft = newQuery(`SELECT id, status, event, exchange, event_type, http_status FROM attempts WHERE webhook_id = ? ORDER BY id LIMIT ?`)
+
 	purgeKeys = newQuery(`DELETE FROM idempotency WHERE (environment_id, key) IN
 		(SELECT environment_id, key FROM idempotency INDEXED BY idempotency_by_end WHERE expires_at <= ? LIMIT ?)`)
 	oldHours = newQuery(`SELECT DISTINCT hour, webhook_id FROM counts INDEXED BY counts_by_hour
@@ -24,8 +27,6 @@ var (
 	deleteEvent   = newQuery(`DELETE FROM events WHERE number = ?`)
 	purgeSessions = newQuery(`DELETE FROM tokens WHERE id IN
 		(SELECT id FROM tokens INDEXED BY tokens_of_sessions WHERE session = 1 AND expires_at <= ? LIMIT ?)`)
-	purgeBulkRetries = newQuery(`DELETE FROM bulk_retries WHERE (webhook_id, id) IN
-		(SELECT webhook_id, id FROM bulk_retries INDEXED BY bulk_retries_ended WHERE ended_at < ? LIMIT ?)`)
 	purgeEvents = newQuery(`DELETE FROM events WHERE number IN
 		(SELECT number FROM events INDEXED BY events_unwanted WHERE attempts = 0 AND id < ? LIMIT ?)`)
 )
@@ -66,8 +67,6 @@ func (t *tx) purgeOthers(p *store.Purge) (deleted int, err error) {
 	}
 	for _, purge := range []*stmt{
 		t.write(purgeSessions).time(p.Now).int(limit),
-		t.write(purgeBulkRetries).time(p.Before).int(limit),
-		t.write(purgeAudit).id(carteiro.MinID(p.AuditBefore)).int(limit), // nothing, if that is zero
 	} {
 		n, err := t.changed(purge)
 		if err != nil {
@@ -75,7 +74,8 @@ func (t *tx) purgeOthers(p *store.Purge) (deleted int, err error) {
 		}
 		deleted = max(deleted, n)
 	}
-	return deleted, nil
+	shared, err := sqlstore.Purge(t, p)
+	return max(deleted, shared), err
 }
 
 // purgeAttempts deletes attempts that are older than before, the oldest hours first.

@@ -8,6 +8,7 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 var (
@@ -112,7 +113,7 @@ func (t *tx) disableGone(p *store.Record, r *store.Result) (disabled bool, err e
 	if err := t.notice(off.DisabledNotice(r.Outcome.Error)); err != nil {
 		return true, err
 	}
-	return true, t.audit(r.Audit)
+	return true, sqlstore.AddAudit(t, r.Audit)
 }
 
 func (t *tx) held(webhook, id carteiro.ID, session store.Session) (o *openRow, found bool, err error) {

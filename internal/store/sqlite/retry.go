@@ -7,15 +7,15 @@ import (
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/store"
 	"github.com/carteiro/carteiro/internal/store/layout"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 var (
-	webhookState = newQuery(`SELECT environment_id, owner_kind, owner_id, enabled FROM webhooks WHERE id = ? AND deleted_at IS NULL`)
-	openEvent    = newQuery(`SELECT event, number FROM open WHERE webhook_id = ? AND id = ?`)
-	logState     = newQuery(`SELECT event, status, number FROM attempts WHERE webhook_id = ? AND id = ?`)
-	openNumber   = newQuery(`SELECT number FROM open INDEXED BY open_once WHERE event = ? AND webhook_id = ?`)
-	eventHead    = newQuery(`SELECT id, environment_id, type FROM events WHERE number = ?`)
-	getEvent     = newQuery(`SELECT ` + eventColumns + ` FROM events e WHERE e.number = ?`)
+	openEvent  = newQuery(`SELECT event, number FROM open WHERE webhook_id = ? AND id = ?`)
+	logState   = newQuery(`SELECT event, status, number FROM attempts WHERE webhook_id = ? AND id = ?`)
+	openNumber = newQuery(`SELECT number FROM open INDEXED BY open_once WHERE event = ? AND webhook_id = ?`)
+	eventHead  = newQuery(`SELECT id, environment_id, type FROM events WHERE number = ?`)
+	getEvent   = newQuery(`SELECT ` + eventColumns + ` FROM events e WHERE e.number = ?`)
 
 	// First attempts are found by their ids, which are siblings of the event's; but not those of replays.
 	firstStatus = newQuery(`SELECT status, id FROM attempts WHERE webhook_id = ? AND id BETWEEN ? AND ? AND event = ? AND number = 1`)
@@ -39,7 +39,7 @@ func (t *tx) retry(p *store.Retry) (result store.RetryResult, err error) {
 	if result.Replay, err = t.keyBefore(p.Key, p.Now); err != nil || result.Replay != nil {
 		return result, err
 	}
-	enabled, err := t.ownWebhook(&p.LogRef)
+	enabled, err := sqlstore.OwnWebhook(t, &p.LogRef)
 	if err != nil {
 		return result, err
 	}
@@ -57,13 +57,13 @@ func (t *tx) retry(p *store.Retry) (result store.RetryResult, err error) {
 	if err := t.reopen(p, d, &log); err != nil {
 		return result, err
 	}
-	return store.RetryResult{Delivery: d}, t.audit(p.Audit)
+	return store.RetryResult{Delivery: d}, sqlstore.AddAudit(t, p.Audit)
 }
 
 // PreviewRetry implements [store.Queue].
 func (s *Store) PreviewRetry(ctx context.Context, p store.PreviewRetry) (preview store.RetryPreview, err error) {
 	err = s.readSnapshot(ctx, func(c *conn) error {
-		enabled, err := c.ownWebhook(&p.LogRef)
+		enabled, err := sqlstore.OwnWebhook(&tx{conn: c}, &p.LogRef)
 		if err != nil {
 			return err
 		}
@@ -78,32 +78,11 @@ func (s *Store) PreviewRetry(ctx context.Context, p store.PreviewRetry) (preview
 		if err != nil {
 			return err
 		}
-		preview.Log, err = c.log(p.WebhookID, p.LogID)
+		logs, err := sqlstore.Logs(&tx{conn: c}, p.WebhookID, []carteiro.ID{p.LogID})
+		preview.Log = logs[p.LogID]
 		return err
 	})
 	return preview, err
-}
-
-// ownWebhook says whether the webhook is enabled. It fails with store.ErrNotFound when its owner has no such webhook.
-func (c *conn) ownWebhook(ref *store.LogRef) (enabled bool, err error) {
-	row := c.query(webhookState).id(ref.WebhookID)
-	found, err := row.one()
-	if !found {
-		return false, orNotFound(err)
-	}
-	owner := store.OwnerRef{
-		EnvironmentID: row.colID(0),
-		Kind:          carteiro.OwnerKind(row.colInt(1)), //nolint:gosec // 1 or 2
-		ID:            row.colID(2),
-	}
-	enabled = row.colBool(3)
-	if err := row.end(); err != nil {
-		return false, err
-	}
-	if owner != ref.OwnerRef {
-		return false, store.ErrNotFound
-	}
-	return enabled, nil
 }
 
 // logEntry is how a log entry stands, with the other attempts of its event at its webhook.
@@ -178,6 +157,14 @@ func (c *conn) finishedEntry(webhook carteiro.ID, log *logEntry) error {
 	}
 	number, err := c.query(openNumber).int(log.number).id(webhook).number()
 	log.open, log.highest = number != 0, max(log.highest, int(number))
+	return err
+}
+
+// orNotFound returns the error, or store.ErrNotFound if there is none.
+func orNotFound(err error) error {
+	if err == nil {
+		return store.ErrNotFound
+	}
 	return err
 }
 

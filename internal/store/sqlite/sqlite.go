@@ -17,6 +17,7 @@ import (
 
 	"github.com/carteiro/carteiro/internal/seal"
 	"github.com/carteiro/carteiro/internal/store"
+	"github.com/carteiro/carteiro/internal/store/sqlstore"
 )
 
 // Options say how a database is opened.
@@ -40,6 +41,7 @@ type Options struct {
 
 // Store is an open database. It implements [store.Store].
 type Store struct {
+	*sqlstore.Store
 	keys         *seal.Keyring
 	writer       *writer
 	readers      *pool
@@ -53,6 +55,7 @@ var _ store.Store = (*Store)(nil)
 // an [Error], and then leaves everything as it was. ctx bounds the wait for what earlier processes held to be freed.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	s := &Store{keys: opts.Keys}
+	s.Store = sqlstore.New(shared{s}, opts.Keys, exports)
 	err := s.open(ctx, path, opts)
 	if err == nil {
 		return s, nil

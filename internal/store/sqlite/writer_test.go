@@ -238,6 +238,11 @@ func TestAClosedStoreIsUnavailable(t *testing.T) {
 
 func ping(t *tx) error { return t.write(touchPing).run() }
 
+var (
+	insertEnvironment = newQuery(`INSERT INTO environments (id, name, created_at) VALUES (?, ?, ?)`)
+	listEnvironments  = newQuery(`SELECT id FROM environments`)
+)
+
 // spoil changes something that must not be kept.
 func spoil(t *tx) error {
 	return t.write(insertEnvironment).id(carteiro.ID{1}).text("spoilt").time(start).run()
