@@ -56,7 +56,8 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	if page.More = len(found) > p.Limit; page.More {
 		found = found[:p.Limit]
 	}
-	return page, sqlstore.FillPage(l.tx, &page, p, found)
+	err = sqlstore.FillPage(l.tx, &page, p, found)
+	return page, err
 }
 
 // find gives the ids of a page, and one more if there are more, and how many match in all.

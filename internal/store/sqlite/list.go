@@ -51,7 +51,8 @@ func (l *listing) page(p *store.ListLogs) (page store.LogPage, err error) {
 	if page.More = len(ids) > p.Limit; page.More {
 		ids = ids[:p.Limit]
 	}
-	return page, sqlstore.FillPage(&tx{conn: l.conn}, &page, p, ids)
+	err = sqlstore.FillPage(&tx{conn: l.conn}, &page, p, ids)
+	return page, err
 }
 
 // find gives the ids of a page, and one more if there are more, and how many match in all.

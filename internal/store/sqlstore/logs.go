@@ -272,7 +272,7 @@ func ReadEvent(scan Scan) (*carteiro.Event, error) {
 	return e, nil
 }
 
-// Sections whose tables differ read their rows with these.
+// ExportEvent reads a row of [store.SectionEvents].
 func ExportEvent(_ Tx, scan Scan, page *store.Page) (int, error) {
 	e, err := ReadEvent(scan)
 	if err != nil {
@@ -282,6 +282,7 @@ func ExportEvent(_ Tx, scan Scan, page *store.Page) (int, error) {
 	return len(e.Payload), nil
 }
 
+// ExportAttempt reads a row of [store.SectionAttempts].
 func ExportAttempt(_ Tx, scan Scan, page *store.Page) (int, error) {
 	a := &carteiro.Attempt{Outcome: new(carteiro.Outcome)}
 	err := ReadFinished(scan, a)
@@ -289,6 +290,7 @@ func ExportAttempt(_ Tx, scan Scan, page *store.Page) (int, error) {
 	return len(a.Outcome.RequestBody) + a.Outcome.SharedTail + len(a.Outcome.ResponseBody), err
 }
 
+// ExportOpen reads a row of [store.SectionOpen].
 func ExportOpen(_ Tx, scan Scan, page *store.Page) (int, error) {
 	a := &carteiro.Attempt{Status: carteiro.StatusPending}
 	err := ReadAttempt(scan, a)

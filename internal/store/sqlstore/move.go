@@ -84,8 +84,10 @@ var exports = [store.Sections]Export{
 	},
 }
 
-// AfterID and AfterAttempt are the arguments of a cursor.
-func AfterID(c store.Cursor) []any      { return []any{NotNull(c.ID)} }
+// AfterID returns the arguments of a cursor in a section that is ordered by ids.
+func AfterID(c store.Cursor) []any { return []any{NotNull(c.ID)} }
+
+// AfterAttempt returns the arguments of a cursor in a section that is ordered by webhooks and ids.
 func AfterAttempt(c store.Cursor) []any { return []any{NotNull(c.Scope), NotNull(c.ID)} }
 
 func add[T any](to *[]T, read func(Scan) (T, error), scan Scan) error {
@@ -171,7 +173,8 @@ func Moving(t Tx) (source string, reached store.Cursor, found bool, err error) {
 	if found, err = exists(t, findMove)(&source, &text); !found {
 		return "", reached, false, err
 	}
-	return source, reached, true, json.Unmarshal([]byte(text), &reached)
+	err = json.Unmarshal([]byte(text), &reached)
+	return source, reached, true, err
 }
 
 func encodeCursor(c store.Cursor) string {

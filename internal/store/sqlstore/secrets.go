@@ -7,7 +7,7 @@ import (
 	"github.com/carteiro/carteiro/internal/store/settings"
 )
 
-const oldSecretRule = ` AND deleted_at IS NULL ORDER BY id LIMIT $1`
+const narrowEnd = ` AND deleted_at IS NULL ORDER BY id LIMIT $1`
 
 var (
 	secretKeys = NewQuery(`SELECT sealed_by, count(*) FROM webhooks INDEXED BY webhooks_by_key
@@ -18,10 +18,10 @@ var (
 	// sealedNarrowly finds webhooks with headers that count as secret now and did not when they were stored.
 	sealedNarrowly = NewQueries(`SELECT `+WebhookColumns+` FROM webhooks
 		WHERE position('`+settings.HasHeaders+`' IN settings::text) > 0 AND position('`+settings.HasRule+`' IN settings::text) = 0`+
-		oldSecretRule+` FOR UPDATE SKIP LOCKED`,
+		narrowEnd+` FOR UPDATE SKIP LOCKED`,
 		toSQLite(`SELECT `+WebhookColumns+` FROM webhooks
 		WHERE instr(settings, CAST('`+settings.HasHeaders+`' AS BLOB)) > 0 AND instr(settings, CAST('`+settings.HasRule+`' AS BLOB)) = 0`+
-			oldSecretRule))
+			narrowEnd))
 	putSettings = NewQuery(`UPDATE webhooks SET settings = $2, sealed_by = $3 WHERE id = $1`)
 )
 

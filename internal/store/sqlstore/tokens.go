@@ -16,7 +16,7 @@ const lockEnvironmentOf = ` FROM environments WHERE id = $1 AND deleted_at IS NU
 const tokenColumns = `id, environment_id, hash, created_at, expires_at, session, name, scopes, last_used_at, parent_id, replaced_by`
 
 // A session without a parent belongs to an unknown token: it ends with any token of its environment.
-const tokenFamily = `(id = $2 OR parent_id = $2 OR session AND parent_id IS NULL)`
+const tokenFamily = `(id = $2 OR parent_id = $2 OR session AND parent_id IS NULL)` //nolint:gosec // a condition, not a credential
 
 var (
 	lockEnvironment = NewQuery(`SELECT 1` + lockEnvironmentOf)
