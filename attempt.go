@@ -117,9 +117,9 @@ type Outcome struct {
 	Detail     string        // more of it where there is more to say, such as what is wrong with a certificate
 	FinishedAt time.Time     // on success, when it was delivered
 	Duration   time.Duration // of the whole exchange; zero when nothing was sent
-	// Unsent is why nothing was sent though it was the receiver's turn, through no fault of its: [ErrNotClear], what matches
+	// NotSent is why nothing was sent though it was the receiver's turn, through no fault of its: [ErrNotClear], what matches
 	// [ErrProxy], or what this machine lacks. Such an outcome counts for nothing and is not stored; the attempt is still to be made.
-	Unsent error
+	NotSent error
 	// Tunneled is when the egress proxy last connected, or tried to connect, to the receiver for this attempt: it works then.
 	// Zero without a proxy or over a reused connection. It is not stored.
 	Tunneled time.Time

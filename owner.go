@@ -10,7 +10,7 @@ const (
 	OwnerAgent OwnerKind = iota + 1
 	OwnerCampaign
 	// OwnerEnvironment is an environment itself: its webhooks are its operators', and hear of what the server did to the
-	// others ([Notice]). Its id is the environment's; it comes with the environment, and nobody publishes events of it.
+	// others ([Notification]). Its id is the environment's; it comes with the environment, and nobody publishes events of it.
 	OwnerEnvironment
 )
 

@@ -43,7 +43,7 @@ const rememberedDeliveries = 20_000
 // opened, or a later one is refused for good, as when the webhook is gone; and with ctx's error. It needs the scopes read
 // and webhooks.
 func (c *Client) Listen(ctx context.Context, o Owner, webhookID string, l Listener) error {
-	heard := heard{told: make(map[string]bool)}
+	heard := seenDeliveries{told: make(map[string]bool)}
 	s := stream{
 		client: c, path: o.path("webhooks", webhookID, "deliveries", "stream"), event: "delivery",
 		open: l.Open, missed: l.Missed, cut: l.Cut,
@@ -61,14 +61,14 @@ func (c *Client) Listen(ctx context.Context, o Owner, webhookID string, l Listen
 	return s.follow(ctx)
 }
 
-// heard is the deliveries that were told.
-type heard struct {
+// seenDeliveries is the deliveries that were told.
+type seenDeliveries struct {
 	told  map[string]bool
 	order []string // of what was told, the oldest first
 }
 
 // first says whether a delivery was not told yet, and takes it for told. It forgets the oldest when there are too many.
-func (h *heard) first(id string) bool {
+func (h *seenDeliveries) first(id string) bool {
 	if h.told[id] {
 		return false
 	}

@@ -14,9 +14,9 @@ import (
 
 // Waits between two tries to open a stream anew. An open stream gives a sign of life every 15 s.
 const (
-	firstWait   = 500 * time.Millisecond
-	longestWait = 15 * time.Second
-	silence     = 45 * time.Second
+	minWait = 500 * time.Millisecond
+	maxWait = 15 * time.Second
+	silence = 45 * time.Second
 )
 
 // stream is one of the server's streams of server-sent events, opened again and again.
@@ -36,7 +36,7 @@ type stream struct {
 // follow goes on until ctx ends, and fails with its error; when the first stream cannot be opened; or when a later one is
 // refused for good.
 func (s *stream) follow(ctx context.Context) error {
-	wait := firstWait
+	wait := minWait
 	for {
 		opened, err := s.read(ctx)
 		if ctx.Err() != nil {
@@ -46,7 +46,7 @@ func (s *stream) follow(ctx context.Context) error {
 			return err
 		}
 		if opened {
-			wait = firstWait
+			wait = minWait
 		}
 		pause := wait/2 + rand.N(wait/2) //nolint:gosec // so that not all listeners come back at once
 		if refused, ok := errors.AsType[*Error](err); ok {
@@ -60,7 +60,7 @@ func (s *stream) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		wait = min(2*wait, longestWait)
+		wait = min(2*wait, maxWait)
 	}
 }
 

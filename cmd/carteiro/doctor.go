@@ -34,8 +34,8 @@ not, and 2 when it could not look.
 	carteiro doctor --json | jq .findings`
 }
 
-// lookAgain is how long doctor waits before it looks a second time at what seems to be wrong.
-const lookAgain = time.Second
+// recheckDelay is how long doctor waits before it looks a second time at what seems to be wrong.
+const recheckDelay = time.Second
 
 // Run examines the database, and prints the report.
 func (c *doctorCommand) Run(ctx context.Context) error {
@@ -63,7 +63,7 @@ func (c *doctorCommand) examine(ctx context.Context) (_ *check.Report, err error
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	examinable := opened.(store.Examinable) //nolint:forcetypeassert // both databases are
-	return (&check.Doctor{Store: examinable, Now: time.Now(), Again: lookAgain}).Run(ctx)
+	return (&check.Checker{Store: examinable, Now: time.Now(), Again: recheckDelay}).Run(ctx)
 }
 
 func (c *doctorCommand) print(r *check.Report) error {

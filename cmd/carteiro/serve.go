@@ -48,7 +48,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if c.AllowPrivateNetworks {
 		logger.Warn("deliveries may reach private networks (--allow-private-networks): for development only")
 	}
-	for _, path := range c.OpenToOthers() {
+	for _, path := range c.ListensPublicly() {
 		logger.Warn("secret file is readable by all users (chmod 600)", "file", path)
 	}
 	if a.EncryptsWith() == "" {

@@ -63,5 +63,5 @@ func networkOf(a netip.Addr) netip.Addr {
 
 func (r *request) address() netip.Addr { return clientAddress(r.Request, r.s.TrustedProxies) }
 
-// stranger is the caller that a request without a valid token is counted for.
-func (r *request) stranger() caller { return caller{address: networkOf(r.address())} }
+// isUnknownPeer is the caller that a request without a valid token is counted for.
+func (r *request) isUnknownPeer() caller { return caller{address: networkOf(r.address())} }

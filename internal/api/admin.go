@@ -51,19 +51,19 @@ func (r *request) identifyAdmin() error {
 
 // createdEnvironment is an environment with its first token.
 type createdEnvironment struct {
-	environmentShown
+	environmentJSON
 	CreatedAt timestamp    `json:"created_at"`
 	Token     createdToken `json:"token"`
 }
 
 // environmentKept is an environment as the operator sees it.
 type environmentKept struct {
-	environmentShown
+	environmentJSON
 	CreatedAt timestamp `json:"created_at"`
 }
 
 func showEnvironment(e *carteiro.Environment) environmentKept {
-	return environmentKept{environmentShown{e.ID, e.Name}, timestamp(e.CreatedAt)}
+	return environmentKept{environmentJSON{e.ID, e.Name}, timestamp(e.CreatedAt)}
 }
 
 func (s *server) listEnvironments(r *request) error {
@@ -84,7 +84,7 @@ func (s *server) listEnvironments(r *request) error {
 	for i := range shown {
 		shown[i] = showEnvironment(&all[i])
 	}
-	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+	return r.respond(http.StatusOK, answer{Data: shown, Pagination: p})
 }
 
 // ofEnvironment finds the environment of the path, and makes it the one that the request is about.
@@ -110,7 +110,7 @@ func (s *server) getEnvironment(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.answer(http.StatusOK, answer{Data: showEnvironment(&e)})
+	return r.respond(http.StatusOK, answer{Data: showEnvironment(&e)})
 }
 
 func (s *server) createEnvironment(r *request) error {
@@ -128,8 +128,8 @@ func (s *server) createEnvironment(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.answer(http.StatusCreated, answer{Message: msgEnvironmentCreated, Data: createdEnvironment{
-		environmentShown{e.ID, e.Name}, timestamp(now), createdToken{showToken(&token), secret},
+	return r.respond(http.StatusCreated, answer{Message: msgEnvironmentCreated, Data: createdEnvironment{
+		environmentJSON{e.ID, e.Name}, timestamp(now), createdToken{showToken(&token), secret},
 	}})
 }
 
@@ -169,7 +169,7 @@ func (s *server) renameEnvironment(r *request) error {
 	if err != nil {
 		return missing(err, errEnvironmentNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Message: msgEnvironmentUpdated, Data: showEnvironment(&e)})
+	return r.respond(http.StatusOK, answer{Message: msgEnvironmentUpdated, Data: showEnvironment(&e)})
 }
 
 // deleteEnvironment deletes an environment; one that is in use only with force=true.
@@ -193,7 +193,7 @@ func (s *server) deleteEnvironment(r *request) error {
 	if err != nil {
 		return missing(err, errEnvironmentNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Message: msgEnvironmentDeleted})
+	return r.respond(http.StatusOK, answer{Message: msgEnvironmentDeleted})
 }
 
 func (s *server) listAllAudit(r *request) error {

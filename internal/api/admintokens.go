@@ -12,8 +12,8 @@ import (
 // maxGrace is how long a token may be good beside the one that takes its place.
 const maxGrace = 30 * 24 * time.Hour
 
-// tokenShown is a token as it is shown: without its secret, which nobody has any more.
-type tokenShown struct {
+// tokenJSON is a token as it is shown: without its secret, which nobody has any more.
+type tokenJSON struct {
 	ID         carteiro.ID `json:"id"`
 	Name       string      `json:"name"`
 	Scopes     []string    `json:"scopes"`
@@ -24,12 +24,12 @@ type tokenShown struct {
 
 // createdToken is the only time that a token is seen whole.
 type createdToken struct {
-	tokenShown
+	tokenJSON
 	Secret string `json:"token"`
 }
 
-func showToken(t *carteiro.Token) tokenShown {
-	return tokenShown{t.ID, t.Name, t.Scopes.Names(), timestamp(t.CreatedAt), timestamp(t.ExpiresAt), timestamp(t.LastUsedAt)}
+func showToken(t *carteiro.Token) tokenJSON {
+	return tokenJSON{t.ID, t.Name, t.Scopes.Names(), timestamp(t.CreatedAt), timestamp(t.ExpiresAt), timestamp(t.LastUsedAt)}
 }
 
 // newToken makes a token of the request's environment, but for its name and scopes, and gives its secret.
@@ -55,11 +55,11 @@ func (s *server) listTokens(r *request) error {
 		return err
 	}
 	p.setTotal(total)
-	shown := make([]tokenShown, len(tokens))
+	shown := make([]tokenJSON, len(tokens))
 	for i := range tokens {
 		shown[i] = showToken(&tokens[i])
 	}
-	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+	return r.respond(http.StatusOK, answer{Data: shown, Pagination: p})
 }
 
 var tokenFields = []string{fieldName, fieldScopes, fieldExpiresAt}
@@ -93,7 +93,7 @@ func (s *server) createToken(r *request) error {
 	if answered, err := c.settle(err); err != nil || answered {
 		return missing(err, errEnvironmentNotFound)
 	}
-	return r.answer(http.StatusCreated, answer{Message: msgTokenCreated, Data: createdToken{showToken(&token), secret}})
+	return r.respond(http.StatusCreated, answer{Message: msgTokenCreated, Data: createdToken{showToken(&token), secret}})
 }
 
 // scopes reads the list of a token's scopes, which has at least one.
@@ -128,7 +128,7 @@ func (in *input) expiry(into *time.Time, now time.Time) {
 	var at time.Time
 	in.time(&at, fieldExpiresAt)
 	if !at.IsZero() && !at.After(now) {
-		in.fault(fieldExpiresAt, mustBeToCome)
+		in.fault(fieldExpiresAt, mustBeInFuture)
 		return
 	}
 	*into = at
@@ -153,7 +153,7 @@ func (s *server) revokeToken(r *request) error {
 	if err != nil {
 		return missing(err, errTokenNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Message: msgTokenRevoked})
+	return r.respond(http.StatusOK, answer{Message: msgTokenRevoked})
 }
 
 var rotateFields = []string{fieldGrace, fieldExpiresAt}
@@ -186,5 +186,5 @@ func (s *server) rotateToken(r *request) error {
 	if err != nil {
 		return missing(err, errTokenNotFound)
 	}
-	return r.answer(http.StatusCreated, answer{Message: msgTokenRotated, Data: createdToken{showToken(&token), secret}})
+	return r.respond(http.StatusCreated, answer{Message: msgTokenRotated, Data: createdToken{showToken(&token), secret}})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/carteiro/carteiro"
 )
 
-// answer is a successful answer.
+// respond is a successful answer.
 type answer struct {
 	Success    bool   `json:"success"`
 	Message    string `json:"message,omitempty"`
@@ -39,8 +39,8 @@ func putBuffer(p *[]byte, b []byte) {
 	}
 }
 
-// answer writes a successful answer.
-func (r *request) answer(status int, a answer) error {
+// respond writes a successful answer.
+func (r *request) respond(status int, a answer) error {
 	a.Success = true
 	return r.encode(status, a)
 }

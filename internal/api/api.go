@@ -83,12 +83,12 @@ type Observer interface {
 	RateLimited()
 }
 
-// unobserved is the observer where there is none.
-type unobserved struct{}
+// noObserver is the observer where there is none.
+type noObserver struct{}
 
-func (unobserved) Route(_, _ string) func(int, time.Duration) { return func(int, time.Duration) {} }
-func (unobserved) Rejected(_, _ int)                          {}
-func (unobserved) RateLimited()                               {}
+func (noObserver) Route(_, _ string) func(int, time.Duration) { return func(int, time.Duration) {} }
+func (noObserver) Rejected(_, _ int)                          {}
+func (noObserver) RateLimited()                               {}
 
 // Config is what the API is made of.
 type Config struct {
@@ -134,16 +134,16 @@ type server struct {
 	limiter *limiter
 	signIns *limiter
 	// deliveryStreams are the streams of deliveries of each token.
-	deliveryStreams *places
+	deliveryStreams *streamLimiter
 	// crossOrigin tells requests that a page of another origin has a browser make.
 	crossOrigin *http.CrossOriginProtection
 	readiness   readiness
 	// reads are the large reads of the store that go on; each counts as 1.
 	reads       *budget.Budget
 	guard       *egress.Guard
-	agents      *kind
-	campaigns   *kind
-	environment *kind // whose webhooks hear of what the server did
+	agents      *ownerRoutes
+	campaigns   *ownerRoutes
+	environment *ownerRoutes // whose webhooks hear of what the server did
 	// What answers unclean paths.
 	nowhere, nowhereInAPI *route
 	// What answers requests whose head is more than there is room for.
@@ -167,23 +167,23 @@ func newServer(c Config) *server {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Observer == nil {
-		c.Observer = unobserved{}
+		c.Observer = noObserver{}
 	}
 	return &server{
 		Config:  c,
 		mux:     http.NewServeMux(),
 		limiter: newLimiter(c.RateLimit),
-		signIns: newLimiter(signInsAMinute),
+		signIns: newLimiter(maxSignInsPerMinute),
 
-		deliveryStreams: newPlaces(maxDeliveryStreams),
+		deliveryStreams: newStreamLimiter(maxDeliveryStreams),
 		reads:           budget.New(largeReads),
 
 		crossOrigin: http.NewCrossOriginProtection(),
 		// Where a URL may lead is decided when it is dialled; here only its form counts.
 		guard:     egress.New(true),
-		agents:    newKind(carteiro.OwnerAgent, c.Catalogue),
-		campaigns: newKind(carteiro.OwnerCampaign, c.Catalogue),
+		agents:    newOwnerRoutes(carteiro.OwnerAgent, c.Catalogue),
+		campaigns: newOwnerRoutes(carteiro.OwnerCampaign, c.Catalogue),
 
-		environment: newKind(carteiro.OwnerEnvironment, c.Catalogue),
+		environment: newOwnerRoutes(carteiro.OwnerEnvironment, c.Catalogue),
 	}
 }

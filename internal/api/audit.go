@@ -32,7 +32,7 @@ func actorOf(token *carteiro.Token) carteiro.Actor {
 }
 
 // subjectOf is what kind of subject agents or campaigns are.
-func (k *kind) subjectOf(id carteiro.ID) carteiro.Subject {
+func (k *ownerRoutes) subjectOf(id carteiro.ID) carteiro.Subject {
 	if k.owner == carteiro.OwnerCampaign {
 		return carteiro.Subject{Kind: carteiro.SubjectCampaign, ID: id}
 	}
@@ -116,26 +116,26 @@ func settingsShown(w *carteiro.Webhook) (shown map[string]json.RawMessage) {
 	return shown
 }
 
-// auditShown is an entry of the audit log as it is shown.
-type auditShown struct {
+// auditJSON is an entry of the audit log as it is shown.
+type auditJSON struct {
 	ID            carteiro.ID            `json:"id"`
 	At            timestamp              `json:"at"`
 	EnvironmentID carteiro.ID            `json:"environment_id"`
-	Actor         actorShown             `json:"actor"`
+	Actor         actorJSON              `json:"actor"`
 	Action        carteiro.AuditAction   `json:"action"`
-	Subject       subjectShown           `json:"subject"`
+	Subject       subjectJSON            `json:"subject"`
 	Changes       []carteiro.FieldChange `json:"changes"`
 	RequestID     string                 `json:"request_id,omitempty"`
 	RemoteAddress string                 `json:"remote_address,omitempty"`
 }
 
-type actorShown struct {
+type actorJSON struct {
 	Type    carteiro.ActorKind `json:"type"`
 	TokenID carteiro.ID        `json:"token_id,omitzero"`
 	Name    string             `json:"name,omitempty"`
 }
 
-type subjectShown struct {
+type subjectJSON struct {
 	Type      carteiro.SubjectKind `json:"type"`
 	ID        carteiro.ID          `json:"id"`
 	Name      string               `json:"name,omitempty"`
@@ -163,11 +163,11 @@ func ownerIDsOf(kind carteiro.OwnerKind, id carteiro.ID) (shown ownerIDs) {
 	return shown
 }
 
-func showAudit(e *carteiro.AuditEntry) auditShown {
-	shown := auditShown{
+func showAudit(e *carteiro.AuditEntry) auditJSON {
+	shown := auditJSON{
 		ID: e.ID, At: timestamp(e.At()), EnvironmentID: e.EnvironmentID,
-		Actor: actorShown{e.Actor.Kind, e.Actor.TokenID, e.Actor.Name}, Action: e.Action,
-		Subject: subjectShown{e.Subject.Kind, e.Subject.ID, e.Subject.Name, e.Subject.WebhookID, ownerIDsOf(e.Subject.OwnerKind, e.Subject.OwnerID)},
+		Actor: actorJSON{e.Actor.Kind, e.Actor.TokenID, e.Actor.Name}, Action: e.Action,
+		Subject: subjectJSON{e.Subject.Kind, e.Subject.ID, e.Subject.Name, e.Subject.WebhookID, ownerIDsOf(e.Subject.OwnerKind, e.Subject.OwnerID)},
 		Changes: e.Changes, RequestID: e.RequestID, RemoteAddress: e.RemoteAddress,
 	}
 	if shown.Changes == nil {
@@ -210,7 +210,7 @@ func (s *server) answerAudit(r *request, q *query, environment carteiro.ID) erro
 
 // addAudit adds entries to a list. It reads a few of them at once.
 func (s *server) addAudit(l *listWriter, environment carteiro.ID, ids []carteiro.ID) error {
-	for some := range slices.Chunk(ids, auditAtOnce) {
+	for some := range slices.Chunk(ids, auditPageSize) {
 		entries, err := s.Store.GetAudit(l.Context(), store.GetAudit{EnvironmentID: environment, IDs: some})
 		if err != nil {
 			return err
@@ -224,9 +224,9 @@ func (s *server) addAudit(l *listWriter, environment carteiro.ID, ids []carteiro
 	return nil
 }
 
-// auditAtOnce is how many entries of the audit log are read at once. Memory is reserved for so many, each with a webhook's settings
+// auditPageSize is how many entries of the audit log are read at once. Memory is reserved for so many, each with a webhook's settings
 // before and after a change.
-const auditAtOnce = 10
+const auditPageSize = 10
 
 // queryChoice reads one of a few words.
 func queryChoice[T ~string](q *query, into *T, name string, choices []T) {

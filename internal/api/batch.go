@@ -15,7 +15,7 @@ import (
 // batchItem is one event of a batch while it is read.
 type batchItem struct {
 	raw   []byte
-	kind  *kind
+	kind  *ownerRoutes
 	event publish.Event
 }
 
@@ -29,7 +29,7 @@ type batch struct {
 
 // itemResult is what the result of one event is made of.
 type itemResult struct {
-	kind *kind
+	kind *ownerRoutes
 	err  error // why it was rejected
 }
 

@@ -53,7 +53,7 @@ func (b *batchBody) fault(err error, count int, f *faults) error {
 	case errors.Is(err, payload.ErrNotArray):
 		f.add(fieldEvents, mustBeArray)
 	case !errors.Is(err, io.EOF):
-		return b.broken(err)
+		return b.malformed(err)
 	case count == 0:
 		f.add(fieldEvents, mustContainAtLeast, 1)
 	case count > carteiro.MaxBatch:
@@ -62,8 +62,8 @@ func (b *batchBody) fault(err error, count int, f *faults) error {
 	return f.err()
 }
 
-// broken reads what is left of a body that is not valid, so that the client gets the answer, and returns the answer.
-func (b *batchBody) broken(err error) error {
+// malformed reads what is left of a body that is not valid, so that the client gets the answer, and returns the answer.
+func (b *batchBody) malformed(err error) error {
 	if b.err == nil {
 		_, _ = io.Copy(io.Discard, b)
 	}

@@ -23,24 +23,24 @@ type Bulk interface {
 // maxSample is how many of the entries that match are shown before a job is begun.
 const maxSample = 5
 
-// bulkShown is a job as it is shown.
-type bulkShown struct {
+// bulkJSON is a job as it is shown.
+type bulkJSON struct {
 	ID        carteiro.ID          `json:"id"`
 	WebhookID carteiro.ID          `json:"webhook_id"`
 	Kind      string               `json:"kind"`
 	Status    carteiro.BulkStatus  `json:"status"`
 	PausedBy  carteiro.PauseReason `json:"paused_by,omitempty"`
-	Filter    bulkFilterShown      `json:"filter"`
+	Filter    bulkFilterJSON       `json:"filter"`
 	Matched   int                  `json:"matched"`
 	Retried   int                  `json:"retried"`
-	Skipped   skippedShown         `json:"skipped"`
+	Skipped   skippedJSON          `json:"skipped"`
 	Remaining int                  `json:"remaining"`
 	CreatedAt timestamp            `json:"created_at"`
 	UpdatedAt timestamp            `json:"updated_at"`
 	EndedAt   timestamp            `json:"ended_at,omitzero"`
 }
 
-type bulkFilterShown struct {
+type bulkFilterJSON struct {
 	Status     carteiro.Status `json:"status,omitempty"`
 	Event      string          `json:"event,omitempty"`
 	EventID    carteiro.ID     `json:"event_id,omitzero"`
@@ -59,7 +59,7 @@ const (
 	bulkReplay = "replay"
 )
 
-type skippedShown struct {
+type skippedJSON struct {
 	Total            int `json:"total"`
 	AlreadySucceeded int `json:"already_succeeded"`
 	InProgress       int `json:"in_progress"`
@@ -67,15 +67,15 @@ type skippedShown struct {
 	RetriedSince     int `json:"retried_since"`
 }
 
-func showBulk(job *carteiro.BulkRetry) bulkShown {
+func showBulk(job *carteiro.BulkRetry) bulkJSON {
 	f, skipped := &job.Filter, &job.Skipped
-	shown := bulkShown{
+	shown := bulkJSON{
 		ID: job.ID, WebhookID: job.WebhookID, Kind: bulkRetry, Status: job.Status, PausedBy: job.PausedBy,
-		Filter: bulkFilterShown{
+		Filter: bulkFilterJSON{
 			Status: carteiro.StatusFailed, Event: f.EventType, EventID: f.EventID, From: timestamp(f.From), HTTPStatus: showStatusRange(f.HTTP),
 		},
 		Matched: job.Matched, Retried: job.Retried,
-		Skipped: skippedShown{
+		Skipped: skippedJSON{
 			skipped.Total(), skipped.AlreadySucceeded, skipped.InProgress, skipped.TooOld, skipped.RetriedSince,
 		},
 		Remaining: job.Remaining(), CreatedAt: timestamp(job.CreatedAt()), UpdatedAt: timestamp(job.UpdatedAt), EndedAt: timestamp(job.EndedAt),
@@ -83,7 +83,7 @@ func showBulk(job *carteiro.BulkRetry) bulkShown {
 	to := f.To
 	if r := job.Replay; r != nil {
 		shown.Kind, to = bulkReplay, r.To
-		shown.Filter = bulkFilterShown{Events: r.EventTypes, EventIDs: r.EventIDs, From: timestamp(r.From), Undelivered: &r.Undelivered}
+		shown.Filter = bulkFilterJSON{Events: r.EventTypes, EventIDs: r.EventIDs, From: timestamp(r.From), Undelivered: &r.Undelivered}
 	}
 	if !to.IsZero() {
 		shown.Filter.To = timestamp(to.Add(-time.Microsecond)) // as it was asked for; see includeTo
@@ -91,7 +91,7 @@ func showBulk(job *carteiro.BulkRetry) bulkShown {
 	return shown
 }
 
-func (s *server) retryLogs(r *request, k *kind) error {
+func (s *server) retryLogs(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -108,15 +108,15 @@ func (s *server) retryLogs(r *request, k *kind) error {
 		return r.answerLogs(&page, fmt.Sprintf(`{"success":true,"data":{"matching":%d,"sample":[`, page.Total), "]}}", nil, "")
 	}
 	if !at.webhook.Enabled {
-		return s.jobOfKey(r, at.webhook.ID, start.key, msgBulkQueued)
+		return s.jobForKey(r, at.webhook.ID, start.key, msgBulkQueued)
 	}
 	job, err := s.Bulk.Begin(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.BulkRetryBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
 	)), start.key, start.expected)
 	if err != nil {
-		return s.notBegun(r, at.webhook.ID, err)
+		return s.jobNotStarted(r, at.webhook.ID, err)
 	}
-	return r.answer(http.StatusAccepted, answer{Message: msgBulkQueued, Data: showBulk(&job)})
+	return r.respond(http.StatusAccepted, answer{Message: msgBulkQueued, Data: showBulk(&job)})
 }
 
 var bulkFields = []string{fieldStatus, fieldEvent, fieldEventID, fieldFrom, fieldTo, fieldHTTPStatus, fieldDryRun, fieldExpected}
@@ -173,11 +173,11 @@ func (r *request) jobInput(known []string, f *faults) (in input, start jobStart,
 	return in, start, nil
 }
 
-// notBegun is the answer when a job was not begun.
-func (s *server) notBegun(r *request, webhook carteiro.ID, err error) error {
+// jobNotStarted is the answer when a job was not begun.
+func (s *server) jobNotStarted(r *request, webhook carteiro.ID, err error) error {
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		return s.bulkOpen(r, webhook)
+		return s.bulkConflict(r, webhook)
 	case errors.Is(err, store.ErrCount):
 		return errCountChanged
 	default:
@@ -185,8 +185,8 @@ func (s *server) notBegun(r *request, webhook carteiro.ID, err error) error {
 	}
 }
 
-// jobOfKey answers with the job that a key started while the webhook was enabled. Without such a job it fails with errWebhookDisabled.
-func (s *server) jobOfKey(r *request, webhook carteiro.ID, key *store.Key, message string) error {
+// jobForKey answers with the job that a key started while the webhook was enabled. Without such a job it fails with errWebhookDisabled.
+func (s *server) jobForKey(r *request, webhook carteiro.ID, key *store.Key, message string) error {
 	before, err := r.before(key)
 	if err != nil {
 		return err
@@ -202,11 +202,11 @@ func (s *server) jobOfKey(r *request, webhook carteiro.ID, key *store.Key, messa
 	if err != nil {
 		return missing(err, errBulkNotFound)
 	}
-	return r.answer(http.StatusAccepted, answer{Message: message, Data: showBulk(&job)})
+	return r.respond(http.StatusAccepted, answer{Message: message, Data: showBulk(&job)})
 }
 
-// bulkOpen is the answer while another job of the webhook is open, which it names.
-func (s *server) bulkOpen(r *request, webhook carteiro.ID) error {
+// bulkConflict is the answer while another job of the webhook is open, which it names.
+func (s *server) bulkConflict(r *request, webhook carteiro.ID) error {
 	jobs, _, err := s.Store.ListBulkRetries(r.Context(), store.ListBulkRetries{WebhookID: webhook, Limit: 1}) // the newest, if any, is open
 	if err != nil {
 		return err
@@ -223,7 +223,7 @@ func (r *request) bulkRef(webhook carteiro.ID) (store.BulkRef, error) {
 	return store.BulkRef{WebhookID: webhook, ID: id}, err
 }
 
-func (s *server) listBulk(r *request, k *kind) error {
+func (s *server) listBulk(r *request, k *ownerRoutes) error {
 	at, err := r.webhookWithLogs(k)
 	if err != nil {
 		return err
@@ -238,14 +238,14 @@ func (s *server) listBulk(r *request, k *kind) error {
 		return err
 	}
 	p.setTotal(total)
-	shown := make([]bulkShown, len(jobs))
+	shown := make([]bulkJSON, len(jobs))
 	for i := range jobs {
 		shown[i] = showBulk(&jobs[i])
 	}
-	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+	return r.respond(http.StatusOK, answer{Data: shown, Pagination: p})
 }
 
-func (s *server) getBulk(r *request, k *kind) error {
+func (s *server) getBulk(r *request, k *ownerRoutes) error {
 	at, err := r.webhookWithLogs(k)
 	if err != nil {
 		return err
@@ -258,12 +258,12 @@ func (s *server) getBulk(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, errBulkNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Data: showBulk(&job)})
+	return r.respond(http.StatusOK, answer{Data: showBulk(&job)})
 }
 
 var pauseFields = []string{fieldPaused}
 
-func (s *server) pauseBulk(r *request, k *kind) error {
+func (s *server) pauseBulk(r *request, k *ownerRoutes) error {
 	at, err := r.webhookWithLogs(k)
 	if err != nil {
 		return err
@@ -302,7 +302,7 @@ func (s *server) pauseBulk(r *request, k *kind) error {
 	return s.changeBulk(r, at.webhook, ref, to, action)
 }
 
-func (s *server) cancelBulk(r *request, k *kind) error {
+func (s *server) cancelBulk(r *request, k *ownerRoutes) error {
 	at, err := r.webhookWithLogs(k)
 	if err != nil {
 		return err
@@ -322,5 +322,5 @@ func (s *server) changeBulk(r *request, w *carteiro.Webhook, ref store.BulkRef, 
 	if err != nil {
 		return missing(err, errBulkNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Data: showBulk(&job)})
+	return r.respond(http.StatusOK, answer{Data: showBulk(&job)})
 }

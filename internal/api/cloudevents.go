@@ -73,7 +73,7 @@ func (s *server) publishCloudEventBatch(r *request) error {
 
 // cloudResultError is [server.resultError] in the words of CloudEvents. Without a kind an owner that is not there is left to
 // who knows it.
-func (s *server) cloudResultError(err error, k *kind) error {
+func (s *server) cloudResultError(err error, k *ownerRoutes) error {
 	switch {
 	case errors.Is(err, directory.ErrCampaignNotFound):
 		var f faults
@@ -161,7 +161,7 @@ func parseCloudEvent(header http.Header, body []byte, f *faults) (*event.Event, 
 	}
 	message := cloudhttp.NewMessage(header, io.NopCloser(bytes.NewReader(body)))
 	if message.ReadEncoding() == binding.EncodingUnknown {
-		return nil, errNoCloudEvent
+		return nil, errNotCloudEvent
 	}
 	e, err := binding.ToEvent(context.Background(), message)
 	if err != nil {
@@ -290,7 +290,7 @@ func checkCloudEvent(e *event.Event, f *faults) {
 type cloudOwner struct {
 	environment carteiro.ID
 	server      *server
-	kind        *kind
+	kind        *ownerRoutes
 	ref         store.OwnerRef
 	campaign    carteiro.ID // of an agent's event
 }

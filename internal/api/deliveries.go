@@ -15,22 +15,22 @@ import (
 const (
 	// maxDeliveryStreams is how many streams of deliveries a token may have open at once.
 	maxDeliveryStreams = 8
-	// maxBehind is how many log entries a look goes through; when there are more, the stream says so and goes on with what comes
+	// maxBacklog is how many log entries a look goes through; when there are more, the stream says so and goes on with what comes
 	// next.
-	maxBehind = 5000
-	// lookBackEvery is how often a look goes through all of streamOverlap: an entry is committed a little after it was given its
+	maxBacklog = 5000
+	// lookBackInterval is how often a look goes through all of streamOverlap: an entry is committed a little after it was given its
 	// id. The others end where all is known.
-	lookBackEvery = 5 * time.Second
-	// deliveriesAtOnce is about how many bytes of deliveries are put together for one write.
-	deliveriesAtOnce = 256 << 10
+	lookBackInterval = 5 * time.Second
+	// deliveriesPageSize is about how many bytes of deliveries are put together for one write.
+	deliveriesPageSize = 256 << 10
 )
 
 // eventDelivery is an event of a stream: a delivery, signed.
 const eventDelivery = "delivery"
 
-// deliveryShown is a delivery as the webhook's receiver gets it, signed at the moment it is shown. Headers that carry a
+// deliveryJSON is a delivery as the webhook's receiver gets it, signed at the moment it is shown. Headers that carry a
 // credential are left out.
-type deliveryShown struct {
+type deliveryJSON struct {
 	LogID     carteiro.ID       `json:"log_id"`
 	EventID   carteiro.ID       `json:"event_id"`
 	Event     string            `json:"event"`
@@ -45,30 +45,30 @@ type deliveryShown struct {
 	Error string `json:"error,omitempty"`
 }
 
-// deliveries is one reader of a webhook's deliveries: each event's first attempt, and each that somebody asked for, when it
+// deliveryStream is one reader of a webhook's deliveries: each event's first attempt, and each that somebody asked for, when it
 // enters the log. Automatic retries are not told: they are for the receiver that has failed.
-type deliveries struct {
-	outlet
-	kind *kind
+type deliveryStream struct {
+	sseWriter
+	kind *ownerRoutes
 	at   time.Time // as far as which the next look looks back
 	back time.Time // when a look last went all the way
 	told map[carteiro.ID]bool
 }
 
-func (s *server) streamDeliveries(r *request, k *kind) error {
+func (s *server) streamDeliveries(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
 	}
-	st := deliveries{outlet: newOutlet(r), kind: k, told: make(map[carteiro.ID]bool)}
+	st := deliveryStream{sseWriter: newSSEWriter(r), kind: k, told: make(map[carteiro.ID]bool)}
 	if r.Method == http.MethodHead {
 		st.begin()
 		return nil
 	}
-	if !s.deliveryStreams.take(r.token.ID) {
+	if !s.deliveryStreams.acquire(r.token.ID) {
 		return errTokenStreams
 	}
-	defer s.deliveryStreams.giveBack(r.token.ID)
+	defer s.deliveryStreams.release(r.token.ID)
 	changed, leave, ok := s.Tail.Listen(r.environment, at.webhook.ID)
 	if !ok {
 		return errTooManyStreams
@@ -78,7 +78,7 @@ func (s *server) streamDeliveries(r *request, k *kind) error {
 	now := time.Now()
 	if st.at = r.lastEventAt(); st.at.IsZero() {
 		st.at = now.Add(-streamOverlap)
-		if _, _, err := st.news(at.webhook.ID, now); err != nil {
+		if _, _, err := st.changes(at.webhook.ID, now); err != nil {
 			return err
 		}
 	}
@@ -86,19 +86,19 @@ func (s *server) streamDeliveries(r *request, k *kind) error {
 	if err := st.open(now, nil); err != nil {
 		return nil //nolint:nilerr // the reader has gone
 	}
-	if _, err := st.tell(); err == nil {
-		st.follow(changed, st.tell)
+	if _, err := st.notify(); err == nil {
+		st.follow(changed, st.notify)
 	}
 	return nil
 }
 
-// tell sends what is new. It fails when the webhook is gone.
-func (st *deliveries) tell() (told bool, err error) {
+// notify sends what is new. It fails when the webhook is gone.
+func (st *deliveryStream) notify() (told bool, err error) {
 	at, err := st.webhook(st.kind)
 	if err != nil {
 		return false, err
 	}
-	fresh, all, err := st.news(at.webhook.ID, time.Now())
+	fresh, all, err := st.changes(at.webhook.ID, time.Now())
 	if err != nil {
 		return false, err
 	}
@@ -120,7 +120,7 @@ func (st *deliveries) tell() (told bool, err error) {
 			return told, err
 		}
 		events = appendEvent(events, eventDelivery, id.Time(), shown)
-		if len(events) >= deliveriesAtOnce {
+		if len(events) >= deliveriesPageSize {
 			if err := st.write(events); err != nil {
 				return true, err
 			}
@@ -133,10 +133,10 @@ func (st *deliveries) tell() (told bool, err error) {
 	return true, st.write(events)
 }
 
-// news gives the deliveries that have entered the log and were not told, the oldest first, and takes them for told. When
+// changes gives the deliveries that have entered the log and were not told, the oldest first, and takes them for told. When
 // a look would have to go through too many, all is false and none are given.
-func (st *deliveries) news(webhook carteiro.ID, now time.Time) (fresh []carteiro.ID, all bool, err error) {
-	wholly := now.Sub(st.back) >= lookBackEvery
+func (st *deliveryStream) changes(webhook carteiro.ID, now time.Time) (fresh []carteiro.ID, all bool, err error) {
+	wholly := now.Sub(st.back) >= lookBackInterval
 	p := store.ListLogs{WebhookID: webhook, From: st.at, Limit: streamDepth, Brief: true}
 	seen := 0
 	for more := true; more; {
@@ -154,7 +154,7 @@ func (st *deliveries) news(webhook carteiro.ID, now time.Time) (fresh []carteiro
 				fresh = append(fresh, a.ID)
 			}
 		}
-		if seen += len(page.Attempts); seen > maxBehind {
+		if seen += len(page.Attempts); seen > maxBacklog {
 			st.at, st.back = now, now
 			return nil, false, nil
 		}
@@ -169,7 +169,7 @@ func (st *deliveries) news(webhook carteiro.ID, now time.Time) (fresh []carteiro
 }
 
 // forget forgets what no look comes to any more.
-func (st *deliveries) forget() {
+func (st *deliveryStream) forget() {
 	for id := range st.told {
 		if id.Time().Before(st.at) {
 			delete(st.told, id)
@@ -178,15 +178,15 @@ func (st *deliveries) forget() {
 }
 
 // sign builds what the receiver gets for a log entry, as the webhook is now.
-func (st *deliveries) sign(at place, id carteiro.ID) (deliveryShown, error) {
+func (st *deliveryStream) sign(at webhookPlace, id carteiro.ID) (deliveryJSON, error) {
 	preview, err := st.s.Publisher.PreviewRetry(st.Context(), store.LogRef{OwnerRef: at.ref, WebhookID: at.webhook.ID, LogID: id})
 	if err != nil {
-		return deliveryShown{}, err
+		return deliveryJSON{}, err
 	}
 	a, d := preview.Log, preview.Delivery
 	d.Attempt = *a // the entry itself, and not its retry
 	o := st.s.Previewer.Preview(at.webhook, d, time.Now())
-	shown := deliveryShown{
+	shown := deliveryJSON{
 		LogID: a.ID, EventID: a.EventID, Event: a.EventType, Attempt: a.Number, Trigger: a.Trigger,
 		CreatedAt: timestamp(a.CreatedAt()), Method: o.RequestMethod, Headers: map[string]string{}, Body: o.RequestBody,
 	}
@@ -202,18 +202,20 @@ func (st *deliveries) sign(at place, id carteiro.ID) (deliveryShown, error) {
 	return shown, nil
 }
 
-// places are rooms for a number of each.
-type places struct {
+// streamLimiter are rooms for a number of each.
+type streamLimiter struct {
 	most int
 
 	mu    sync.Mutex
 	taken map[carteiro.ID]int
 }
 
-func newPlaces(most int) *places { return &places{most: most, taken: make(map[carteiro.ID]int)} }
+func newStreamLimiter(most int) *streamLimiter {
+	return &streamLimiter{most: most, taken: make(map[carteiro.ID]int)}
+}
 
-// take takes one, unless all of who are taken.
-func (p *places) take(who carteiro.ID) bool {
+// acquire takes one, unless all of who are taken.
+func (p *streamLimiter) acquire(who carteiro.ID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken[who] >= p.most {
@@ -223,7 +225,7 @@ func (p *places) take(who carteiro.ID) bool {
 	return true
 }
 
-func (p *places) giveBack(who carteiro.ID) {
+func (p *streamLimiter) release(who carteiro.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken[who]--; p.taken[who] == 0 {

@@ -28,7 +28,7 @@ type signed struct {
 	Error   string
 }
 
-// deliveries opens the stream of a webhook's deliveries.
+// deliveryStream opens the stream of a webhook's deliveries.
 func (w *world) deliveries(o *owner, headers ...string) *reader {
 	w.t.Helper()
 	return w.streamOf(o.hook+"/deliveries/stream", headers...)

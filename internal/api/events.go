@@ -9,8 +9,8 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// eventShown is an event as it is shown. What has no value is left out.
-type eventShown struct {
+// eventJSON is an event as it is shown. What has no value is left out.
+type eventJSON struct {
 	ID                carteiro.ID          `json:"id"`
 	Event             string               `json:"event"`
 	AgentID           carteiro.ID          `json:"agent_id,omitzero"`
@@ -38,8 +38,8 @@ type onWebhook struct {
 	Attempts   int             `json:"attempts"`
 }
 
-func showEvent(e *carteiro.Event) eventShown {
-	shown := eventShown{
+func showEvent(e *carteiro.Event) eventJSON {
+	shown := eventJSON{
 		ID: e.ID, Event: e.Type, CampaignID: e.CampaignID, CampaignName: e.CampaignName, UndeliveredReason: e.Undelivered,
 		OccurredAt: timestamp(e.OccurredAt), CreatedAt: timestamp(e.AcceptedAt()), Payload: e.Payload,
 	}
@@ -54,8 +54,8 @@ func showEvent(e *carteiro.Event) eventShown {
 	return shown
 }
 
-func showEvents(events []*carteiro.Event) []eventShown {
-	shown := make([]eventShown, len(events))
+func showEvents(events []*carteiro.Event) []eventJSON {
+	shown := make([]eventJSON, len(events))
 	for i, e := range events {
 		shown[i] = showEvent(e)
 	}
@@ -90,7 +90,7 @@ func (s *server) listEvents(r *request) error {
 	if !events.Next.IsZero() {
 		p.NextCursor = encodeCursor(events.Next)
 	}
-	return r.answer(http.StatusOK, answer{Data: showEvents(events.Events), Pagination: p})
+	return r.respond(http.StatusOK, answer{Data: showEvents(events.Events), Pagination: p})
 }
 
 // eventFilter reads the filters of the list of events. A campaign's are its own and those of its calls; an environment's
@@ -137,5 +137,5 @@ func (s *server) getEvent(r *request) error {
 		deliveries[i] = showDelivery(&stored.Deliveries[i])
 	}
 	shown.Deliveries = &deliveries
-	return r.answer(http.StatusOK, answer{Data: shown})
+	return r.respond(http.StatusOK, answer{Data: shown})
 }

@@ -99,7 +99,7 @@ var (
 	errTooDeep             = newFailure(http.StatusBadRequest, fmt.Sprintf(msgBodyTooDeep, maxDepth))
 	errURLTooLong          = newFailure(http.StatusRequestURITooLong, fmt.Sprintf(msgURLTooLong, MaxURL))
 	errHeadersTooLarge     = newFailure(http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf(msgHeadersTooLarge, MaxHeaders))
-	errNoCloudEvent        = newFailure(http.StatusUnsupportedMediaType, msgNoCloudEvent)
+	errNotCloudEvent       = newFailure(http.StatusUnsupportedMediaType, msgNotCloudEvent)
 	errKeyReused           = newFailure(http.StatusConflict, msgKeyReused, member{"code", codeKeyReused})
 	errUnavailable         = newFailure(http.StatusServiceUnavailable, msgUnavailable, member{"code", codeUnavailable}).with("Retry-After", "5")
 	errBusy                = newFailure(http.StatusServiceUnavailable, msgBusy, member{"code", codeBusy}).with("Retry-After", "1")
@@ -122,7 +122,7 @@ func renderedTooLarge(limit int) *failure {
 	return newFailure(http.StatusRequestEntityTooLarge, fmt.Sprintf(msgRenderedTooLarge, limit))
 }
 
-func tooManyWebhooks(k *kind, limit int) *failure {
+func tooManyWebhooks(k *ownerRoutes, limit int) *failure {
 	return newFailure(http.StatusConflict, fmt.Sprintf(k.messages.tooManyWebhooks, limit), member{"code", codeTooManyWebhooks})
 }
 

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// maxFaults is how many faults of one request are told: nobody reads more, and a body of nothing but faults must not
+// maxFieldErrors is how many faults of one request are told: nobody reads more, and a body of nothing but faults must not
 // make an answer many times its size.
-const maxFaults = 100
+const maxFieldErrors = 100
 
 // maxShownField is how much of a field's path is told, in bytes: a part of it may be the caller's own invention.
 const maxShownField = 200
@@ -23,7 +23,7 @@ type fault struct{ field, message string }
 
 // add takes a fault down. wording is one of the formats of wording.go, args what it holds beside the field's name.
 func (f *faults) add(field, wording string, args ...any) {
-	if len(f.list) >= maxFaults {
+	if len(f.list) >= maxFieldErrors {
 		return
 	}
 	if len(field) > maxShownField {

@@ -5,10 +5,10 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// foundShown is a webhook in the search by name, with its owner's name, and with the names that rows had before they were
+// foundJSON is a webhook in the search by name, with its owner's name, and with the names that rows had before they were
 // webhook objects.
-type foundShown struct {
-	webhookShown
+type foundJSON struct {
+	webhookJSON
 	OwnerName   string      `json:"owner_name"`
 	WebhookID   carteiro.ID `json:"webhook_id"`
 	WebhookName string      `json:"webhook_name"`
@@ -24,8 +24,8 @@ func (s *server) findWebhooks(r *request) error {
 		return err
 	}
 	l := r.newList(`{"success":true,"data":[`)
-	for read := 0; read < p.PerPage; read += foundAtOnce {
-		limit := min(foundAtOnce, p.PerPage-read)
+	for read := 0; read < p.PerPage; read += foundPageSize {
+		limit := min(foundPageSize, p.PerPage-read)
 		found, total, err := s.Store.FindWebhooks(r.Context(), store.FindWebhooks{
 			EnvironmentID: r.environment, Search: search, Limit: limit, Offset: p.offset() + read,
 		})
@@ -40,12 +40,12 @@ func (s *server) findWebhooks(r *request) error {
 	return l.end(nil, `],"pagination":`, p, "}")
 }
 
-// foundAtOnce is how many webhooks the search reads at once. Memory is reserved for so many.
-const foundAtOnce = 20
+// foundPageSize is how many webhooks the search reads at once. Memory is reserved for so many.
+const foundPageSize = 20
 
-func showFound(w *store.FoundWebhook) foundShown {
-	return foundShown{
-		webhookShown: showWebhook(w.Webhook), OwnerName: w.OwnerName,
+func showFound(w *store.FoundWebhook) foundJSON {
+	return foundJSON{
+		webhookJSON: showWebhook(w.Webhook), OwnerName: w.OwnerName,
 		WebhookID: w.ID, WebhookName: w.Name, Kind: w.OwnerKind.String(), OwnerID: w.OwnerID,
 	}
 }

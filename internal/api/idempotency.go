@@ -13,8 +13,8 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// keyLife is how long a key gives the answer of the call that created something.
-const keyLife = 24 * time.Hour
+// keyLifetime is how long a key gives the answer of the call that created something.
+const keyLifetime = 24 * time.Hour
 
 // maxKey bounds an idempotency key, in characters.
 const maxKey = 255
@@ -47,7 +47,7 @@ func (r *request) bufferedKey(f *faults) (*store.Key, error) {
 	if key == nil {
 		return nil, nil //nolint:nilnil // f says why
 	}
-	return &store.Key{EnvironmentID: r.environment, Key: key.Key, Fingerprint: key.Fingerprint, ExpiresAt: r.begun.Add(keyLife)}, nil
+	return &store.Key{EnvironmentID: r.environment, Key: key.Key, Fingerprint: key.Fingerprint, ExpiresAt: r.begun.Add(keyLifetime)}, nil
 }
 
 // before gives the answer that a key stands for, nil if it is free. It fails with errKeyReused for a key of another request.

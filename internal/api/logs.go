@@ -11,8 +11,8 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// logShown is an entry of the delivery log as it is shown. What has no value is left out.
-type logShown struct {
+// logJSON is an entry of the delivery log as it is shown. What has no value is left out.
+type logJSON struct {
 	ID                carteiro.ID       `json:"id"`
 	WebhookID         carteiro.ID       `json:"webhook_id"`
 	Event             string            `json:"event"`
@@ -41,8 +41,8 @@ type logShown struct {
 // waitingForProxy says that an attempt is due and held because the egress proxy is unavailable.
 const waitingForProxy = "proxy"
 
-func (r *request) showLog(a *carteiro.Attempt) logShown {
-	shown := logShown{
+func (r *request) showLog(a *carteiro.Attempt) logJSON {
+	shown := logJSON{
 		ID: a.ID, WebhookID: a.WebhookID, Event: a.EventType, EventID: a.EventID,
 		Attempt: a.Number, Trigger: a.Trigger, OriginalLogID: a.PreviousID, Status: a.Status,
 		CreatedAt: timestamp(a.CreatedAt()),
@@ -59,7 +59,7 @@ func (r *request) showLog(a *carteiro.Attempt) logShown {
 	}
 	shown.HTTPStatus = o.HTTPStatus
 	shown.RequestURL = o.RequestURL
-	shown.RequestHeaders = r.veil(showHeader(o.RequestHeaders))
+	shown.RequestHeaders = r.redactSignatures(showHeader(o.RequestHeaders))
 	shown.RequestPayload = showBody(o.RequestBody)
 	shown.ResponseHeaders = showHeader(o.ResponseHeaders)
 	shown.ResponseBody = string(o.ResponseBody) // encoding/json replaces what is no UTF-8
@@ -102,7 +102,7 @@ func showBody(body []byte) json.RawMessage {
 	return appendString(nil, string(body))
 }
 
-func (s *server) listLogs(r *request, k *kind) error {
+func (s *server) listLogs(r *request, k *ownerRoutes) error {
 	at, err := r.webhookWithLogs(k)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (s *server) listLogs(r *request, k *kind) error {
 	return r.answerLogs(&logs, `{"success":true,"data":[`, `],"pagination":`, p, "}")
 }
 
-func (s *server) getLog(r *request, k *kind) error {
+func (s *server) getLog(r *request, k *ownerRoutes) error {
 	at, err := r.webhookWithLogs(k)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func (s *server) getLog(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, errLogNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Data: r.showLog(log)})
+	return r.respond(http.StatusOK, answer{Data: r.showLog(log)})
 }
 
 // cursor reads where the page before ended.

@@ -31,37 +31,37 @@ const defaultPeriod = "day"
 
 func (p period) byMinute() bool { return p.bucket < time.Hour }
 
-type overviewShown struct {
-	Period        string         `json:"period"`
-	From          timestamp      `json:"from"`
-	To            timestamp      `json:"to"`
-	BucketSeconds int            `json:"bucket_seconds"`
-	Buckets       []bucketShown  `json:"buckets"`
-	Totals        totalsShown    `json:"totals"`
-	Latency       latencyShown   `json:"latency_ms"`
-	Queue         queueShown     `json:"queue"`
-	FailingFrom   timestamp      `json:"failing_from"`
-	Failing       []failingShown `json:"failing"`
+type overviewJSON struct {
+	Period        string        `json:"period"`
+	From          timestamp     `json:"from"`
+	To            timestamp     `json:"to"`
+	BucketSeconds int           `json:"bucket_seconds"`
+	Buckets       []bucketJSON  `json:"buckets"`
+	Totals        totalsJSON    `json:"totals"`
+	Latency       latencyJSON   `json:"latency_ms"`
+	Queue         queueJSON     `json:"queue"`
+	FailingFrom   timestamp     `json:"failing_from"`
+	Failing       []failingJSON `json:"failing"`
 }
 
-type bucketShown struct {
+type bucketJSON struct {
 	At      timestamp `json:"at"`
 	Success int       `json:"success"`
 	Failed  int       `json:"failed"`
 }
 
-type totalsShown struct {
+type totalsJSON struct {
 	Success     int      `json:"success"`
 	Failed      int      `json:"failed"`
 	SuccessRate *float64 `json:"success_rate,omitempty"`
 }
 
-type latencyShown struct {
+type latencyJSON struct {
 	P50 *float64 `json:"p50,omitempty"`
 	P95 *float64 `json:"p95,omitempty"`
 }
 
-type queueShown struct {
+type queueJSON struct {
 	Open         int       `json:"open"`
 	InFlight     int       `json:"in_flight"`
 	Due          int       `json:"due"`
@@ -71,7 +71,7 @@ type queueShown struct {
 	NextDueAt    timestamp `json:"next_due_at,omitzero"`
 }
 
-type failingShown struct {
+type failingJSON struct {
 	WebhookID    carteiro.ID            `json:"webhook_id"`
 	WebhookName  string                 `json:"webhook_name"`
 	Kind         string                 `json:"kind"`
@@ -99,15 +99,15 @@ func (s *server) overview(r *request) error {
 	if err != nil {
 		return err
 	}
-	shown := overviewShown{
+	shown := overviewJSON{
 		Period: p.name, From: timestamp(from), To: timestamp(to), BucketSeconds: int(p.bucket / time.Second),
-		Queue: showQueue(o.Queue), FailingFrom: timestamp(from.Truncate(time.Hour)), Failing: make([]failingShown, len(o.Failing)),
+		Queue: showQueue(o.Queue), FailingFrom: timestamp(from.Truncate(time.Hour)), Failing: make([]failingJSON, len(o.Failing)),
 	}
 	shown.count(p, from, o.Activity)
 	for i := range o.Failing {
 		shown.Failing[i] = showFailing(&o.Failing[i])
 	}
-	return r.answer(http.StatusOK, answer{Data: shown})
+	return r.respond(http.StatusOK, answer{Data: shown})
 }
 
 // period reads the query's; the default stands where there is none.
@@ -126,8 +126,8 @@ func (q *query) period() period {
 }
 
 // count puts what was recorded into the buckets, and sums it up.
-func (o *overviewShown) count(p period, from time.Time, activity []store.Activity) {
-	o.Buckets = make([]bucketShown, p.count)
+func (o *overviewJSON) count(p period, from time.Time, activity []store.Activity) {
+	o.Buckets = make([]bucketJSON, p.count)
 	for i := range o.Buckets {
 		o.Buckets[i].At = timestamp(from.Add(time.Duration(i) * p.bucket))
 	}
@@ -148,7 +148,7 @@ func (o *overviewShown) count(p period, from time.Time, activity []store.Activit
 		rate := float64(o.Totals.Success) / float64(all)
 		o.Totals.SuccessRate = &rate
 	}
-	o.Latency = latencyShown{quantile(&latencies, 0.5), quantile(&latencies, 0.95)}
+	o.Latency = latencyJSON{quantile(&latencies, 0.5), quantile(&latencies, 0.95)}
 }
 
 // quantile gives milliseconds, to a tenth.
@@ -161,15 +161,15 @@ func quantile(l *carteiro.Latencies, q float64) *float64 {
 	return &ms
 }
 
-func showQueue(q store.QueueState) queueShown {
-	return queueShown{
+func showQueue(q store.QueueState) queueJSON {
+	return queueJSON{
 		Open: q.Open, InFlight: q.Held, Due: q.Due, Scheduled: q.Scheduled, IsLowerBound: q.More,
 		OldestDueAt: timestamp(q.OldestDue), NextDueAt: timestamp(q.NextDue),
 	}
 }
 
-func showFailing(f *store.FailingWebhook) failingShown {
-	return failingShown{
+func showFailing(f *store.FailingWebhook) failingJSON {
+	return failingJSON{
 		WebhookID: f.ID, WebhookName: f.Name, Kind: f.OwnerKind.String(), OwnerID: f.OwnerID, OwnerName: f.OwnerName,
 		Failed: f.Failed, Success: f.Success, LastFailedAt: timestamp(f.LastFailedAt),
 		Status: f.Status(), StatusReason: showStatusReason(f.Webhook),

@@ -14,8 +14,8 @@ const maxName = 255
 
 var ownerFields = []string{fieldName, fieldAgentID}
 
-// ownerShown is an agent or campaign as it is shown.
-type ownerShown struct {
+// ownerJSON is an agent or campaign as it is shown.
+type ownerJSON struct {
 	ID        carteiro.ID `json:"id"`
 	Name      string      `json:"name"`
 	AgentID   carteiro.ID `json:"agent_id,omitzero"` // of a campaign that has one
@@ -23,11 +23,11 @@ type ownerShown struct {
 	UpdatedAt timestamp   `json:"updated_at"`
 }
 
-func showOwner(o carteiro.Owner) ownerShown {
-	return ownerShown{o.ID, o.Name, o.AgentID, timestamp(o.CreatedAt), timestamp(o.UpdatedAt)}
+func showOwner(o carteiro.Owner) ownerJSON {
+	return ownerJSON{o.ID, o.Name, o.AgentID, timestamp(o.CreatedAt), timestamp(o.UpdatedAt)}
 }
 
-func (s *server) listOwners(r *request, k *kind) error {
+func (s *server) listOwners(r *request, k *ownerRoutes) error {
 	q := r.query()
 	p := q.page(defaultOwners)
 	search := q.text(fieldSearch)
@@ -41,25 +41,25 @@ func (s *server) listOwners(r *request, k *kind) error {
 		return err
 	}
 	p.setTotal(total)
-	shown := make([]ownerShown, len(owners))
+	shown := make([]ownerJSON, len(owners))
 	for i, o := range owners {
 		shown[i] = showOwner(o)
 	}
 	if k == s.agents {
-		return r.answer(http.StatusOK, answer{Data: shown, Meta: p})
+		return r.respond(http.StatusOK, answer{Data: shown, Meta: p})
 	}
-	return r.answer(http.StatusOK, answer{Data: shown, Pagination: p})
+	return r.respond(http.StatusOK, answer{Data: shown, Pagination: p})
 }
 
-func (s *server) getOwner(r *request, k *kind) error {
+func (s *server) getOwner(r *request, k *ownerRoutes) error {
 	_, owner, err := r.owner(k)
 	if err != nil {
 		return err
 	}
-	return r.answer(http.StatusOK, answer{Data: showOwner(owner)})
+	return r.respond(http.StatusOK, answer{Data: showOwner(owner)})
 }
 
-func (s *server) createOwner(r *request, k *kind) error {
+func (s *server) createOwner(r *request, k *ownerRoutes) error {
 	var f faults
 	c, answered, err := r.creation(&f, "")
 	if err != nil || answered {
@@ -68,7 +68,7 @@ func (s *server) createOwner(r *request, k *kind) error {
 	return s.storeOwner(&c, k, s.IDs.New(r.begun), &f)
 }
 
-func (s *server) putOwner(r *request, k *kind) error {
+func (s *server) putOwner(r *request, k *ownerRoutes) error {
 	id, err := r.pathID(pathOwner, k.notFound)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (s *server) putOwner(r *request, k *kind) error {
 }
 
 // storeOwner creates the agent or campaign of this id, or changes it.
-func (s *server) storeOwner(c *creation, k *kind, id carteiro.ID, f *faults) error {
+func (s *server) storeOwner(c *creation, k *ownerRoutes, id carteiro.ID, f *faults) error {
 	r := c.request
 	in, err := r.input(ownerFields, true, f)
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *server) storeOwner(c *creation, k *kind, id carteiro.ID, f *faults) err
 			if err != nil {
 				return err
 			}
-			return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
+			return r.respond(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
 		}
 	}
 	if err := c.keep(answer{Message: k.messages.created, Data: showOwner(owner)}); err != nil {
@@ -117,9 +117,9 @@ func (s *server) storeOwner(c *creation, k *kind, id carteiro.ID, f *faults) err
 		return err
 	}
 	if created {
-		return r.answer(http.StatusCreated, answer{Message: k.messages.created, Data: showOwner(owner)})
+		return r.respond(http.StatusCreated, answer{Message: k.messages.created, Data: showOwner(owner)})
 	}
-	return r.answer(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
+	return r.respond(http.StatusOK, answer{Message: k.messages.updated, Data: showOwner(owner)})
 }
 
 // unchangedOwner says whether an agent or campaign is stored already with this name and agent, and then gives it as it
@@ -152,7 +152,7 @@ func (s *server) readAgent(r *request, in *input, owner *carteiro.Owner) error {
 	return err
 }
 
-func (s *server) deleteOwner(r *request, k *kind) error {
+func (s *server) deleteOwner(r *request, k *ownerRoutes) error {
 	ref, err := r.ownerRef(k)
 	if err != nil {
 		return err
@@ -164,5 +164,5 @@ func (s *server) deleteOwner(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, k.notFound)
 	}
-	return r.answer(http.StatusOK, answer{Message: k.messages.deleted})
+	return r.respond(http.StatusOK, answer{Message: k.messages.deleted})
 }

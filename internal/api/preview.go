@@ -11,18 +11,18 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-type previewShown struct {
+type previewJSON struct {
 	CanRetry    bool                  `json:"can_retry"`
 	Reason      carteiro.NotRetriable `json:"reason,omitempty"`
 	Attempt     int                   `json:"attempt"`
-	Now         *requestShown         `json:"now,omitempty"`
-	Then        *requestShown         `json:"then,omitempty"`
+	Now         *requestJSON          `json:"now,omitempty"`
+	Then        *requestJSON          `json:"then,omitempty"`
 	Differences *differences          `json:"differences,omitempty"`
 	Error       string                `json:"error,omitempty"`
 }
 
-// requestShown is a request to a receiver, secrets masked.
-type requestShown struct {
+// requestJSON is a request to a receiver, secrets masked.
+type requestJSON struct {
 	Method  string            `json:"method"`
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers"`
@@ -54,7 +54,7 @@ const (
 )
 
 // previewRetry shows what a retry would send. What is built is built by the sender itself.
-func (s *server) previewRetry(r *request, k *kind) error {
+func (s *server) previewRetry(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (s *server) previewRetry(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, errLogNotFound)
 	}
-	shown := previewShown{CanRetry: preview.Refused == "", Reason: preview.Refused, Attempt: preview.Delivery.Number}
+	shown := previewJSON{CanRetry: preview.Refused == "", Reason: preview.Refused, Attempt: preview.Delivery.Number}
 	now := s.Previewer.Preview(at.webhook, preview.Delivery, r.begun)
 	if now.Reason == "" {
 		shown.Now = showRequest(now)
@@ -83,20 +83,20 @@ func (s *server) previewRetry(r *request, k *kind) error {
 		}
 		shown.Differences = compare(shown.Then, shown.Now)
 	}
-	for _, request := range []*requestShown{shown.Now, shown.Then} {
+	for _, request := range []*requestJSON{shown.Now, shown.Then} {
 		if request != nil {
-			r.veil(request.Headers) // only now, so that they are told to differ all the same
+			r.redactSignatures(request.Headers) // only now, so that they are told to differ all the same
 		}
 	}
-	return r.answer(http.StatusOK, answer{Data: shown})
+	return r.respond(http.StatusOK, answer{Data: shown})
 }
 
-func showRequest(o *carteiro.Outcome) *requestShown {
-	return &requestShown{o.RequestMethod, o.RequestURL, showHeader(o.RequestHeaders), showBody(o.RequestBody)}
+func showRequest(o *carteiro.Outcome) *requestJSON {
+	return &requestJSON{o.RequestMethod, o.RequestURL, showHeader(o.RequestHeaders), showBody(o.RequestBody)}
 }
 
 // compare says in what now differs from then.
-func compare(then, now *requestShown) *differences {
+func compare(then, now *requestJSON) *differences {
 	d := &differences{Method: then.Method != now.Method, URL: then.URL != now.URL, Headers: []headerDiff{}}
 	names := slices.Sorted(maps.Keys(then.Headers))
 	for _, name := range slices.Sorted(maps.Keys(now.Headers)) {

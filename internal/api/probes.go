@@ -11,16 +11,16 @@ import (
 	document "github.com/carteiro/carteiro/api"
 )
 
-// readyWithin is how long the store may take to say that it is there.
-const readyWithin = 2 * time.Second
+// readyTimeout is how long the store may take to say that it is there.
+const readyTimeout = 2 * time.Second
 
 func (s *server) health(r *request) error {
 	r.write(http.StatusOK, []byte(`{"status":"ok"}`))
 	return nil
 }
 
-// readyFor is how long an answer of the store is good for. A look at it is a write, and anyone may ask.
-const readyFor = time.Second
+// readyMaxAge is how long an answer of the store is good for. A look at it is a write, and anyone may ask.
+const readyMaxAge = time.Second
 
 // readiness is what the store answered last. Whoever asks while it is asked waits for that answer.
 type readiness struct {
@@ -33,9 +33,9 @@ type readiness struct {
 func (c *readiness) ask(ping func(context.Context) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); c.asked.IsZero() || now.Sub(c.asked) >= readyFor {
+	if now := time.Now(); c.asked.IsZero() || now.Sub(c.asked) >= readyMaxAge {
 		// Not with the request's own context: others go by the answer too.
-		ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 		defer cancel()
 		c.asked, c.err = now, ping(ctx)
 	}

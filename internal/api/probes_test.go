@@ -25,7 +25,7 @@ func TestTheStoreIsAskedOnceASecondHoweverManyWantToKnow(t *testing.T) {
 		if asked != 1 {
 			t.Errorf("asked %d times", asked)
 		}
-		<-time.After(readyFor)
+		<-time.After(readyMaxAge)
 		answer = errors.New("the test took the store down")
 		if err := c.ask(ping); !errors.Is(err, answer) {
 			t.Errorf("a second later: %v", err)

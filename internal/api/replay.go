@@ -13,12 +13,12 @@ import (
 
 // replayMatched is the answer to a dry run.
 type replayMatched struct {
-	Matching             int          `json:"matching"`
-	MatchingIsLowerBound bool         `json:"matching_is_lower_bound,omitempty"`
-	Sample               []eventShown `json:"sample"`
+	Matching             int         `json:"matching"`
+	MatchingIsLowerBound bool        `json:"matching_is_lower_bound,omitempty"`
+	Sample               []eventJSON `json:"sample"`
 }
 
-func (s *server) replayEvents(r *request, k *kind) error {
+func (s *server) replayEvents(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -32,25 +32,25 @@ func (s *server) replayEvents(r *request, k *kind) error {
 		if err != nil {
 			return err
 		}
-		return r.answer(http.StatusOK, answer{Data: replayMatched{page.Total, page.TotalIsLowerBound, showEvents(page.Events)}})
+		return r.respond(http.StatusOK, answer{Data: replayMatched{page.Total, page.TotalIsLowerBound, showEvents(page.Events)}})
 	}
 	if !at.webhook.Enabled {
-		return s.jobOfKey(r, at.webhook.ID, start.key, msgReplayQueued)
+		return s.jobForKey(r, at.webhook.ID, start.key, msgReplayQueued)
 	}
 	job, err := s.Bulk.Replay(r.Context(), at.ref, at.webhook.ID, filter, r.auditEntry(carteiro.ReplayBegun, carteiro.SubjectOf(
 		at.webhook, carteiro.SubjectBulkRetry, carteiro.ID{}, // made when it begins
 	)), start.key, start.expected)
 	if err != nil {
-		return s.notBegun(r, at.webhook.ID, err)
+		return s.jobNotStarted(r, at.webhook.ID, err)
 	}
-	return r.answer(http.StatusAccepted, answer{Message: msgReplayQueued, Data: showBulk(&job)})
+	return r.respond(http.StatusAccepted, answer{Message: msgReplayQueued, Data: showBulk(&job)})
 }
 
 var replayFields = []string{fieldEvents, fieldEventIDs, fieldFrom, fieldTo, fieldUndelivered, fieldDryRun, fieldExpected}
 
 // replayFilter reads which events are to be sent. Unless the caller says otherwise they are those that the webhook subscribes
 // to by now and that went to no webhook; of events that are named neither is asked.
-func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.ReplayFilter, start jobStart, err error) {
+func (s *server) replayFilter(r *request, k *ownerRoutes, at *webhookPlace) (f carteiro.ReplayFilter, start jobStart, err error) {
 	var faults faults
 	in, start, err := r.jobInput(replayFields, &faults)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *server) replayFilter(r *request, k *kind, at *place) (f carteiro.Replay
 }
 
 // readEventTypes reads the event types that are to be sent, or takes those that the webhook wants.
-func (s *server) readEventTypes(in *input, f *carteiro.ReplayFilter, k *kind, w *carteiro.Webhook) {
+func (s *server) readEventTypes(in *input, f *carteiro.ReplayFilter, k *ownerRoutes, w *carteiro.Webhook) {
 	raw, ok := in.sent(fieldEvents)
 	switch {
 	case ok && !isNull(raw):
@@ -142,7 +142,7 @@ func readEventIDs(in *input, f *carteiro.ReplayFilter) {
 }
 
 // checkEventIDs sees to it that every event that is named may go to the webhook, and puts them in order.
-func (s *server) checkEventIDs(r *request, at *place, f *carteiro.ReplayFilter) error {
+func (s *server) checkEventIDs(r *request, at *webhookPlace, f *carteiro.ReplayFilter) error {
 	if f.EventIDs == nil {
 		return nil
 	}

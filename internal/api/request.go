@@ -48,8 +48,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	w.Header()["X-Request-Id"] = []string{r.id}
 	defer rt.told(r)
 	defer func() { r.account.Close() }()
-	defer r.rescue()
-	err := r.enter(rt)
+	defer r.recoverPanic()
+	err := r.authorize(rt)
 	r.account = r.s.Memory.Open(r.environment)
 	if err == nil {
 		err = rt.do(r)
@@ -93,19 +93,19 @@ func (r *request) traceParent() string {
 	return ""
 }
 
-// enter finds out who asks, counts the request, and lets it in or not.
-func (r *request) enter(rt *route) error {
+// authorize finds out who asks, counts the request, and lets it in or not.
+func (r *request) authorize(rt *route) error {
 	if rt.access == open {
 		return nil
 	}
 	if rt.access == admin {
-		return r.enterAdmin()
+		return r.authorizeAdmin()
 	}
 	token, err := r.identify()
 	who := caller{environment: token.EnvironmentID}
 	switch {
 	case err != nil:
-		who = r.stranger()
+		who = r.isUnknownPeer()
 	case !r.namesEnvironment(token.EnvironmentID) && !rt.signsIn(r):
 		err = errEnvironmentMismatch
 	case rt.needs != noScope && !token.Scopes.Allow(rt.needs):
@@ -134,12 +134,12 @@ func (rt *route) signsIn(r *request) bool {
 	return rt.access == signing && r.Method == http.MethodPost
 }
 
-// enterAdmin authorizes the operator. Failures are counted for their address and cannot use up the operator's own limit.
-func (r *request) enterAdmin() error {
+// authorizeAdmin authorizes the operator. Failures are counted for their address and cannot use up the operator's own limit.
+func (r *request) authorizeAdmin() error {
 	err := r.identifyAdmin()
 	who := caller{operator: true}
 	if err != nil {
-		who = r.stranger()
+		who = r.isUnknownPeer()
 	}
 	if wait := r.s.limiter.admit(r.w.Header(), who, true, r.begun); wait > 0 {
 		r.s.Observer.RateLimited()
@@ -160,8 +160,8 @@ func (r *request) fail(err error) {
 	r.write(f.status, f.body)
 }
 
-// rescue answers for a panic, as long as nothing was written.
-func (r *request) rescue() {
+// recoverPanic answers for a panic, as long as nothing was written.
+func (r *request) recoverPanic() {
 	p := recover()
 	switch p {
 	case nil:
@@ -302,7 +302,7 @@ func (r *request) pathID(name string, notFound *failure) (carteiro.ID, error) {
 }
 
 // ownerRef names the agent or campaign of the path, whether there is one or not, or the caller's environment.
-func (r *request) ownerRef(k *kind) (store.OwnerRef, error) {
+func (r *request) ownerRef(k *ownerRoutes) (store.OwnerRef, error) {
 	if k.owner == carteiro.OwnerEnvironment {
 		return store.OwnerRef{EnvironmentID: r.environment, Kind: k.owner, ID: r.environment}, nil
 	}
@@ -311,7 +311,7 @@ func (r *request) ownerRef(k *kind) (store.OwnerRef, error) {
 }
 
 // owner reads the agent or campaign of the path, or the caller's environment.
-func (r *request) owner(k *kind) (store.OwnerRef, carteiro.Owner, error) {
+func (r *request) owner(k *ownerRoutes) (store.OwnerRef, carteiro.Owner, error) {
 	ref, err := r.ownerRef(k)
 	if err != nil {
 		return ref, carteiro.Owner{}, err
@@ -320,24 +320,24 @@ func (r *request) owner(k *kind) (store.OwnerRef, carteiro.Owner, error) {
 	return ref, owner, missing(err, k.notFound)
 }
 
-// place is where a request is in the tree of what there is.
-type place struct {
+// webhookPlace is where a request is in the tree of what there is.
+type webhookPlace struct {
 	ref     store.OwnerRef
 	owner   carteiro.Owner
 	webhook *carteiro.Webhook
 }
 
 // webhook reads the webhook of the path.
-func (r *request) webhook(k *kind) (place, error) {
+func (r *request) webhook(k *ownerRoutes) (webhookPlace, error) {
 	return r.find(k, r.s.Directory.OwnWebhook)
 }
 
 // webhookWithLogs reads the webhook of the path even if it is deleted: its logs stay readable.
-func (r *request) webhookWithLogs(k *kind) (place, error) {
+func (r *request) webhookWithLogs(k *ownerRoutes) (webhookPlace, error) {
 	return r.find(k, r.s.Directory.PastOrPresentWebhook)
 }
 
-func (r *request) find(k *kind, read func(context.Context, store.OwnerRef, carteiro.ID) (*carteiro.Webhook, error)) (p place, err error) {
+func (r *request) find(k *ownerRoutes, read func(context.Context, store.OwnerRef, carteiro.ID) (*carteiro.Webhook, error)) (p webhookPlace, err error) {
 	if p.ref, p.owner, err = r.owner(k); err != nil {
 		return p, err
 	}

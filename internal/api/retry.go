@@ -9,14 +9,14 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// retryShown is the answer to a manual retry.
-type retryShown struct {
+// retryJSON is the answer to a manual retry.
+type retryJSON struct {
 	LogID         carteiro.ID `json:"log_id"`
 	OriginalLogID carteiro.ID `json:"original_log_id"`
 	QueuedAt      timestamp   `json:"queued_at"`
 }
 
-func (s *server) retryLog(r *request, k *kind) error {
+func (s *server) retryLog(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *server) retryLog(r *request, k *kind) error {
 	if err != nil {
 		return missing(err, errLogNotFound)
 	}
-	return r.answer(http.StatusOK, answer{Message: k.messages.retryQueued, Data: retryShown{
+	return r.respond(http.StatusOK, answer{Message: k.messages.retryQueued, Data: retryJSON{
 		retried.LogID, retried.OriginalLogID, timestamp(retried.QueuedAt),
 	}})
 }

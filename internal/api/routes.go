@@ -62,7 +62,7 @@ const (
 	// changeBytes is for a change of a webhook: its settings before and after it, and their entry in the audit log.
 	changeBytes = 8 * settingsBytes
 	// auditBytes is for a part of the audit log, with settings before and after each change.
-	auditBytes = auditAtOnce * 2 * 2 * settingsBytes
+	auditBytes = auditPageSize * 2 * 2 * settingsBytes
 )
 
 // entryBytes is for an entry of the log or an event, whose bodies are held several times while they are read and shown.
@@ -89,14 +89,14 @@ func (s *server) routes() {
 	s.root(base)
 	s.handle(base+"/health", open, methods{"GET": {noScope, s.health}})
 	s.handle(base+"/overview", token, methods{"GET": {toRead, s.overview}})
-	s.handle(base+"/webhooks", token, methods{"GET": {toRead, holding(foundAtOnce*settingsCopies*settingsBytes, s.findWebhooks)}})
+	s.handle(base+"/webhooks", token, methods{"GET": {toRead, holding(foundPageSize*settingsCopies*settingsBytes, s.findWebhooks)}})
 	s.handle(base+"/session", signing, methods{"GET": {noScope, s.getSession}, "POST": {noScope, s.signIn}, "DELETE": {noScope, s.signOut}})
 	s.handle(base+"/events", token, methods{"GET": {toRead, s.listEvents}})
 	s.handle(base+"/events/{"+pathEvent+"}", token, methods{"GET": {toRead, holding(s.entryBytes(), s.getEvent)}})
 	s.handle(base+"/events/batch", publishing, methods{"POST": {toPublish, s.publishBatch}})
 	s.handle(base+"/cloudevents", publishing, methods{"POST": {toPublish, s.publishCloudEvents}})
 	s.handle(base+"/audit", token, methods{"GET": {toRead, holding(auditBytes, s.listAudit)}})
-	for _, k := range []*kind{s.agents, s.campaigns} {
+	for _, k := range []*ownerRoutes{s.agents, s.campaigns} {
 		s.ownerRoutes(k)
 		s.webhookRoutes(k)
 	}
@@ -104,12 +104,12 @@ func (s *server) routes() {
 }
 
 // on gives what answers for a kind of owner.
-func on(k *kind, do func(*request, *kind) error) handler {
+func on(k *ownerRoutes, do func(*request, *ownerRoutes) error) handler {
 	return func(r *request) error { return do(r, k) }
 }
 
 // ownerRoutes are the calls on what callers register themselves, and publish events of.
-func (s *server) ownerRoutes(k *kind) {
+func (s *server) ownerRoutes(k *ownerRoutes) {
 	one := base + k.path
 	s.handle(path.Dir(one), token, methods{"GET": {toRead, on(k, s.listOwners)}, "POST": {toManage, on(k, s.createOwner)}})
 	s.handle(one, token, methods{
@@ -118,8 +118,8 @@ func (s *server) ownerRoutes(k *kind) {
 	s.handle(one+"/events", publishing, methods{"POST": {toPublish, on(k, s.publishEvent)}})
 }
 
-func (s *server) webhookRoutes(k *kind) {
-	on := func(do func(*request, *kind) error) handler { return on(k, do) }
+func (s *server) webhookRoutes(k *ownerRoutes) {
+	on := func(do func(*request, *ownerRoutes) error) handler { return on(k, do) }
 	test := on(s.testNow)
 	if k == s.campaigns {
 		test = on(s.testLater)
@@ -139,7 +139,7 @@ func (s *server) webhookRoutes(k *kind) {
 	s.handle(log, token, methods{"GET": {toRead, holding(s.entryBytes(), on(s.getLog))}})
 	s.handle(webhook+"/logs/retry", token, methods{"POST": {toRetry, on(s.retryLogs)}})
 	s.handle(webhook+"/logs/stream", token, methods{"GET": {toRead, on(s.streamLogs)}})
-	s.handle(webhook+"/deliveries/stream", token, methods{"GET": {toListen, on(s.streamDeliveries)}})
+	s.handle(webhook+"/deliveries/stream", token, methods{"GET": {listenScopes, on(s.streamDeliveries)}})
 	s.handle(webhook+"/replay", token, methods{"POST": {toRetry, on(s.replayEvents)}})
 	s.handle(webhook+"/retries", token, methods{"GET": {toRead, on(s.listBulk)}})
 	s.handle(webhook+"/retries/{"+pathBulk+"}", token, methods{

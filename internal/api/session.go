@@ -16,22 +16,22 @@ import (
 // browser's hands as a cookie that no script can read. It ends with the token that it comes from.
 
 const (
-	// sessionLife is how long a session lasts at most: a working day.
-	sessionLife = 12 * time.Hour
-	// signInsAMinute is how many sign-ins per minute may fail for an address, and how many may succeed for an environment.
-	signInsAMinute = 60
+	// sessionLifetime is how long a session lasts at most: a working day.
+	sessionLifetime = 12 * time.Hour
+	// maxSignInsPerMinute is how many sign-ins per minute may fail for an address, and how many may succeed for an environment.
+	maxSignInsPerMinute = 60
 
 	sessionCookie = "carteiro_session"
 	// securePrefix makes browsers take the cookie over https only, and from this very host.
 	securePrefix = "__Host-"
 )
 
-// sessionShown says who is asking.
-type sessionShown struct {
-	Environment environmentShown `json:"environment"`
-	Token       tokenNamed       `json:"token"`
-	Version     string           `json:"version"`
-	ExpiresAt   timestamp        `json:"expires_at,omitzero"`
+// sessionJSON says who is asking.
+type sessionJSON struct {
+	Environment environmentJSON `json:"environment"`
+	Token       tokenNamed      `json:"token"`
+	Version     string          `json:"version"`
+	ExpiresAt   timestamp       `json:"expires_at,omitzero"`
 }
 
 // tokenNamed is the token that asks, or that the session comes from.
@@ -40,7 +40,7 @@ type tokenNamed struct {
 	Scopes []string `json:"scopes"`
 }
 
-type environmentShown struct {
+type environmentJSON struct {
 	ID   carteiro.ID `json:"id"`
 	Name string      `json:"name"`
 }
@@ -57,8 +57,8 @@ func (s *server) answerSession(r *request, status int, token carteiro.Token) err
 	if err != nil {
 		return err
 	}
-	shown := sessionShown{
-		Environment: environmentShown{ID: token.EnvironmentID}, Token: tokenNamed{token.Name, token.Scopes.Names()},
+	shown := sessionJSON{
+		Environment: environmentJSON{ID: token.EnvironmentID}, Token: tokenNamed{token.Name, token.Scopes.Names()},
 		Version: s.Version, ExpiresAt: timestamp(token.ExpiresAt),
 	}
 	for _, e := range environments {
@@ -66,7 +66,7 @@ func (s *server) answerSession(r *request, status int, token carteiro.Token) err
 			shown.Environment.Name = e.Name
 		}
 	}
-	return r.answer(status, answer{Data: shown})
+	return r.respond(status, answer{Data: shown})
 }
 
 var sessionFields = []string{fieldToken}
@@ -80,7 +80,7 @@ func (s *server) signIn(r *request) error {
 	}
 	from, err := r.signInToken()
 	if err != nil {
-		if wait := s.signIns.admit(http.Header{}, r.stranger(), true, r.begun); wait > 0 {
+		if wait := s.signIns.admit(http.Header{}, r.isUnknownPeer(), true, r.begun); wait > 0 {
 			return rateLimited(wait)
 		}
 		return err
@@ -96,7 +96,7 @@ func (s *server) signIn(r *request) error {
 	r.token, r.environment = from, from.EnvironmentID
 	begun := r.auditEntry(carteiro.SessionBegun, carteiro.Subject{Kind: carteiro.SubjectToken, ID: from.ID, Name: from.Name})
 	session, err := s.Directory.DeriveToken(r.Context(), store.DeriveToken{From: from.Hash, Now: r.begun, Audit: begun, Token: carteiro.Token{
-		ID: s.IDs.New(r.begun), Hash: carteiro.HashToken(cookie), CreatedAt: r.begun, ExpiresAt: r.begun.Add(sessionLife), Session: true,
+		ID: s.IDs.New(r.begun), Hash: carteiro.HashToken(cookie), CreatedAt: r.begun, ExpiresAt: r.begun.Add(sessionLifetime), Session: true,
 	}})
 	if err != nil {
 		return missing(err, errExpiredToken) // since it was looked up
@@ -136,7 +136,7 @@ func (s *server) signOut(r *request) error {
 		}
 	}
 	r.setCookie("", -1)
-	return r.answer(http.StatusOK, signedOut)
+	return r.respond(http.StatusOK, signedOut)
 }
 
 // setCookie hands the session to the browser, or takes it away when seconds is negative.

@@ -13,8 +13,8 @@ import (
 // maxSecret bounds a webhook's secret, in characters.
 const maxSecret = 255
 
-// signingShown is how a webhook's deliveries are signed, as it is shown.
-type signingShown struct {
+// signingJSON is how a webhook's deliveries are signed, as it is shown.
+type signingJSON struct {
 	SignatureScheme carteiro.SignatureScheme `json:"signature_scheme"`
 	PublicKey       string                   `json:"public_key,omitempty"`
 	HeaderStyle     carteiro.HeaderStyle     `json:"header_style"`
@@ -30,8 +30,8 @@ type previousSecret struct {
 	EndsAt          timestamp                `json:"ends_at"`
 }
 
-func showSigning(w *carteiro.Webhook) signingShown {
-	shown := signingShown{
+func showSigning(w *carteiro.Webhook) signingJSON {
+	shown := signingJSON{
 		SignatureScheme: orHMAC(w.SignatureScheme), HeaderStyle: orStandard(w.HeaderStyle), PublicKey: publicKey(w.Secret, w.SignatureScheme),
 	}
 	for _, f := range w.SigningUntil(time.Now()) {
@@ -157,7 +157,7 @@ func checkSharedSecret(secret string) error {
 var rotationFields = []string{fieldWebhookSecret, fieldSignatureScheme, fieldOverlap}
 
 // rotateSecret gives a webhook another secret, and lets the present one sign beside it for a while.
-func (s *server) rotateSecret(r *request, k *kind) error {
+func (s *server) rotateSecret(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -203,18 +203,18 @@ func readRotation(in *input, w *carteiro.Webhook, now time.Time) (told string, e
 	return told, in.faults.err()
 }
 
-// toListen is what a token needs to be told deliveries as their receiver gets them: it reads payloads, and is given
+// listenScopes is what a token needs to be told deliveries as their receiver gets them: it reads payloads, and is given
 // signatures.
-const toListen = toRead | toManage
+const listenScopes = toRead | toManage
 
 // withSignatures says whether the token may have signatures. With one and the body beside it anybody makes a request that the
 // receiver takes for genuine: [carteiro.ScopeRead] is to look, and not to speak in the server's name. A token with
 // [carteiro.ScopeWebhooks] can have whatever it likes signed for a receiver of its own, so that nothing is kept from it.
 func (r *request) withSignatures() bool { return r.token.Scopes.Allow(carteiro.ScopeWebhooks) }
 
-// veil masks the signatures among headers that are shown, unless the token may have them, and credentials that an earlier
+// redactSignatures masks the signatures among headers that are shown, unless the token may have them, and credentials that an earlier
 // version has logged without masking them.
-func (r *request) veil(headers map[string]string) map[string]string {
+func (r *request) redactSignatures(headers map[string]string) map[string]string {
 	signed := r.withSignatures()
 	for name, value := range headers {
 		switch {

@@ -25,23 +25,23 @@ const (
 	eventReset = "reset" // more has happened than was told
 )
 
-// stream is one reader of a webhook's log. It watches the newest entries that match, and those that are open: each look is
+// logStream is one reader of a webhook's log. It watches the newest entries that match, and those that are open: each look is
 // compared with the one before, and what differs is told. So whatever was missed in between, what is told last is
 // how things are.
-type stream struct {
-	outlet
+type logStream struct {
+	sseWriter
 	filter store.ListLogs
 	known  map[carteiro.ID]carteiro.Status
 	at     time.Time // of the last look
 }
 
-func (s *server) streamLogs(r *request, k *kind) error {
+func (s *server) streamLogs(r *request, k *ownerRoutes) error {
 	at, err := r.webhookWithLogs(k)
 	if err != nil {
 		return err
 	}
 	q := r.query()
-	st := stream{outlet: newOutlet(r), filter: q.logFilter(at.webhook.ID), known: make(map[carteiro.ID]carteiro.Status)}
+	st := logStream{sseWriter: newSSEWriter(r), filter: q.logFilter(at.webhook.ID), known: make(map[carteiro.ID]carteiro.Status)}
 	if err := q.faults.err(); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *server) streamLogs(r *request, k *kind) error {
 		return errTooManyStreams
 	}
 	defer leave()
-	first, err := st.look(r.lastEventAt())
+	first, err := st.poll(r.lastEventAt())
 	if err != nil {
 		return err
 	}
@@ -64,14 +64,14 @@ func (s *server) streamLogs(r *request, k *kind) error {
 		return nil //nolint:nilerr // the reader has gone
 	}
 	if err := st.send(first); err == nil {
-		st.follow(changed, st.tell)
+		st.follow(changed, st.notify)
 	}
 	return nil
 }
 
-// tell sends what a look finds.
-func (st *stream) tell() (told bool, err error) {
-	found, err := st.look(time.Time{})
+// notify sends what a look finds.
+func (st *logStream) notify() (told bool, err error) {
+	found, err := st.poll(time.Time{})
 	if err != nil || !found.reset && len(found.Attempts) == 0 {
 		return false, err
 	}
@@ -85,7 +85,7 @@ type changes struct {
 }
 
 // send writes events for changes. It reads bodies in chunks, as a page does.
-func (st *stream) send(found changes) error {
+func (st *logStream) send(found changes) error {
 	defer st.account.Close()
 	var events []byte
 	if found.reset {
@@ -105,8 +105,8 @@ func (st *stream) send(found changes) error {
 	return st.write(events)
 }
 
-// look finds what has changed since the last look or, at the first one, since then; zero: nothing.
-func (st *stream) look(since time.Time) (found changes, err error) {
+// poll finds what has changed since the last look or, at the first one, since then; zero: nothing.
+func (st *logStream) poll(since time.Time) (found changes, err error) {
 	first := st.at.IsZero()
 	st.at = time.Now()
 	page, err := st.s.Store.ListLogs(st.Context(), st.filter)
@@ -122,13 +122,13 @@ func (st *stream) look(since time.Time) (found changes, err error) {
 	var news store.LogPage
 	for i, a := range slices.Backward(page.Attempts) {
 		seen[a.ID] = true
-		if st.isNews(a, first, since) {
+		if st.isNew(a, first, since) {
 			news.Attempts, news.Sizes = append(news.Attempts, a), append(news.Sizes, page.Sizes[i])
 		}
 		st.known[a.ID] = a.Status
 	}
 	found.reset = len(news.Attempts) == streamDepth
-	older, err := st.lookAtOlder(seen)
+	older, err := st.pollOlder(seen)
 	if err != nil {
 		return found, err
 	}
@@ -144,7 +144,7 @@ func bodyBytes(a *carteiro.Attempt) int {
 	return len(a.Outcome.RequestBody) + len(a.Outcome.ResponseBody)
 }
 
-func (st *stream) isNews(a *carteiro.Attempt, first bool, since time.Time) bool {
+func (st *logStream) isNew(a *carteiro.Attempt, first bool, since time.Time) bool {
 	if !first {
 		return st.known[a.ID] != a.Status
 	}
@@ -152,7 +152,7 @@ func (st *stream) isNews(a *carteiro.Attempt, first bool, since time.Time) bool 
 }
 
 // watchOpen has the entries watched that are open now, however old they are.
-func (st *stream) watchOpen(since time.Time) error {
+func (st *logStream) watchOpen(since time.Time) error {
 	if st.filter.HTTP != nil || st.filter.Status != "" && st.filter.Status != carteiro.StatusPending {
 		return nil
 	}
@@ -167,9 +167,9 @@ func (st *stream) watchOpen(since time.Time) error {
 	return err
 }
 
-// lookAtOlder looks at the entries that are watched and that the list of the newest does not hold, and gives those that have
+// pollOlder looks at the entries that are watched and that the list of the newest does not hold, and gives those that have
 // changed. What cannot change any more is forgotten.
-func (st *stream) lookAtOlder(seen map[carteiro.ID]bool) (news store.LogPage, err error) {
+func (st *logStream) pollOlder(seen map[carteiro.ID]bool) (news store.LogPage, err error) {
 	var older []carteiro.ID
 	for id, status := range st.known {
 		switch {
@@ -200,6 +200,6 @@ func (st *stream) lookAtOlder(seen map[carteiro.ID]bool) (news store.LogPage, er
 }
 
 // append adds an event.
-func (st *stream) append(events []byte, name string, data any) []byte {
+func (st *logStream) append(events []byte, name string, data any) []byte {
 	return appendEvent(events, name, st.at, data)
 }

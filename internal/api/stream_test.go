@@ -25,7 +25,7 @@ type reader struct {
 // event is one of a stream; of an entry its id and status.
 type event struct{ name, id, status string }
 
-// stream opens the stream of a webhook's log and reads that it is open.
+// logStream opens the stream of a webhook's log and reads that it is open.
 func (w *world) stream(o *owner, query string, headers ...string) *reader {
 	w.t.Helper()
 	return w.streamOf(o.hook+"/logs/stream"+query, headers...)

@@ -34,7 +34,7 @@ var webhookFields = []string{
 // readWebhook puts what was sent into a webhook, whose slices and maps it replaces. It fails with all the faults there
 // are, errInvalidJSON among them when a name stands somewhere twice. told is a secret that was made for the caller. all says
 // that the caller has the scope all.
-func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *kind, all bool) (told string, err error) {
+func (s *server) readWebhook(in *input, w *carteiro.Webhook, k *ownerRoutes, all bool) (told string, err error) {
 	before := *w
 	in.requiredText(&w.Name, fieldName, maxName)
 	s.readURL(in, w)
@@ -85,7 +85,7 @@ func (s *server) readURL(in *input, w *carteiro.Webhook) {
 }
 
 // readEvents reads the event types that a webhook subscribes to. One that is named twice counts once.
-func readEvents(in *input, w *carteiro.Webhook, k *kind) {
+func readEvents(in *input, w *carteiro.Webhook, k *ownerRoutes) {
 	raw, ok := in.required(fieldEvents)
 	if !ok {
 		return
@@ -99,7 +99,7 @@ func readEvents(in *input, w *carteiro.Webhook, k *kind) {
 }
 
 // readTemplates reads the templates by event type. They replace those there were.
-func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *kind) error {
+func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *ownerRoutes) error {
 	raw, ok := in.sent(fieldPayloadTemplates)
 	if !ok {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// webhookShown is a webhook as it is shown: without its secrets.
-type webhookShown struct {
+// webhookJSON is a webhook as it is shown: without its secrets.
+type webhookJSON struct {
 	ID                  carteiro.ID                  `json:"id"`
 	AgentID             carteiro.ID                  `json:"agent_id,omitzero"`
 	CampaignID          carteiro.ID                  `json:"campaign_id,omitzero"`
@@ -36,11 +36,11 @@ type webhookShown struct {
 	PayloadTemplates    map[string]json.RawMessage   `json:"payload_templates"`
 	HasSecret           bool                         `json:"has_secret"`
 	Version             int64                        `json:"version"`
-	signingShown
+	signingJSON
 }
 
-func showWebhook(w *carteiro.Webhook) webhookShown {
-	shown := webhookShown{
+func showWebhook(w *carteiro.Webhook) webhookJSON {
+	shown := webhookJSON{
 		ID:                  w.ID,
 		Name:                w.Name,
 		WebhookURL:          w.URL,
@@ -60,7 +60,7 @@ func showWebhook(w *carteiro.Webhook) webhookShown {
 		PayloadTemplates:    w.PayloadTemplates,
 		HasSecret:           w.Secret != "",
 		Version:             w.Version,
-		signingShown:        showSigning(w),
+		signingJSON:         showSigning(w),
 	}
 	if shown.PayloadTemplates == nil {
 		shown.PayloadTemplates = map[string]json.RawMessage{}
@@ -92,7 +92,7 @@ func (s *server) listBytes() int64 {
 // defaultWebhooks is how many webhooks of an owner memory is reserved for where any number is allowed.
 const defaultWebhooks = 100
 
-func (s *server) listWebhooks(r *request, k *kind) error {
+func (s *server) listWebhooks(r *request, k *ownerRoutes) error {
 	ref, _, err := r.owner(k)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (s *server) listWebhooks(r *request, k *kind) error {
 	return l.end(err, `],"available_events":`, k.available, "}}")
 }
 
-func (s *server) getWebhook(r *request, k *kind) error {
+func (s *server) getWebhook(r *request, k *ownerRoutes) error {
 	p, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -128,10 +128,10 @@ func (r *request) answerWebhook(status int, message string, w *carteiro.Webhook,
 	r.w.Header()["ETag"] = []string{entityTag(w.Version)}
 	shown := showWebhook(w)
 	shown.Secret = secret
-	return r.answer(status, answer{Message: message, Data: shown})
+	return r.respond(status, answer{Message: message, Data: shown})
 }
 
-func (s *server) createWebhook(r *request, k *kind) error {
+func (s *server) createWebhook(r *request, k *ownerRoutes) error {
 	ref, _, err := r.owner(k)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func (s *server) createWebhook(r *request, k *kind) error {
 	return r.answerWebhook(http.StatusCreated, k.messages.webhookCreated, &w, told)
 }
 
-func (s *server) updateWebhook(r *request, k *kind) error {
+func (s *server) updateWebhook(r *request, k *ownerRoutes) error {
 	p, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -201,7 +201,7 @@ func (s *server) updateWebhook(r *request, k *kind) error {
 	return r.answerWebhook(http.StatusOK, k.messages.webhookUpdated, w, told)
 }
 
-func (s *server) toggleWebhook(r *request, k *kind) error {
+func (s *server) toggleWebhook(r *request, k *ownerRoutes) error {
 	p, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -220,7 +220,7 @@ func (s *server) toggleWebhook(r *request, k *kind) error {
 	return r.answerWebhook(http.StatusOK, message, w, "")
 }
 
-func (s *server) deleteWebhook(r *request, k *kind) error {
+func (s *server) deleteWebhook(r *request, k *ownerRoutes) error {
 	p, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -232,11 +232,11 @@ func (s *server) deleteWebhook(r *request, k *kind) error {
 	if err != nil {
 		return err
 	}
-	return r.answer(http.StatusOK, answer{Message: k.messages.webhookDeleted})
+	return r.respond(http.StatusOK, answer{Message: k.messages.webhookDeleted})
 }
 
 // changeWebhook changes the webhook of the path, if it has the version that the request asks for.
-func (s *server) changeWebhook(r *request, p place, change func(*carteiro.Webhook) error) (*carteiro.Webhook, error) {
+func (s *server) changeWebhook(r *request, p webhookPlace, change func(*carteiro.Webhook) error) (*carteiro.Webhook, error) {
 	w, err := s.Directory.ChangeWebhook(r.Context(), p.ref, p.webhook.ID, func(w *carteiro.Webhook) error {
 		if !r.matchesVersion(w.Version) {
 			return errVersionConflict

@@ -11,14 +11,14 @@ import (
 // testGrace is what a test may take beside the webhook's timeout: connecting, storing, answering.
 const testGrace = time.Minute
 
-// testShown is the answer to a test that went well.
-type testShown struct {
+// testJSON is the answer to a test that went well.
+type testJSON struct {
 	StatusCode   int   `json:"status_code"`
 	ResponseTime int64 `json:"response_time"` // milliseconds
 }
 
 // testNow sends a test to the webhook and waits for what comes of it.
-func (s *server) testNow(r *request, k *kind) error {
+func (s *server) testNow(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -35,13 +35,13 @@ func (s *server) testNow(r *request, k *kind) error {
 	if !outcome.Success {
 		return testFailed(outcome.Error)
 	}
-	return r.answer(http.StatusOK, answer{Message: msgTestSent, Data: testShown{
+	return r.respond(http.StatusOK, answer{Message: msgTestSent, Data: testJSON{
 		outcome.HTTPStatus, outcome.Duration.Milliseconds(),
 	}})
 }
 
 // testLater queues a synthetic event of a kind that the webhook subscribes to.
-func (s *server) testLater(r *request, k *kind) error {
+func (s *server) testLater(r *request, k *ownerRoutes) error {
 	at, err := r.webhook(k)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (s *server) testLater(r *request, k *kind) error {
 	if err := s.Publisher.TestLater(r.Context(), at.webhook, synthetic, publish.Names{Owner: at.owner.Name}); err != nil {
 		return err
 	}
-	return r.answer(http.StatusOK, answer{Message: msgTestDispatched})
+	return r.respond(http.StatusOK, answer{Message: msgTestDispatched})
 }
 
 // extendDeadline gives the answer more time than the server gives others.

@@ -87,7 +87,7 @@ func TestAFigureIsTheMedianWithItsSpread(t *testing.T) {
 }
 
 func TestBodiesAreValidAndOfTheSizeAskedFor(t *testing.T) {
-	for _, size := range []int{leastPayload, 500, 5000} {
+	for _, size := range []int{minPayload, 500, 5000} {
 		if e := appendEvent(nil, 42, size); len(e) != size || !json.Valid(e) || !bytes.Contains(e, []byte(mark+"0000000042")) {
 			t.Errorf("event of %d bytes: %d, %s", size, len(e), e)
 		}

@@ -37,8 +37,8 @@ const failEvery = 50
 // otherWebhooks is how many webhooks share the entries that are not read.
 const otherWebhooks = 100
 
-// nowhere is where the webhooks of the log are: nobody listens there, and they have no retries.
-const nowhere = "http://127.0.0.1:9/"
+// discardURL is where the webhooks of the log are: nobody listens there, and they have no retries.
+const discardURL = "http://127.0.0.1:9/"
 
 // fill makes the entries.
 func (f *filling) fill(ctx context.Context) error {
@@ -66,7 +66,7 @@ func (f *filling) register(ctx context.Context, db store.Store) (err error) {
 		f.webhooks = append(f.webhooks, f.ids.New(began))
 	}
 	return inParallel(ctx, connections, len(f.webhooks), func(ctx context.Context, i int) error {
-		return db.CreateWebhook(ctx, store.CreateWebhook{Webhook: webhook(f.webhooks[i], f.owner, nowhere, began)})
+		return db.CreateWebhook(ctx, store.CreateWebhook{Webhook: webhook(f.webhooks[i], f.owner, discardURL, began)})
 	})
 }
 
@@ -142,7 +142,7 @@ func (f *filling) recipients(n int) (to []carteiro.ID) {
 func outcome(at time.Time, e *carteiro.Event, success bool) *carteiro.Outcome {
 	o := &carteiro.Outcome{
 		Success: success, HTTPStatus: http.StatusOK, FinishedAt: at, Duration: 20 * time.Millisecond,
-		RequestURL: nowhere, RequestMethod: http.MethodPost, RequestBody: e.Payload, SharedTail: len(e.Payload),
+		RequestURL: discardURL, RequestMethod: http.MethodPost, RequestBody: e.Payload, SharedTail: len(e.Payload),
 		RequestHeaders:  http.Header{"Content-Type": {"application/json"}, "webhook-id": {e.ID.String()}},
 		ResponseHeaders: http.Header{"Content-Type": {"text/plain"}}, ResponseBody: []byte("ok"),
 	}

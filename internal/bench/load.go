@@ -127,15 +127,15 @@ const (
 	payloadEnd  = `"}`
 )
 
-// leastPayload is the size of a payload whose transcript is empty.
-const leastPayload = len(payloadHead) + len(payloadCall) + len(payloadRest) + len(payloadEnd) + 2*markDigits
+// minPayload is the size of a payload whose transcript is empty.
+const minPayload = len(payloadHead) + len(payloadCall) + len(payloadRest) + len(payloadEnd) + 2*markDigits
 
 // appendEvent appends the payload of an event. It is plain appending, because what it takes is taken from the server.
 func appendEvent(b []byte, n, size int) []byte {
 	b = appendNumber(append(b, payloadHead...), n)
 	b = appendNumber(append(b, payloadCall...), n)
 	b = append(b, payloadRest...)
-	for rest := size - leastPayload; rest > 0; rest -= len(transcript) {
+	for rest := size - minPayload; rest > 0; rest -= len(transcript) {
 		b = append(b, transcript[:min(rest, len(transcript))]...)
 	}
 	return append(b, payloadEnd...)
@@ -155,14 +155,14 @@ func appendNumber(b []byte, n int) []byte {
 
 // single is the body that publishes one event.
 func single(n, size int) []byte {
-	body := make([]byte, 0, size+leastPayload)
+	body := make([]byte, 0, size+minPayload)
 	body = append(body, `{"event":"event_phone_call_ended","payload":`...)
 	return append(appendEvent(body, n, size), '}')
 }
 
 // batch is the body that publishes several events, each of the agent that is named for its number.
 func batch(agent func(n int) string, first, count, size int) []byte {
-	body := append(make([]byte, 0, count*(size+leastPayload)), '[')
+	body := append(make([]byte, 0, count*(size+minPayload)), '[')
 	for n := first; n < first+count; n++ {
 		if n > first {
 			body = append(body, ',')

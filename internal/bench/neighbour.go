@@ -21,10 +21,10 @@ type Neighbour struct {
 
 // The bad receivers' times, and how many events make a hanging one well known before, and are queued for it after.
 const (
-	lateAnswer  = 10 * time.Second
-	slowAnswer  = 2 * time.Second
-	hangingWarm = 3 * batchSize
-	hangingThen = 2 * batchSize
+	lateAnswer   = 10 * time.Second
+	slowAnswer   = 2 * time.Second
+	hangingWarm  = 3 * batchSize
+	hangingAfter = 2 * batchSize
 )
 
 // NeighbourReport is what was found.
@@ -38,7 +38,7 @@ type NeighbourReport struct {
 
 // NeighbourRow is what was found beside one kind of bad neighbors.
 type NeighbourRow struct {
-	Beside      string `json:"beside"`
+	Neighbour   string `json:"beside"`
 	Alone       Figure `json:"alone_seconds"`
 	Time        Figure `json:"beside_seconds"`
 	TimeFactor  Figure `json:"time_over_alone"`
@@ -78,7 +78,7 @@ func (n Neighbour) kinds() []kindOfNeighbour {
 	return []kindOfNeighbour{
 		{fmt.Sprintf("%d that never answer and one that takes %v, each with a backlog of %s", n.Dead, lateAnswer, count(n.Backlog)), n.dead},
 		{fmt.Sprintf("%d that succeed after %v, each with a backlog of %s", n.Slow, slowAnswer, count(n.SlowBacklog)), n.slow},
-		{fmt.Sprintf("%d that were quick and stop answering, each with %d events then", n.Hanging, hangingThen), n.hanging},
+		{fmt.Sprintf("%d that were quick and stop answering, each with %d events then", n.Hanging, hangingAfter), n.hanging},
 	}
 }
 
@@ -87,7 +87,7 @@ func (n Neighbour) Run(ctx context.Context) (*NeighbourReport, error) {
 	report := &NeighbourReport{Machine: thisMachine("sqlite"), Events: n.Events, Rounds: n.Rounds}
 	kinds := n.kinds()
 	for _, k := range kinds {
-		report.Rows = append(report.Rows, NeighbourRow{Beside: k.name})
+		report.Rows = append(report.Rows, NeighbourRow{Neighbour: k.name})
 	}
 	for i := range n.Rounds {
 		for j, k := range kinds {
@@ -202,7 +202,7 @@ func (n Neighbour) hanging(ctx context.Context, b *bench, bad *badReceiver) erro
 		return err
 	}
 	bad.hang.Store(true)
-	return publish(hangingThen)
+	return publish(hangingAfter)
 }
 
 // queue publishes events for so many new webhooks at an address.
@@ -229,7 +229,7 @@ func (r *NeighbourReport) Text(w io.Writer) error {
 	for i := range r.Rows {
 		row := &r.Rows[i]
 		rows = append(rows,
-			[]string{row.Beside, "time", row.Alone.write(" s"), row.Time.write(" s"), row.TimeFactor.write("×")},
+			[]string{row.Neighbour, "time", row.Alone.write(" s"), row.Time.write(" s"), row.TimeFactor.write("×")},
 			[]string{"", "p99 of publish to arrival", row.AloneP99.write(" ms"), row.P99.write(" ms"), row.P99Factor.write("×")},
 			[]string{"", "first event of a new webhook", row.AloneFirst.write(" ms"), row.BesideFirst.write(" ms"), ""})
 	}

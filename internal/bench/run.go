@@ -241,8 +241,8 @@ func (b *bench) through(ctx context.Context, m mode) (measurement, error) {
 	}, r.check()
 }
 
-// patience is how long the receiver may see nothing new before the rest counts as lost.
-const patience = 30 * time.Second
+// awaitTimeout is how long the receiver may see nothing new before the rest counts as lost.
+const awaitTimeout = 30 * time.Second
 
 // await waits for a round to complete.
 func await(ctx context.Context, r *round) error {
@@ -251,7 +251,7 @@ func await(ctx context.Context, r *round) error {
 		select {
 		case <-r.complete:
 			return nil
-		case <-time.After(patience):
+		case <-time.After(awaitTimeout):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

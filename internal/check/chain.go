@@ -44,8 +44,8 @@ func byWebhook(e *store.ExaminedEvent) map[carteiro.ID][]store.ExaminedAttempt {
 	return at
 }
 
-// judge gives what is wrong with a page of events.
-func (c *chains) judge(ctx context.Context, page []store.ExaminedEvent) (findings []Finding, err error) {
+// check gives what is wrong with a page of events.
+func (c *chains) check(ctx context.Context, page []store.ExaminedEvent) (findings []Finding, err error) {
 	for i := range page {
 		e := &page[i]
 		if e.Kept >= 0 && e.Kept != len(e.Attempts) {
@@ -54,8 +54,8 @@ func (c *chains) judge(ctx context.Context, page []store.ExaminedEvent) (finding
 			})
 		}
 		for _, attempts := range byWebhook(e) {
-			findings = append(findings, judgeChain(e, attempts)...)
-			abandoned, err := c.judgeEnd(ctx, e, &attempts[len(attempts)-1])
+			findings = append(findings, checkChain(e, attempts)...)
+			abandoned, err := c.checkLast(ctx, e, &attempts[len(attempts)-1])
 			if err != nil {
 				return nil, err
 			}
@@ -65,8 +65,8 @@ func (c *chains) judge(ctx context.Context, page []store.ExaminedEvent) (finding
 	return findings, nil
 }
 
-// judgeChain gives what does not fit together in an event's attempts at a webhook.
-func judgeChain(e *store.ExaminedEvent, attempts []store.ExaminedAttempt) (findings []Finding) {
+// checkChain gives what does not fit together in an event's attempts at a webhook.
+func checkChain(e *store.ExaminedEvent, attempts []store.ExaminedAttempt) (findings []Finding) {
 	find := func(check Check, a *store.ExaminedAttempt, says string, args ...any) {
 		findings = append(findings, Finding{
 			Check: check, EventID: e.ID, WebhookID: a.WebhookID, LogID: a.ID, Says: fmt.Sprintf(says, args...),
@@ -99,9 +99,9 @@ func judgeChain(e *store.ExaminedEvent, attempts []store.ExaminedAttempt) (findi
 // by the settings of now: nodes remember webhooks for a second, and their clocks differ.
 const settled = time.Minute
 
-// judgeEnd finds the event that is neither delivered, nor waiting, nor done with: its last attempt has failed, the webhook's
+// checkLast finds the event that is neither delivered, nor waiting, nor done with: its last attempt has failed, the webhook's
 // settings want another, have wanted it when this one was recorded, and there is none.
-func (c *chains) judgeEnd(ctx context.Context, e *store.ExaminedEvent, last *store.ExaminedAttempt) ([]Finding, error) {
+func (c *chains) checkLast(ctx context.Context, e *store.ExaminedEvent, last *store.ExaminedAttempt) ([]Finding, error) {
 	if last.Open || last.Success || e.Test || last.HTTPStatus == http.StatusGone {
 		return nil, nil
 	}

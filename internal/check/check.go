@@ -17,14 +17,14 @@ import (
 
 // Bounds of one slice.
 const (
-	eventsAtOnce   = 1000
-	attemptsAtOnce = 50_000
+	eventsPageSize   = 1000
+	attemptsPageSize = 50_000
 	// maxFindings is how many findings a report names.
 	maxFindings = 1000
 )
 
-// Doctor examines a database.
-type Doctor struct {
+// Checker examines a database.
+type Checker struct {
 	Store store.Examinable
 	Now   time.Time
 	// Again is how long to wait before a slice that looks damaged is looked at once more.
@@ -80,7 +80,7 @@ func (r *Report) add(findings []Finding) {
 }
 
 // Run examines all of the database. It fails when it cannot look; what it finds is in the report.
-func (d *Doctor) Run(ctx context.Context) (*Report, error) {
+func (d *Checker) Run(ctx context.Context) (*Report, error) {
 	begun := time.Now()
 	report := &Report{Findings: []Finding{}}
 	recorded := make(recorded)
@@ -92,15 +92,15 @@ func (d *Doctor) Run(ctx context.Context) (*Report, error) {
 		err = d.nodes(ctx, report, recorded)
 	}
 	if err == nil {
-		err = d.notices(ctx, report)
+		err = d.notifications(ctx, report)
 	}
 	slices.SortFunc(report.Findings, Finding.compare)
 	report.Took = time.Since(begun)
 	return report, err
 }
 
-// twice looks, and when there are findings looks once more and keeps those that are still there.
-func (d *Doctor) twice(ctx context.Context, look func() ([]Finding, error)) ([]Finding, error) {
+// confirm looks, and when there are findings looks once more and keeps those that are still there.
+func (d *Checker) confirm(ctx context.Context, look func() ([]Finding, error)) ([]Finding, error) {
 	first, err := look()
 	if err != nil || len(first) == 0 {
 		return nil, err
@@ -121,13 +121,13 @@ func (d *Doctor) twice(ctx context.Context, look func() ([]Finding, error)) ([]F
 }
 
 // webhooks examines all webhooks with their history and their queue.
-func (d *Doctor) webhooks(ctx context.Context, report *Report, recorded recorded) error {
-	p := store.ExamineWebhook{Limit: attemptsAtOnce}
+func (d *Checker) webhooks(ctx context.Context, report *Report, recorded recorded) error {
+	p := store.ExamineWebhook{Limit: attemptsPageSize}
 	for {
 		var slice store.ExaminedWebhook
-		findings, err := d.twice(ctx, func() (_ []Finding, err error) {
+		findings, err := d.confirm(ctx, func() (_ []Finding, err error) {
 			slice, err = d.Store.ExamineWebhook(ctx, p)
-			return judgeWebhook(&slice, d.Now), err
+			return checkWebhook(&slice, d.Now), err
 		})
 		if err != nil || slice.WebhookID.IsZero() {
 			return err
@@ -142,16 +142,16 @@ func (d *Doctor) webhooks(ctx context.Context, report *Report, recorded recorded
 }
 
 // events examines the chains of events, up to those that have come since a time.
-func (d *Doctor) events(ctx context.Context, report *Report, since time.Time) error {
-	p := store.ExamineEvents{Limit: eventsAtOnce}
+func (d *Checker) events(ctx context.Context, report *Report, since time.Time) error {
+	p := store.ExamineEvents{Limit: eventsPageSize}
 	for {
 		var page []store.ExaminedEvent
-		findings, err := d.twice(ctx, func() (_ []Finding, err error) {
+		findings, err := d.confirm(ctx, func() (_ []Finding, err error) {
 			if page, err = d.Store.ExamineEvents(ctx, p); err != nil {
 				return nil, err
 			}
 			chains := chains{store: d.Store, webhooks: make(map[carteiro.ID]*carteiro.Webhook)}
-			return chains.judge(ctx, page)
+			return chains.check(ctx, page)
 		})
 		if err != nil {
 			return err
@@ -187,11 +187,11 @@ func (r *Report) count(e *store.ExaminedEvent) {
 
 // nodes examines sessions, and what is counted by environment. It comes last: activity that was read after the attempts
 // that it counts has counted them.
-func (d *Doctor) nodes(ctx context.Context, report *Report, recorded recorded) error {
+func (d *Checker) nodes(ctx context.Context, report *Report, recorded recorded) error {
 	var nodes store.ExaminedNodes
-	findings, err := d.twice(ctx, func() (_ []Finding, err error) {
+	findings, err := d.confirm(ctx, func() (_ []Finding, err error) {
 		nodes, err = d.Store.ExamineNodes(ctx, store.ExamineNodes{Now: d.Now})
-		return slices.Concat(judgeSessions(&nodes), judgeQueues(&nodes), judgeActivity(&nodes, recorded, d.Now)), err
+		return slices.Concat(checkSessions(&nodes), checkQueues(&nodes), checkActivity(&nodes, recorded, d.Now)), err
 	})
 	if err != nil {
 		return err

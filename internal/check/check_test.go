@@ -42,7 +42,7 @@ func examine(t *testing.T, m moody) (*check.Report, error) {
 		}
 	})
 	m.Examinable = s
-	return (&check.Doctor{Store: &m, Now: time.Now()}).Run(t.Context())
+	return (&check.Checker{Store: &m, Now: time.Now()}).Run(t.Context())
 }
 
 func TestOnlyWhatIsWrongTwiceIsReported(t *testing.T) {
@@ -86,8 +86,8 @@ func (u *untold) ExamineNodes(_ context.Context, p store.ExamineNodes) (n store.
 	return n, nil
 }
 
-func (u *untold) ListNotices(context.Context, store.ListNotices) ([]carteiro.Notice, error) {
-	return []carteiro.Notice{{Seq: 1, At: time.Now().Add(-u.since), Type: carteiro.WebhookErrorEvent}}, nil
+func (u *untold) ListNotices(context.Context, store.ListNotices) ([]carteiro.Notification, error) {
+	return []carteiro.Notification{{Seq: 1, At: time.Now().Add(-u.since), Type: carteiro.WebhookErrorEvent}}, nil
 }
 
 func TestANoticeThatIsNotToldIsAFindingWhereAServerRuns(t *testing.T) {
@@ -99,7 +99,7 @@ func TestANoticeThatIsNotToldIsAFindingWhereAServerRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := (&check.Doctor{Store: &untold{s, c.since, c.nodes}, Now: time.Now()}).Run(t.Context())
+		report, err := (&check.Checker{Store: &untold{s, c.since, c.nodes}, Now: time.Now()}).Run(t.Context())
 		if err != nil || report.Notices != 1 || len(report.Findings) != c.want {
 			t.Errorf("%v with %d nodes: %d notices, findings %v, %v", c.since, c.nodes, report.Notices, report.Findings, err)
 		}
@@ -138,7 +138,7 @@ func TestOnlySettledAttemptsOfCleanWebhooksAreLeftovers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := (&check.Doctor{Store: &left{s, c.age, c.clean}, Now: time.Now()}).Run(t.Context())
+		report, err := (&check.Checker{Store: &left{s, c.age, c.clean}, Now: time.Now()}).Run(t.Context())
 		if err != nil || len(report.Findings) != c.want || c.want == 1 && report.Findings[0].Check != check.LeftAttempts {
 			t.Errorf("%v, clean %v: findings %v, %v", c.age, c.clean, report.Findings, err)
 		}

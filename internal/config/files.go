@@ -63,8 +63,8 @@ func readFile(path string) ([]byte, error) {
 	return text, nil
 }
 
-// OpenToOthers lists the files with secrets that users other than the owner and the group can read.
-func (s *Server) OpenToOthers() (paths []string) {
+// ListensPublicly lists the files with secrets that users other than the owner and the group can read.
+func (s *Server) ListensPublicly() (paths []string) {
 	for _, path := range []string{s.EncryptionKeyFile, s.AdminTokenFile} {
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 			paths = append(paths, path)

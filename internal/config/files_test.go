@@ -100,15 +100,15 @@ func TestFilesWithSecretsThatAllUsersCanReadAreListed(t *testing.T) {
 	open, group := file("open", 0o644), file("group", 0o640)
 	s := config.Server{AdminTokenFile: group}
 	s.EncryptionKeyFile = open
-	if got := s.OpenToOthers(); !slices.Equal(got, []string{open}) {
+	if got := s.ListensPublicly(); !slices.Equal(got, []string{open}) {
 		t.Error(got)
 	}
 	s.EncryptionKeyFile, s.AdminTokenFile = group, open
-	if got := s.OpenToOthers(); !slices.Equal(got, []string{open}) {
+	if got := s.ListensPublicly(); !slices.Equal(got, []string{open}) {
 		t.Error(got)
 	}
 	s.EncryptionKeyFile, s.AdminTokenFile = "", ""
-	if got := s.OpenToOthers(); got != nil {
+	if got := s.ListensPublicly(); got != nil {
 		t.Error(got)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// happening is one event of a call.
-type happening struct {
+// step is one event of a call.
+type step struct {
 	event   string
 	payload map[string]any
 	at      time.Time
@@ -79,11 +79,11 @@ func newCall(random *rand.Rand) *call {
 	}
 }
 
-// over says whether everything of the call has been told.
-func (c *call) over() bool { return c.told == len(c.story) }
+// done says whether everything of the call has been told.
+func (c *call) done() bool { return c.told == len(c.story) }
 
 // next gives the call's next event.
-func (c *call) next(now time.Time) happening {
+func (c *call) next(now time.Time) step {
 	event := c.story[c.told]
 	if c.told > 0 {
 		c.seconds += 3 + c.random.IntN(40)
@@ -97,7 +97,7 @@ func (c *call) next(now time.Time) happening {
 	for name, value := range c.details(event) {
 		payload[name] = value
 	}
-	return happening{event: event, payload: payload, at: now}
+	return step{event: event, payload: payload, at: now}
 }
 
 // details is what an event of this type has beside the call itself.

@@ -53,14 +53,14 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer receiver.stop()
 	if err := d.register(ctx, receiver.url); err != nil {
-		return quiet(ctx, err)
+		return isCanceled(ctx, err)
 	}
-	d.introduce()
-	return quiet(ctx, d.show(ctx, receiver.exhausted))
+	d.printIntroduction()
+	return isCanceled(ctx, d.show(ctx, receiver.exhausted))
 }
 
-// quiet says nothing of an error that is only the demo's end.
-func quiet(ctx context.Context, err error) error {
+// isCanceled says nothing of an error that is only the demo's end.
+func isCanceled(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -101,9 +101,9 @@ func newSecret() string {
 	return "whsec_" + base64.StdEncoding.EncodeToString(key[:])
 }
 
-// introduce says what is there and what can be tried.
-func (d *demo) introduce() {
-	d.out.say(
+// printIntroduction says what is there and what can be tried.
+func (d *demo) printIntroduction() {
+	d.out.printf(
 		"",
 		"This is Carteiro with made-up phone calls. The receiver below fails about one delivery in five.",
 		"Everything is kept in a temporary file that is deleted at the end (Ctrl-C).",
@@ -164,36 +164,36 @@ func (d *demo) show(ctx context.Context, exhausted <-chan string) error {
 		case suspect = <-exhausted:
 			exhausted = nil
 		case <-check.C:
-			if suspect != "" && d.tellRetry(ctx, suspect) {
+			if suspect != "" && d.printRetry(ctx, suspect) {
 				suspect = ""
 			}
 		case now := <-publish.C:
 			i := random.IntN(len(calls))
 			d.publish(ctx, calls[i].next(now))
-			if calls[i].over() {
+			if calls[i].done() {
 				calls = slices.Replace(calls, i, i+1, newCall(random))
 			}
 		}
 	}
 }
 
-func (d *demo) publish(ctx context.Context, e happening) {
+func (d *demo) publish(ctx context.Context, e step) {
 	_, err := d.api.Publish(ctx, client.Event{
 		Owner: client.AgentOwner(d.agent.ID), Type: e.event, Payload: e.payload, OccurredAt: e.at,
 	})
 	if err != nil && ctx.Err() == nil {
-		d.out.say("not published: " + err.Error())
+		d.out.printf("not published: " + err.Error())
 	}
 }
 
-// tellRetry prints how to retry a log entry by hand, once it reads failed. Not done means that it is to be asked again.
-func (d *demo) tellRetry(ctx context.Context, logID string) (done bool) {
+// printRetry prints how to retry a log entry by hand, once it reads failed. Not done means that it is to be asked again.
+func (d *demo) printRetry(ctx context.Context, logID string) (done bool) {
 	log, err := d.api.GetLog(ctx, client.AgentOwner(d.agent.ID), d.webhook.ID, logID)
 	if err != nil || log.Status == client.StatusPending {
 		return false
 	}
 	if log.Status == client.StatusFailed {
-		d.out.say(
+		d.out.printf(
 			"",
 			"This delivery has failed for good ("+log.Error+"). Retry it by hand:",
 			"",

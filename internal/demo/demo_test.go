@@ -24,7 +24,7 @@ func TestCallsAreToldInOrderAndAsJSON(t *testing.T) {
 	told := make(map[string]bool)
 	for range 200 {
 		call := newCall(random)
-		for i := 0; !call.over(); i++ {
+		for i := 0; !call.done(); i++ {
 			e := call.next(now)
 			told[e.event] = true
 			if (i == 0) != (e.event == "event_phone_call_started") || e.at != now {

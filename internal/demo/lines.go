@@ -14,8 +14,8 @@ type lines struct {
 	ended bool
 }
 
-// say writes lines that belong together. When nobody reads any more there is nobody left to tell.
-func (l *lines) say(text ...string) {
+// printf writes lines that belong together. When nobody reads any more there is nobody left to tell.
+func (l *lines) printf(text ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended {

@@ -58,9 +58,9 @@ type answer struct {
 }
 
 const (
-	// doomedEvent is the event, counted from 1, that is refused as often as the server tries by itself: early enough
+	// failingEvent is the event, counted from 1, that is refused as often as the server tries by itself: early enough
 	// that there is soon something to retry.
-	doomedEvent = 4
+	failingEvent = 4
 	// Of a hundred deliveries so many fail: of first attempts, and of second ones. Later ones, which somebody asked for
 	// by hand, do not.
 	failFirst  = 20
@@ -79,7 +79,7 @@ func (r *receiver) decide(eventID string, attempt int) answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if attempt == 1 {
-		if r.events++; r.events == doomedEvent {
+		if r.events++; r.events == failingEvent {
 			r.doomed = eventID
 		}
 	}
@@ -115,7 +115,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(a.status)
 		said = fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))
 	}
-	r.out.say(fmt.Sprintf("%s  %-34s attempt %d  %s",
+	r.out.printf(fmt.Sprintf("%s  %-34s attempt %d  %s",
 		time.Now().Format(time.TimeOnly), req.Header.Get("X-Webhook-Event"), attempt, said))
 	if a.status != http.StatusOK && attempt > maxRetries {
 		select {

@@ -91,13 +91,13 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		}
 		switch {
 		case d.sending.Err() != nil:
-		case outcome.Unsent == nil:
+		case outcome.NotSent == nil:
 			r := d.judge(delivery, webhook, outcome)
 			r.body = body
 			d.hand(f, r)
 			return outcome
-		case !errors.Is(outcome.Unsent, carteiro.ErrNotClear) && !errors.Is(outcome.Unsent, carteiro.ErrProxy):
-			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.Unsent)
+		case !errors.Is(outcome.NotSent, carteiro.ErrNotClear) && !errors.Is(outcome.NotSent, carteiro.ErrProxy):
+			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.NotSent)
 		}
 		d.ground(f)
 		body.Close()

@@ -65,7 +65,7 @@ func TestABodyIsChargedOnceHoweverOftenItsAttemptIsMade(t *testing.T) {
 		tries := 0
 		w := n.webhook(func(context.Context, *carteiro.Delivery) *carteiro.Outcome {
 			if tries++; tries < 10 {
-				return &carteiro.Outcome{Reason: carteiro.ReasonConnection, Unsent: syscall.EMFILE}
+				return &carteiro.Outcome{Reason: carteiro.ReasonConnection, NotSent: syscall.EMFILE}
 			}
 			return answered(200)
 		}, func(w *carteiro.Webhook) {

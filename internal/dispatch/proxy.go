@@ -29,12 +29,12 @@ type heldByProxy struct {
 // watchProxy notes what an outcome says about the proxy. If the proxy was unavailable, the attempt is held, or fails: a test
 // fails at once, since someone waits for it.
 func (d *Dispatcher) watchProxy(delivery *carteiro.Delivery, held *heldByProxy, o *carteiro.Outcome) {
-	if !errors.Is(o.Unsent, carteiro.ErrProxy) {
+	if !errors.Is(o.NotSent, carteiro.ErrProxy) {
 		d.proxyWorked(o)
 		return
 	}
-	if d.proxyFailed(held, o.Unsent) || delivery.Trigger == carteiro.TriggerTest {
-		o.Unsent = nil
+	if d.proxyFailed(held, o.NotSent) || delivery.Trigger == carteiro.TriggerTest {
+		o.NotSent = nil
 	}
 }
 

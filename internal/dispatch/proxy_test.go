@@ -23,7 +23,7 @@ func byProxy(up bool) *carteiro.Outcome {
 		return o
 	}
 	return &carteiro.Outcome{
-		Reason: carteiro.ReasonConnection, Error: "Proxy failure", Duration: time.Millisecond, Unsent: fmt.Errorf("%w: connection refused", carteiro.ErrProxy),
+		Reason: carteiro.ReasonConnection, Error: "Proxy failure", Duration: time.Millisecond, NotSent: fmt.Errorf("%w: connection refused", carteiro.ErrProxy),
 	}
 }
 

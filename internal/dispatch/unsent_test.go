@@ -21,7 +21,7 @@ func TestWhatThisMachineLacksCountsAgainstNobody(t *testing.T) {
 		lacking.Store(true)
 		w := n.webhook(func(context.Context, *carteiro.Delivery) *carteiro.Outcome {
 			if lacking.Load() {
-				return &carteiro.Outcome{Reason: carteiro.ReasonConnection, Unsent: syscall.EMFILE}
+				return &carteiro.Outcome{Reason: carteiro.ReasonConnection, NotSent: syscall.EMFILE}
 			}
 			return answered(200)
 		})
@@ -50,7 +50,7 @@ func TestALeaseThatEndsWhileTheReceiverIsConnectedToIsNoticed(t *testing.T) {
 				time.Sleep(2 * dispatch.DefaultLease) // the way there
 			}
 			if !d.MayBegin() {
-				return &carteiro.Outcome{Unsent: carteiro.ErrNotClear}
+				return &carteiro.Outcome{NotSent: carteiro.ErrNotClear}
 			}
 			cleared.Add(1)
 			return answered(200)

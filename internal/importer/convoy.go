@@ -181,7 +181,7 @@ func allConvoy[T any](ctx context.Context, a *api, path string) (all []T, err er
 		}
 		query.Set("next_page_cursor", next.NextPageCursor)
 	}
-	return nil, errEndless
+	return nil, errTooManyPages
 }
 
 // fromConvoy says what a project is here: its endpoints by their owners, or all under the project's own name.
@@ -195,27 +195,27 @@ func fromConvoy(p *convoyProject) (groups []*group, err error) {
 		id := cmp.Or(c.OwnerID, p.Project.UID, "convoy")
 		g := byOwner[id]
 		if g == nil {
-			g = &group{id: id, name: firstOf(c.OwnerID, p.Project.Name, p.Project.UID, "Convoy")}
+			g = &group{id: id, name: firstNonEmpty(c.OwnerID, p.Project.Name, p.Project.UID, "Convoy")}
 			byOwner[id] = g
 			groups = append(groups, g)
 		}
-		e := c.here(time.Now())
+		e := c.convert(time.Now())
 		for j := range p.Subscriptions {
 			if s := &p.Subscriptions[j]; s.endpoint() == c.UID {
 				e.subscribe(s)
 			}
 		}
 		if !e.all && len(e.events) == 0 {
-			e.refuse("no subscription leads to it: it gets nothing there either")
+			e.skip("no subscription leads to it: it gets nothing there either")
 		}
 		g.endpoints = append(g.endpoints, e)
 	}
 	return groups, nil
 }
 
-func (c *convoyEndpoint) here(now time.Time) *endpoint {
+func (c *convoyEndpoint) convert(now time.Time) *endpoint {
 	e := &endpoint{
-		id: c.UID, name: firstOf(c.Name, c.Title), url: firstOf(c.URL, c.TargetURL), disabled: c.Status != "" && c.Status != "active",
+		id: c.UID, name: firstNonEmpty(c.Name, c.Title), url: firstNonEmpty(c.URL, c.TargetURL), disabled: c.Status != "" && c.Status != "active",
 		timeout: c.HTTPTimeout,
 	}
 	good := slices.DeleteFunc(slices.Clone(c.Secrets), func(s convoySecret) bool {
@@ -227,27 +227,27 @@ func (c *convoyEndpoint) here(now time.Time) *endpoint {
 		e.secret = good[0].Value
 	}
 	if len(good) > 1 {
-		e.leave("%d older secrets that are still good: the newest signs", len(good)-1)
+		e.warn("%d older secrets that are still good: the newest signs", len(good)-1)
 	}
 	if strings.HasPrefix(e.secret, "whsec_") {
-		e.refuse("its secret begins with whsec_, which is read as base64 here and as it stands there")
+		e.skip("its secret begins with whsec_, which is read as base64 here and as it stands there")
 	}
 	if a := c.Authentication; a != nil && a.APIKey.Name != "" {
 		e.headers = map[string]string{a.APIKey.Name: a.APIKey.Value}
 	} else if a != nil && a.Type != "" {
-		e.leave("its authentication of the kind %s: set it anew", a.Type)
+		e.warn("its authentication of the kind %s: set it anew", a.Type)
 	}
 	if c.RateLimit > 0 {
-		e.leave("its rate limit: lanes adapt to what a receiver can take")
+		e.warn("its rate limit: lanes adapt to what a receiver can take")
 	}
 	if len(c.MTLS) > 0 && string(c.MTLS) != "null" {
-		e.leave("its client certificate: its receiver rejects connections without it")
+		e.warn("its client certificate: its receiver rejects connections without it")
 	}
 	if c.ContentType != "" && !strings.HasPrefix(c.ContentType, "application/json") {
-		e.leave("its content type %s: deliveries are JSON", c.ContentType)
+		e.warn("its content type %s: deliveries are JSON", c.ContentType)
 	}
 	if c.AdvancedSignatures {
-		e.leave("signatures in Convoy's advanced form: webhook-signature holds the time as well")
+		e.warn("signatures in Convoy's advanced form: webhook-signature holds the time as well")
 	}
 	return e
 }
@@ -262,14 +262,14 @@ func (e *endpoint) subscribe(s *convoySubscription) {
 		}
 	}
 	if len(s.Filter.Filter.Body) > 0 || len(s.Filter.Filter.Headers) > 0 {
-		e.leave("its filter on payloads or headers: it gets all events of its types")
+		e.warn("its filter on payloads or headers: it gets all events of its types")
 	}
 	for i := range s.Filters {
 		if f := &s.Filters[i]; !f.isEmpty() {
-			e.leave("its filter on events of type %s: it gets all of them", cmp.Or(f.EventType, "*"))
+			e.warn("its filter on events of type %s: it gets all of them", cmp.Or(f.EventType, "*"))
 		}
 	}
 	if s.Function != "" {
-		e.leave("its function: a payload template may do instead")
+		e.warn("its function: a payload template may do instead")
 	}
 }

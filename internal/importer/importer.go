@@ -45,13 +45,13 @@ type endpoint struct {
 	fault         string   // why it cannot be carried at all
 }
 
-// leave notes what has no place here.
-func (e *endpoint) leave(format string, args ...any) {
+// warn notes what has no place here.
+func (e *endpoint) warn(format string, args ...any) {
 	e.left = append(e.left, fmt.Sprintf(format, args...))
 }
 
-// refuse notes why it cannot be carried; the first reason counts.
-func (e *endpoint) refuse(format string, args ...any) {
+// skip notes why it cannot be carried; the first reason counts.
+func (e *endpoint) skip(format string, args ...any) {
 	e.fault = cmp.Or(e.fault, fmt.Sprintf(format, args...))
 }
 
@@ -76,7 +76,7 @@ func read(ctx context.Context, p Product, from, key string) (groups []*group, er
 	}
 	for _, g := range groups {
 		for _, e := range g.endpoints {
-			e.check()
+			e.validate()
 		}
 	}
 	return groups, nil
@@ -105,19 +105,19 @@ func readFile(p Product, name string) ([]*group, error) {
 	return groups, nil
 }
 
-// check looks for what would be refused here.
-func (e *endpoint) check() {
+// validate looks for what would be refused here.
+func (e *endpoint) validate() {
 	const maxURL, maxSecret = 500, 255
 	u, err := url.Parse(e.url)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		e.refuse("its URL %q is none", e.url)
+		e.skip("its URL %q is none", e.url)
 	case len([]rune(e.url)) > maxURL:
-		e.refuse("its URL is longer than %d characters", maxURL)
+		e.skip("its URL is longer than %d characters", maxURL)
 	case e.secret == "":
-		e.refuse("its secret is not there, without which its receiver would refuse what comes")
+		e.skip("its secret is not there, without which its receiver would refuse what comes")
 	case len([]rune(e.secret)) > maxSecret:
-		e.refuse("its secret is longer than %d characters", maxSecret)
+		e.skip("its secret is longer than %d characters", maxSecret)
 	}
 }
 

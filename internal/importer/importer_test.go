@@ -46,7 +46,7 @@ func TestWhatWouldBeRefusedIsSaidBefore(t *testing.T) {
 		"":                      {url: "https://example.com", secret: "s"},
 		"no subscription leads": {url: "x", fault: "no subscription leads to it"},
 	} {
-		e.check()
+		e.validate()
 		if !strings.Contains(e.fault, fault) || fault == "" && e.fault != "" {
 			t.Errorf("fault %q, want %q", e.fault, fault)
 		}
@@ -54,8 +54,8 @@ func TestWhatWouldBeRefusedIsSaidBefore(t *testing.T) {
 }
 
 func TestPatienceIsBounded(t *testing.T) {
-	for asked, want := range map[string]time.Duration{"": time.Second, "7": 7 * time.Second, "0": time.Second, "3600": longestWait, "soon": time.Second} {
-		if got := patience(asked); got != want {
+	for asked, want := range map[string]time.Duration{"": time.Second, "7": 7 * time.Second, "0": time.Second, "3600": maxRetryDelay, "soon": time.Second} {
+		if got := retryDelay(asked); got != want {
 			t.Errorf("%q gets %s, want %s", asked, got, want)
 		}
 	}

@@ -110,7 +110,7 @@ func keys(d client.Descriptions) map[string]bool {
 func (c *Config) step(d *destination, e *endpoint) *step {
 	s := &step{endpoint: e, verdict: refuse, notes: slices.Clone(e.left)}
 	if e.untyped && !c.AllEvents {
-		e.refuse("it names no event types; --all-events subscribes such endpoints to all events")
+		e.skip("it names no event types; --all-events subscribes such endpoints to all events")
 	}
 	if e.fault != "" {
 		s.notes = []string{"cannot be carried: " + e.fault}
@@ -185,7 +185,7 @@ func marker(e *endpoint) string { return "(" + e.id + ")" }
 // nameOf is the name of the webhook that an endpoint becomes.
 func nameOf(e *endpoint) string {
 	const longest = 255
-	name, end := []rune(firstOf(e.name, e.url)), " "+marker(e)
+	name, end := []rune(firstNonEmpty(e.name, e.url)), " "+marker(e)
 	if room := longest - len([]rune(end)); len(name) > room {
 		name = name[:max(room, 0)]
 	}

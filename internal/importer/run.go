@@ -26,11 +26,11 @@ func Run(ctx context.Context, c Config) error {
 	}
 	var t tally
 	for _, g := range groups {
-		if err := c.bring(ctx, g, &t); err != nil {
+		if err := c.importGroup(ctx, g, &t); err != nil {
 			return fmt.Errorf("%w (what is made stays, and is left alone when this is run again)", err)
 		}
 	}
-	return c.sumUp(&t)
+	return c.printSummary(&t)
 }
 
 // checkMap looks for names that would be taken for none.
@@ -43,26 +43,26 @@ func (c *Config) checkMap() error {
 	return nil
 }
 
-// bring says what becomes of a group, and makes it.
-func (c *Config) bring(ctx context.Context, g *group, t *tally) error {
+// importGroup says what becomes of a group, and makes it.
+func (c *Config) importGroup(ctx context.Context, g *group, t *tally) error {
 	d, err := c.destination(ctx, g)
 	if err != nil {
 		return err
 	}
 	if !d.exists {
 		t.agents++
-		c.say("+ agent %q  %s", printable(d.name), d.id)
+		c.printf("+ agent %q  %s", printable(d.name), d.id)
 		if c.Apply {
-			if d, err = c.makeAgent(ctx, g, d); err != nil {
+			if d, err = c.createAgent(ctx, g, d); err != nil {
 				return err
 			}
 		}
 	} else if c.Owner == nil {
-		c.say("= agent %q  %s", printable(d.name), d.id)
+		c.printf("= agent %q  %s", printable(d.name), d.id)
 	}
 	for _, e := range g.endpoints {
 		s := c.step(d, e)
-		c.tell(s)
+		c.printStep(s)
 		switch s.verdict {
 		case exists:
 			t.there++
@@ -77,8 +77,8 @@ func (c *Config) bring(ctx context.Context, g *group, t *tally) error {
 	return nil
 }
 
-// makeAgent makes a group's agent and looks again: now the server tells its event types.
-func (c *Config) makeAgent(ctx context.Context, g *group, d *destination) (*destination, error) {
+// createAgent makes a group's agent and looks again: now the server tells its event types.
+func (c *Config) createAgent(ctx context.Context, g *group, d *destination) (*destination, error) {
 	const longest = 255
 	name := []rune(d.name)
 	if _, err := c.Client.PutAgent(ctx, d.id, string(name[:min(len(name), longest)])); err != nil {
@@ -96,7 +96,7 @@ func (c *Config) create(ctx context.Context, d *destination, s *step, t *tally) 
 	w, err := c.Client.CreateWebhook(ctx, d.owner, s.settings)
 	if refused, ok := errors.AsType[*client.Error](err); ok && refused.StatusCode < 500 && refused.StatusCode != 429 && refused.StatusCode != 401 {
 		t.failed++
-		c.say("      refused by the server: %s", printable(refused.Error()))
+		c.printf("      refused by the server: %s", printable(refused.Error()))
 		return nil
 	}
 	if err != nil {
@@ -107,38 +107,38 @@ func (c *Config) create(ctx context.Context, d *destination, s *step, t *tally) 
 	return nil
 }
 
-// tell writes what becomes of an endpoint.
-func (c *Config) tell(s *step) {
-	c.say("  %s webhook %q  %s", s.verdict, printable(nameOf(s.endpoint)), printable(s.url))
+// printStep writes what becomes of an endpoint.
+func (c *Config) printStep(s *step) {
+	c.printf("  %s webhook %q  %s", s.verdict, printable(nameOf(s.endpoint)), printable(s.url))
 	if s.verdict == create {
 		if len(s.settings.Events) > 0 {
-			c.say("      events: %s", strings.Join(s.settings.Events, ", "))
+			c.printf("      events: %s", strings.Join(s.settings.Events, ", "))
 		}
 		if s.disabled {
-			c.say("      disabled, as it is there")
+			c.printf("      disabled, as it is there")
 		}
 	}
 	for _, note := range s.notes {
-		c.say("      %s", printable(note))
+		c.printf("      %s", printable(note))
 	}
 }
 
-func (c *Config) say(format string, args ...any) {
+func (c *Config) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.Out, format+"\n", args...) // there is nobody else to tell
 }
 
-// sumUp says what came of it all.
-func (c *Config) sumUp(t *tally) error {
-	c.say("")
+// printSummary says what came of it all.
+func (c *Config) printSummary(t *tally) error {
+	c.printf("")
 	what := fmt.Sprintf("agents: %d, webhooks: %d", t.agents, t.made)
 	rest := fmt.Sprintf("there already: %d; cannot be carried: %d", t.there, t.refused)
 	switch {
 	case t.agents+t.made+t.failed == 0:
-		c.say("Nothing is to be made. %s.", capital(rest))
+		c.printf("Nothing is to be made. %s.", capitalize(rest))
 	case c.Apply:
-		c.say("Made: %s; %s.", what, rest)
+		c.printf("Made: %s; %s.", what, rest)
 	default:
-		c.say("To be made: %s; %s.\nNothing is made yet: run it again with --yes.", what, rest)
+		c.printf("To be made: %s; %s.\nNothing is made yet: run it again with --yes.", what, rest)
 	}
 	if t.failed > 0 {
 		return fmt.Errorf("%d webhooks were refused by the server", t.failed)
@@ -146,7 +146,7 @@ func (c *Config) sumUp(t *tally) error {
 	return nil
 }
 
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+func capitalize(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // printable leaves out what a terminal takes for commands.
 func printable(text string) string {

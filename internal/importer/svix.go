@@ -126,7 +126,7 @@ func eachSvix[T any](ctx context.Context, a *api, path string, do func(T) error)
 		}
 		query.Set("iterator", page.Iterator)
 	}
-	return errEndless
+	return errTooManyPages
 }
 
 // fromSvix says what applications are here.
@@ -140,37 +140,37 @@ func fromSvix(applications []svixApplication) (groups []*group, err error) {
 		if id == "" {
 			return nil, errors.New("an application has no id")
 		}
-		g := &group{id: id, name: firstOf(app.Name, app.UID, app.ID)}
+		g := &group{id: id, name: firstNonEmpty(app.Name, app.UID, app.ID)}
 		for j := range app.Endpoints {
 			if app.Endpoints[j].ID == "" {
 				return nil, errors.New("an endpoint of application " + app.ID + " has no id")
 			}
-			g.endpoints = append(g.endpoints, app.Endpoints[j].here())
+			g.endpoints = append(g.endpoints, app.Endpoints[j].convert())
 		}
 		groups = append(groups, g)
 	}
 	return groups, nil
 }
 
-func (s *svixEndpoint) here() *endpoint {
+func (s *svixEndpoint) convert() *endpoint {
 	e := &endpoint{
 		id: s.ID, name: s.Description, url: s.URL, secret: s.Secret.Key, events: s.types(), untyped: len(s.types()) == 0,
 		disabled: s.Disabled, headers: s.Headers.Headers, headerStyle: "both", // what its receiver looks for, and what others do
 	}
 	if e.secret != "" && !strings.HasPrefix(e.secret, "whsec_") {
-		e.refuse("its secret does not begin with whsec_: signatures with key pairs have no place here")
+		e.skip("its secret does not begin with whsec_: signatures with key pairs have no place here")
 	}
 	if len(s.Channels) > 0 {
-		e.leave("channels %s: there are none here, so that it gets events of all", strings.Join(s.Channels, ", "))
+		e.warn("channels %s: there are none here, so that it gets events of all", strings.Join(s.Channels, ", "))
 	}
 	if s.RateLimit != nil || s.ThrottleRate != nil {
-		e.leave("its rate limit: lanes adapt to what a receiver can take")
+		e.warn("its rate limit: lanes adapt to what a receiver can take")
 	}
 	if s.TransformationEnabled {
-		e.leave("its transformation: a payload template may do instead")
+		e.warn("its transformation: a payload template may do instead")
 	}
 	if len(s.Headers.Sensitive) > 0 {
-		e.leave("headers %s: their values are not given out; set them anew", strings.Join(s.Headers.Sensitive, ", "))
+		e.warn("headers %s: their values are not given out; set them anew", strings.Join(s.Headers.Sensitive, ", "))
 	}
 	return e
 }
@@ -186,7 +186,7 @@ func (s *svixEndpoint) types() []string {
 	return types
 }
 
-func firstOf(texts ...string) string {
+func firstNonEmpty(texts ...string) string {
 	for _, text := range texts {
 		if strings.TrimSpace(text) != "" {
 			return text

@@ -251,7 +251,7 @@ func (b rabbitBroker) buried(t *testing.T, s *config.Source) (body string, heade
 
 // ours gives the tenant and the headers that are named like Carteiro's, in any case.
 func ours(headers map[string][]string) map[string][]string {
-	maps.DeleteFunc(headers, func(name string, _ []string) bool { return !isOurs(name) && name != tenant })
+	maps.DeleteFunc(headers, func(name string, _ []string) bool { return !isOwnHeader(name) && name != tenant })
 	return headers
 }
 

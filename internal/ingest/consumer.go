@@ -12,8 +12,8 @@ import (
 
 // Waits between tries, of a broker or a store that is away: doubling from the first to the last.
 const (
-	firstPause = 250 * time.Millisecond
-	lastPause  = 15 * time.Second
+	minBackoff = 250 * time.Millisecond
+	maxBackoff = 15 * time.Second
 )
 
 // settleTimeout bounds the acknowledgement of what is stored, also when the server stops meanwhile.
@@ -32,12 +32,12 @@ type consumer struct {
 // run connects, and reconnects after errors, until ctx ends. The pause between two connections grows until a batch is
 // settled: a source that accepts connections and then fails is not reconnected to several times a second.
 func (c *consumer) run(ctx context.Context) {
-	pause := firstPause
+	pause := minBackoff
 	for ctx.Err() == nil {
 		s, err := c.open(ctx, c.source)
 		if err == nil {
 			c.logger.Info("source is connected", "place", c.source.Place())
-			err = c.consume(ctx, s, func() { pause = firstPause })
+			err = c.consume(ctx, s, func() { pause = minBackoff })
 			s.close()
 		}
 		if ctx.Err() != nil {
@@ -64,7 +64,7 @@ func (c *consumer) consume(ctx context.Context, s source, progress func()) error
 
 // settle stores a batch, buries what is refused, and acknowledges all of it. After an error nothing is acknowledged.
 func (c *consumer) settle(ctx context.Context, s source, messages []message) error {
-	refusals, err := c.take(ctx, messages)
+	refusals, err := c.accept(ctx, messages)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (c *consumer) settle(ctx context.Context, s source, messages []message) err
 		}
 		refused++
 		if c.source.DeadLetter != "" {
-			if err := s.bury(ctx, &messages[i], refusal.Error()); err != nil {
+			if err := s.deadLetter(ctx, &messages[i], refusal.Error()); err != nil {
 				return err
 			}
 		}
@@ -92,8 +92,8 @@ func (c *consumer) settle(ctx context.Context, s source, messages []message) err
 	return nil
 }
 
-// take stores a batch, and tries until the store takes it or ctx ends.
-func (c *consumer) take(ctx context.Context, messages []message) ([]*api.Refusal, error) {
+// accept stores a batch, and tries until the store takes it or ctx ends.
+func (c *consumer) accept(ctx context.Context, messages []message) ([]*api.Refusal, error) {
 	batch := make([]api.Message, len(messages))
 	for i, m := range messages {
 		batch[i] = api.Message{Body: m.body, ID: m.id, TraceParent: m.header.Get("Traceparent")}
@@ -101,7 +101,7 @@ func (c *consumer) take(ctx context.Context, messages []message) ([]*api.Refusal
 			batch[i].CloudEvent = cloudHeader(m)
 		}
 	}
-	for pause := firstPause; ; {
+	for pause := minBackoff; ; {
 		refusals, err := c.intake.Take(ctx, c.environment, batch)
 		if err == nil {
 			return refusals, nil
@@ -131,5 +131,5 @@ func wait(ctx context.Context, pause time.Duration) time.Duration {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return min(2*pause, lastPause)
+	return min(2*pause, maxBackoff)
 }

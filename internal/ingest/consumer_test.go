@@ -49,7 +49,7 @@ func (f *fakeSource) receive(ctx context.Context) ([]message, error) {
 	return slices.Clone(f.pending), nil
 }
 
-func (f *fakeSource) bury(ctx context.Context, m *message, reason string) error {
+func (f *fakeSource) deadLetter(ctx context.Context, m *message, reason string) error {
 	if f.failBury > 0 {
 		f.failBury--
 		return errors.New("dead-letter place is full")
@@ -334,7 +334,7 @@ func TestWhatAMessageSaysOfItselfGoesWithIt(t *testing.T) {
 				return make([]*api.Refusal, 1), nil
 			}))
 			c.source.Format = test.format
-			if _, err := c.take(t.Context(), []message{m}); err != nil {
+			if _, err := c.accept(t.Context(), []message{m}); err != nil {
 				t.Fatal(err)
 			}
 			if fmt.Sprint(got) != fmt.Sprint([]api.Message{test.want}) {

@@ -92,11 +92,11 @@ func (k *kafkaSource) message(record *kgo.Record) message {
 	return m
 }
 
-func (k *kafkaSource) bury(ctx context.Context, m *message, reason string) error {
+func (k *kafkaSource) deadLetter(ctx context.Context, m *message, reason string) error {
 	from := m.handle.(*kgo.Record)
 	dead := &kgo.Record{Topic: k.settings.DeadLetter, Key: from.Key, Value: from.Value}
 	for _, h := range from.Headers {
-		if !isOurs(h.Key) {
+		if !isOwnHeader(h.Key) {
 			dead.Headers = append(dead.Headers, h)
 		}
 	}

@@ -114,11 +114,11 @@ func (n *natsSource) collect(messages []message, batch jetstream.MessageBatch) [
 	return messages
 }
 
-func (n *natsSource) bury(ctx context.Context, m *message, reason string) error {
+func (n *natsSource) deadLetter(ctx context.Context, m *message, reason string) error {
 	dead := nats.NewMsg(n.settings.DeadLetter)
 	dead.Data = m.body
 	for name, values := range m.handle.(jetstream.Msg).Headers() {
-		if !isOurs(name) && !controlsNATS(name) {
+		if !isOwnHeader(name) && !controlsNATS(name) {
 			dead.Header[name] = values
 		}
 	}

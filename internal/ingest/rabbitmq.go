@@ -99,11 +99,11 @@ func (r *rabbitSource) message(d *amqp.Delivery) message {
 	return m
 }
 
-func (r *rabbitSource) bury(ctx context.Context, m *message, reason string) error {
+func (r *rabbitSource) deadLetter(ctx context.Context, m *message, reason string) error {
 	d := m.handle.(*amqp.Delivery)
 	headers := amqp.Table{headerReason: reason, headerSource: r.settings.Name}
 	for name, value := range d.Headers {
-		if !isOurs(name) && !routesRabbitMQ(name) {
+		if !isOwnHeader(name) && !routesRabbitMQ(name) {
 			headers[name] = value
 		}
 	}

@@ -66,7 +66,7 @@ func TestRabbitMQ(t *testing.T) {
 		if got := messages[0]; got.id != "calls\nid\nm" || got.header.Get("Content-Type") != "text/plain" || got.header.Get(tenant) != "acme" {
 			t.Errorf("received %q with %v", got.id, got.header)
 		}
-		must(t, opened.(*rabbitSource).bury(t.Context(), &messages[0], "no"))
+		must(t, opened.(*rabbitSource).deadLetter(t.Context(), &messages[0], "no"))
 		d, ok, err := b.channel.Get(s.DeadLetter, true)
 		if err != nil || !ok {
 			t.Fatal("nothing is buried", err)

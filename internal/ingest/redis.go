@@ -132,10 +132,10 @@ func (r *redisSource) message(entry *redis.XMessage) message {
 	return m
 }
 
-func (r *redisSource) bury(ctx context.Context, m *message, reason string) error {
+func (r *redisSource) deadLetter(ctx context.Context, m *message, reason string) error {
 	values := map[string]any{}
 	for name, value := range m.handle.(*redis.XMessage).Values {
-		if !isOurs(name) {
+		if !isOwnHeader(name) {
 			values[name] = value
 		}
 	}

@@ -18,8 +18,8 @@ import (
 type source interface {
 	// receive waits for messages and gives at least one, at most a batch. It fails when ctx ends or the broker is away.
 	receive(ctx context.Context) ([]message, error)
-	// bury copies a message to the dead-letter place, and returns once the broker has it.
-	bury(ctx context.Context, m *message, reason string) error
+	// deadLetter copies a message to the dead-letter place, and returns once the broker has it.
+	deadLetter(ctx context.Context, m *message, reason string) error
 	// acknowledge tells the broker to forget the messages, which are all that receive gave.
 	acknowledge(ctx context.Context, messages []message) error
 	// close disconnects. What was not acknowledged comes again.
@@ -57,9 +57,9 @@ const (
 	headerSource = "carteiro-source"
 )
 
-// isOurs reports whether a header of a message must not be copied to its dead letter because Carteiro sets it. A message
+// isOwnHeader reports whether a header of a message must not be copied to its dead letter because Carteiro sets it. A message
 // that was moved back from the dead-letter place has one, and its sender can set one.
-func isOurs(name string) bool {
+func isOwnHeader(name string) bool {
 	return strings.EqualFold(name, headerReason) || strings.EqualFold(name, headerSource)
 }
 

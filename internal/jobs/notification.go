@@ -59,7 +59,7 @@ type lastDelivery struct {
 	HTTPStatus int         `json:"http_status,omitempty"`
 }
 
-func (t *Notifier) payload(ctx context.Context, n *carteiro.Notice) ([]byte, error) {
+func (t *Notifier) payload(ctx context.Context, n *carteiro.Notification) ([]byte, error) {
 	p := operatorEvent{Failures: n.Failures, Reason: n.DisabledBy, LastError: n.Error}
 	if n.Type == carteiro.WebhookErrorEvent {
 		p.FailingSince = timestamp(n.Since)

@@ -128,7 +128,7 @@ func (t *Notifier) publishAll(ctx context.Context) error {
 
 // runNotifier publishes notices, except those of held webhooks, and adds webhooks to held whose notices cannot be published. When
 // another node is publishing the same notices, raced is true and the rest must be read again.
-func (t *Notifier) publish(ctx context.Context, notices []carteiro.Notice, held map[carteiro.ID]bool) (raced bool, err error) {
+func (t *Notifier) publish(ctx context.Context, notices []carteiro.Notification, held map[carteiro.ID]bool) (raced bool, err error) {
 	var faults []error
 	p := store.TellNotices{Now: t.IDs.Now()}
 	for i := range notices {
@@ -168,12 +168,12 @@ func (t *Notifier) publish(ctx context.Context, notices []carteiro.Notice, held 
 
 // expired reports whether a notice that cannot be published is to be dropped: it has been kept for long, and the fault is
 // not the database's.
-func expired(n *carteiro.Notice, err error, now time.Time) bool {
+func expired(n *carteiro.Notification, err error, now time.Time) bool {
 	return now.Sub(n.At) >= maxNotificationAge && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.Canceled)
 }
 
 // drop removes a notice. The log keeps what it would have told.
-func (t *Notifier) drop(ctx context.Context, n *carteiro.Notice, now time.Time, cause error) error {
+func (t *Notifier) drop(ctx context.Context, n *carteiro.Notification, now time.Time, cause error) error {
 	told, err := t.Store.TellNotices(ctx, store.TellNotices{Now: now, Tidings: []store.Tiding{{Notice: n.Seq}}})
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func (t *Notifier) notifyLanes(tidings []store.Tiding, told []bool) {
 }
 
 // item makes a notice's event and its first attempts; nil when none of the environment's webhooks subscribes to it.
-func (t *Notifier) item(ctx context.Context, n *carteiro.Notice, now time.Time) (*store.AcceptItem, error) {
+func (t *Notifier) item(ctx context.Context, n *carteiro.Notification, now time.Time) (*store.AcceptItem, error) {
 	ref := store.OwnerRef{EnvironmentID: n.EnvironmentID, Kind: carteiro.OwnerEnvironment, ID: n.EnvironmentID}
 	to, err := t.Directory.Recipients(ctx, ref, carteiro.ID{}, n.Type)
 	switch {

@@ -64,7 +64,7 @@ func (f *forwarder) forward(ctx context.Context, d *client.Delivery) result {
 	began := time.Now()
 	resp, err := f.http.Do(req)
 	if err != nil {
-		return result{fault: inWords(err), took: time.Since(began), stopped: ctx.Err() != nil}
+		return result{fault: describeError(err), took: time.Since(began), stopped: ctx.Err() != nil}
 	}
 	defer resp.Body.Close()
 	r := result{status: resp.StatusCode}
@@ -74,13 +74,13 @@ func (f *forwarder) forward(ctx context.Context, d *client.Delivery) result {
 		r.fault = cmp.Or(printable(string(beginning)), http.StatusText(r.status))
 	}
 	if err != nil {
-		r.status, r.fault = 0, inWords(err)
+		r.status, r.fault = 0, describeError(err)
 	}
 	return r
 }
 
-// inWords says briefly why there is no answer.
-func inWords(err error) string {
+// describeError says briefly why there is no answer.
+func describeError(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused: is the program running?"

@@ -187,7 +187,7 @@ func TestAProgramThatDoesNotAnswerIsNamedSo(t *testing.T) {
 		&url.Error{Op: "Put", URL: "http://x", Err: errors.New("odd\x1b")}:                         "odd",
 		errors.New("plain"): "plain",
 	} {
-		if got := inWords(err); got != want {
+		if got := describeError(err); got != want {
 			t.Errorf("%v in words is %q, want %q", err, got, want)
 		}
 	}

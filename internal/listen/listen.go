@@ -12,9 +12,9 @@ import (
 	"github.com/carteiro/carteiro/client"
 )
 
-// waiting is how many deliveries may wait for the local program. Behind them it is the server that waits, and in time cuts the
+// waitTimeout is how many deliveries may wait for the local program. Behind them it is the server that waits, and in time cuts the
 // stream, which then goes on where it was.
-const waiting = 64
+const waitTimeout = 64
 
 // Config is what to listen to, and where to.
 type Config struct {
@@ -35,7 +35,7 @@ type Config struct {
 // Run listens until ctx ends, and then sums up. It fails when the server does not let it listen, or no more.
 func Run(ctx context.Context, c Config) error {
 	view := newView(&c)
-	queue := make(chan client.Delivery, waiting)
+	queue := make(chan client.Delivery, waitTimeout)
 	done := make(chan struct{})
 	local := newForwarder(&c)
 	defer local.close()
@@ -50,7 +50,7 @@ func Run(ctx context.Context, c Config) error {
 			view.end(&d, local.forward(ctx, &d))
 		}
 	}()
-	view.greet(&c)
+	view.printHeader(&c)
 	err := c.Client.Listen(ctx, c.Webhook.Owner(), c.Webhook.ID, client.Listener{
 		Delivery: func(d client.Delivery) {
 			select {
@@ -65,7 +65,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	close(queue)
 	<-done
-	view.sumUp()
+	view.printSummary()
 	if ctx.Err() != nil {
 		return nil // that is how it ends
 	}

@@ -56,7 +56,7 @@ func listenTo(ctx context.Context, c *client.Client, target string, out io.Write
 }
 
 func TestDeliveriesAreForwardedOneAtATimeInTheirOrder(t *testing.T) {
-	const n = 2 * waiting // more than may wait: the stream waits for the program
+	const n = 2 * waitTimeout // more than may wait: the stream waits for the program
 	ctx, stop := context.WithCancel(t.Context())
 	var got []string
 	l := newLocal(t, func(_ http.ResponseWriter, r *http.Request) {

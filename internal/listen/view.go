@@ -43,8 +43,8 @@ func newView(c *Config) *view {
 	return &view{out: c.Out, width: c.Width, color: c.Color && c.Width != nil, began: time.Now(), state: "connecting"}
 }
 
-// greet says what is listened to.
-func (v *view) greet(c *Config) {
+// printHeader says what is listened to.
+func (v *view) printHeader(c *Config) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.line(fmt.Sprintf("Deliveries of %s go to %s", v.paint(bold, printable(c.Webhook.Name)), v.paint(bold, c.Forward.Redacted())))
@@ -57,25 +57,25 @@ func (v *view) greet(c *Config) {
 	v.status()
 }
 
-func (v *view) open() { v.say("listening", "") }
+func (v *view) open() { v.printf("listening", "") }
 
 func (v *view) cut(err error, wait time.Duration) {
 	v.mu.Lock()
 	v.cuts++
 	v.mu.Unlock()
 	wait = wait.Round(100 * time.Millisecond)
-	v.say("cut off", fmt.Sprintf("%s  cut off: %s; trying again in %s", clock(), printable(err.Error()), wait))
+	v.printf("cut off", fmt.Sprintf("%s  cut off: %s; trying again in %s", clock(), printable(err.Error()), wait))
 }
 
 func (v *view) missed() {
 	v.mu.Lock()
 	v.lost = true
 	v.mu.Unlock()
-	v.say("listening", clock()+"  more happened than the stream could tell: some deliveries are left out; the log has them")
+	v.printf("listening", clock()+"  more happened than the stream could tell: some deliveries are left out; the log has them")
 }
 
-// say changes the state and writes a line, if there is one to write. Without a terminal that it listens is a line.
-func (v *view) say(state, line string) {
+// printf changes the state and writes a line, if there is one to write. Without a terminal that it listens is a line.
+func (v *view) printf(state, line string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.state = state
@@ -145,8 +145,8 @@ func (v *view) left() {
 	v.unforwarded++
 }
 
-// sumUp says how it went.
-func (v *view) sumUp() {
+// printSummary says how it went.
+func (v *view) printSummary() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	all := v.accepted + v.refused + v.unanswered

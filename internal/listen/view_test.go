@@ -22,7 +22,7 @@ func shown(t *testing.T, width func() int, color bool) string {
 	}
 	c := &Config{Webhook: client.Webhook{Name: "CRM\x1b[2J"}, Forward: forward, Out: &out, Width: width, Color: color}
 	v := newView(c)
-	v.greet(c)
+	v.printHeader(c)
 	v.open()
 	d := &client.Delivery{Event: "event_action", EventID: "e-1", Attempt: 2, Trigger: "manual"}
 	v.begin(d)
@@ -32,7 +32,7 @@ func shown(t *testing.T, width func() int, color bool) string {
 	v.cut(errors.New("reset"), 1234*time.Millisecond)
 	v.missed()
 	v.left()
-	v.sumUp()
+	v.printSummary()
 	return out.String()
 }
 

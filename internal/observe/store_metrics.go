@@ -176,7 +176,7 @@ func (w instrumentedStore) DisableFailing(ctx context.Context, p store.DisableFa
 }
 
 // ListNotices implements store.Notices.
-func (w instrumentedStore) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro.Notice, error) {
+func (w instrumentedStore) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro.Notification, error) {
 	begun := time.Now()
 	notices, err := w.Store.ListNotices(ctx, p)
 	w.m.done(listNotices, begun, err)

@@ -16,8 +16,8 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// keyLife is how long an idempotency key gives the first answer again.
-const keyLife = 24 * time.Hour
+// keyLifetime is how long an idempotency key gives the first answer again.
+const keyLifetime = 24 * time.Hour
 
 // Lanes is where stored attempts go to be sent; the dispatcher is it.
 type Lanes interface {
@@ -111,13 +111,13 @@ type batch struct {
 const (
 	// attemptBytes is about how much memory an attempt takes until it is stored and handed to its lane.
 	attemptBytes = 1 << 10
-	// chargeAtOnce is how many attempts are charged at once. A call with fewer is not charged: connections are limited, too.
-	chargeAtOnce = 128
+	// chargeStep is how many attempts are charged at once. A call with fewer is not charged: connections are limited, too.
+	chargeStep = 128
 )
 
 // charge charges the attempts of the batch.
 func (b *batch) charge() error {
-	if more := len(b.places) - b.charged; more >= chargeAtOnce {
+	if more := len(b.places) - b.charged; more >= chargeStep {
 		b.charged = len(b.places)
 		return b.memory.Grow(int64(more) * attemptBytes)
 	}
@@ -151,7 +151,7 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = event.AcceptedAt()
 	}
-	if p.rendersTooMuch(event, to.Webhooks) {
+	if p.exceedsRenderedLimit(event, to.Webhooks) {
 		b.results[i].Err = ErrRenderedTooLarge
 		return nil
 	}
@@ -177,7 +177,7 @@ func (b *batch) storeKey(environment carteiro.ID, key *Key, results []Result) *s
 		Key:           key.Key,
 		Fingerprint:   key.Fingerprint,
 		Answer:        encodeResults(results),
-		ExpiresAt:     b.now.Add(keyLife),
+		ExpiresAt:     b.now.Add(keyLifetime),
 	}
 }
 

@@ -20,9 +20,9 @@ var ErrRenderedTooLarge = errors.New("templates make too much of the event")
 // envelopeBytes is more than an envelope adds to a payload.
 const envelopeBytes = 16 << 10
 
-// rendersTooMuch reports whether the templates of these webhooks would make too much of an event. A body without a template is stored
+// exceedsRenderedLimit reports whether the templates of these webhooks would make too much of an event. A body without a template is stored
 // once for all webhooks, one with a template for each attempt. The templates are compiled only if a cheap upper bound does not do.
-func (p *Publisher) rendersTooMuch(e *carteiro.Event, webhooks []*carteiro.Webhook) bool {
+func (p *Publisher) exceedsRenderedLimit(e *carteiro.Event, webhooks []*carteiro.Webhook) bool {
 	if p.MaxRendered == 0 {
 		return false
 	}

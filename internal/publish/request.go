@@ -95,7 +95,7 @@ func (p *Publisher) Retry(ctx context.Context, log store.LogRef, key *Key, audit
 		stored, _ := json.Marshal(answer) // ids and a time: it cannot fail
 		params.Key = &store.Key{
 			EnvironmentID: log.EnvironmentID, Key: key.Key, Fingerprint: key.Fingerprint,
-			Answer: stored, ExpiresAt: now.Add(keyLife),
+			Answer: stored, ExpiresAt: now.Add(keyLifetime),
 		}
 	}
 	result, err := p.retry(ctx, &params, places)

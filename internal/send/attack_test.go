@@ -279,8 +279,8 @@ func TestAFaultOfTheProxyIsToldFromOneOfTheReceiver(t *testing.T) {
 		w := webhook(plain.URL)
 		w.Timeout = 10 * time.Second
 		o := s.Send(t.Context(), send.Compile(w), delivery(w, `{}`))
-		if o.Success || o.Reason != test.reason || o.Error != test.error || o.Detail != test.detail || errors.Is(o.Unsent, carteiro.ErrProxy) != test.unsent {
-			t.Errorf("%s: %s, %s, %q, unsent: %v", name, o.Reason, o.Error, o.Detail, o.Unsent)
+		if o.Success || o.Reason != test.reason || o.Error != test.error || o.Detail != test.detail || errors.Is(o.NotSent, carteiro.ErrProxy) != test.unsent {
+			t.Errorf("%s: %s, %s, %q, unsent: %v", name, o.Reason, o.Error, o.Detail, o.NotSent)
 		}
 		if o.Tunneled.IsZero() != test.unsent {
 			t.Errorf("%s: the proxy worked at %v", name, o.Tunneled)

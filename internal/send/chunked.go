@@ -28,7 +28,7 @@ func (c *chunked) Read(p []byte) (n int, err error) {
 	}
 	n, err = c.r.Read(p[:min(uint64(len(p)), c.left)])
 	c.left -= uint64(n) //nolint:gosec // a count
-	c.err = early(err)
+	c.err = isEarlyResponse(err)
 	return n, c.err
 }
 
@@ -37,7 +37,7 @@ func (c *chunked) next() error {
 	if c.open {
 		var end [2]byte
 		if _, err := io.ReadFull(c.r, end[:]); err != nil {
-			return early(err)
+			return isEarlyResponse(err)
 		}
 		if string(end[:]) != "\r\n" {
 			return invalidf("a chunk does not end where its size says")
@@ -81,7 +81,7 @@ func (c *chunked) line() ([]byte, error) {
 		return nil, invalidf("a line of the chunked coding is too long")
 	}
 	if err != nil {
-		return nil, early(err)
+		return nil, isEarlyResponse(err)
 	}
 	text, ok := bytes.CutSuffix(line, []byte("\r\n"))
 	if !ok {

@@ -15,12 +15,12 @@ func TestAnAttemptThatIsCalledOffSendsNothing(t *testing.T) {
 	s := open(t)
 	first := delivery(w, `{"n":1}`)
 	first.MayBegin = func() bool { return false }
-	if o := s.Send(t.Context(), send.Compile(w), first); o.Success || !errors.Is(o.Unsent, carteiro.ErrNotClear) {
+	if o := s.Send(t.Context(), send.Compile(w), first); o.Success || !errors.Is(o.NotSent, carteiro.ErrNotClear) {
 		t.Errorf("outcome %+v", o)
 	}
 	second := delivery(w, `{"n":2}`)
 	second.MayBegin = func() bool { return true }
-	if o := s.Send(t.Context(), send.Compile(w), second); !o.Success || o.Unsent != nil {
+	if o := s.Send(t.Context(), send.Compile(w), second); !o.Success || o.NotSent != nil {
 		t.Fatalf("outcome %+v", o)
 	}
 	if id := got().Header.Get("Webhook-Id"); id != second.EventID.String() {

@@ -29,9 +29,9 @@ type conn struct {
 
 // Bounds of an exchange, in bytes.
 const (
-	// maxAhead is the largest request that is written before the response is read: it fits into the sockets' buffers, so
+	// maxReadAhead is the largest request that is written before the response is read: it fits into the sockets' buffers, so
 	// that writing it does not wait for a receiver that responds before it reads, or instead.
-	maxAhead = 64 << 10
+	maxReadAhead = 64 << 10
 	// headBuffer holds the head of a usual response.
 	headBuffer = 4 << 10
 	// unlimited is more than any response has.
@@ -132,18 +132,18 @@ func bodyOf(response *http.Response, r *bufio.Reader) io.Reader {
 	return response.Body
 }
 
-// outgoing is a request on its way.
-type outgoing struct {
+// requestWriter is a request on its way.
+type requestWriter struct {
 	err  error
 	rest chan error // of a request that is written while its response is awaited; nil if it has been written
 }
 
 // write sends a request: at once, or if it is large, while its response is awaited.
-func (c *conn) write(r request) outgoing {
-	if r.size() <= maxAhead {
-		return outgoing{err: c.writeAll(r)}
+func (c *conn) write(r request) requestWriter {
+	if r.size() <= maxReadAhead {
+		return requestWriter{err: c.writeAll(r)}
 	}
-	out := outgoing{rest: make(chan error, 1)}
+	out := requestWriter{rest: make(chan error, 1)}
 	go func() { out.rest <- c.writeAll(r) }()
 	return out
 }
@@ -157,7 +157,7 @@ func (c *conn) writeAll(r request) error {
 }
 
 // done reports whether the whole request has been written.
-func (o outgoing) done() bool {
+func (o requestWriter) done() bool {
 	if o.rest == nil {
 		return o.err == nil
 	}
@@ -172,7 +172,7 @@ func (o outgoing) done() bool {
 // or returns the cause to report when reading the response failed with err: why the request could not be written, if it
 // could not. The receiver's own word goes first: with TLS 1.3 it may reject the client in an alert that arrives after the
 // handshake, and close the connection under the request.
-func (o outgoing) or(err error) error {
+func (o requestWriter) or(err error) error {
 	if o.err != nil && !isTLS(err) {
 		return o.err
 	}

@@ -33,7 +33,7 @@ func (e *exchange) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = e.over(ctx, c, reused)
+	err = e.finish(ctx, c, reused)
 	if !reused || !stale(c, err) || ctx.Err() != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (e *exchange) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.over(ctx, c, false)
+	return e.finish(ctx, c, false)
 }
 
 // noteTunnel notes when the egress proxy has made a connection, or answered that it cannot.
@@ -55,16 +55,16 @@ func (e *exchange) noteTunnel(reused bool, err error) {
 	}
 }
 
-// errGaveUp says that the receiver had given up waiting for a request when this one arrived (RFC 9110, section 15.5.9).
-var errGaveUp = errors.New("the receiver closed an idle connection")
+// errAborted says that the receiver had given up waiting for a request when this one arrived (RFC 9110, section 15.5.9).
+var errAborted = errors.New("the receiver closed an idle connection")
 
 // stale reports whether an exchange failed because its connection was no longer in use by the receiver.
 func stale(c *conn, err error) bool {
-	return errors.Is(err, errGaveUp) || err != nil && !c.answered && !timedOut(err) && !errors.Is(err, carteiro.ErrNotClear)
+	return errors.Is(err, errAborted) || err != nil && !c.answered && !timedOut(err) && !errors.Is(err, carteiro.ErrNotClear)
 }
 
-// over makes the exchange over a connection, and keeps or closes the connection.
-func (e *exchange) over(ctx context.Context, c *conn, reused bool) error {
+// finish makes the exchange over a connection, and keeps or closes the connection.
+func (e *exchange) finish(ctx context.Context, c *conn, reused bool) error {
 	to, webhook := e.target.origin, e.target.webhook.ID
 	if e.delivery.MayBegin != nil && !e.delivery.MayBegin() {
 		e.pool.put(to, webhook, c, c.unused(maxIdleTime))
@@ -72,7 +72,7 @@ func (e *exchange) over(ctx context.Context, c *conn, reused bool) error {
 	}
 	keepFor, err := c.exchange(ctx, e.deadline, e.request, func(r *http.Response, body io.Reader) (whole bool, err error) {
 		if reused && r.StatusCode == http.StatusRequestTimeout && r.Close {
-			return false, errGaveUp
+			return false, errAborted
 		}
 		return take(e.outcome, r, body, e.begun)
 	})
@@ -81,7 +81,7 @@ func (e *exchange) over(ctx context.Context, c *conn, reused bool) error {
 		e.request.release()
 	}
 	if errors.Is(err, egress.ErrUnsolicited) {
-		e.pool.distrust(to)
+		e.pool.markMisbehaving(to)
 		return nil
 	}
 	return err

@@ -27,9 +27,9 @@ func fail(o *carteiro.Outcome, err error) {
 	o.Detail = detail(o.Reason, err)
 }
 
-// lack gives what this machine lacked to make a connection, descriptors or memory in the system; nil when a fault is of
+// resourceExhaustion gives what this machine lacked to make a connection, descriptors or memory in the system; nil when a fault is of
 // another kind. The receiver has no part in it.
-func lack(err error) error {
+func resourceExhaustion(err error) error {
 	var dns *net.DNSError
 	for _, lacking := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		// A fault of the resolver keeps the cause as text alone.
@@ -43,10 +43,10 @@ func lack(err error) error {
 // maxDetail bounds a detail, which may quote the receiver, in bytes.
 const maxDetail = 500
 
-// unsent returns why an attempt counts for nothing, if it does: this host lacked something, or the egress proxy was
+// notSent returns why an attempt counts for nothing, if it does: this host lacked something, or the egress proxy was
 // unavailable. The receiver has no part in either.
-func unsent(err error) error {
-	if lacking := lack(err); lacking != nil {
+func notSent(err error) error {
+	if lacking := resourceExhaustion(err); lacking != nil {
 		return lacking
 	}
 	var proxy *egress.ProxyError
@@ -99,7 +99,7 @@ func cause(err error) (carteiro.Reason, string) {
 		return carteiro.ReasonConnection, "Invalid response"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return carteiro.ReasonConnection, "Connection reset"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errBrokenBody), errors.Is(err, errGaveUp):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errBrokenBody), errors.Is(err, errAborted):
 		return carteiro.ReasonConnection, "Connection closed"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return carteiro.ReasonConnection, "Host unreachable"

@@ -23,8 +23,8 @@ func invalidHead(err error) error {
 	return invalidf("%w", err)
 }
 
-// early turns the end of a connection into the error of a body that broke off.
-func early(err error) error {
+// isEarlyResponse turns the end of a connection into the error of a body that broke off.
+func isEarlyResponse(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errBrokenBody
 	}

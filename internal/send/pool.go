@@ -16,8 +16,8 @@ const (
 	maxIdle = 2048
 	// maxIdleTime is how long it keeps one, unless the receiver asks for less.
 	maxIdleTime = time.Minute
-	// sweepEvery is how often it closes those that have been kept for too long.
-	sweepEvery = maxIdleTime / 4
+	// sweepInterval is how often it closes those that have been kept for too long.
+	sweepInterval = maxIdleTime / 4
 	// settling is how long a connection must have been idle before another webhook may use it. A receiver that sends
 	// more than its response usually does so at once.
 	settling = 20 * time.Millisecond
@@ -38,13 +38,13 @@ type pool struct {
 	mu     sync.Mutex
 	idle   map[origin][]*conn // in the order of their last use
 	count  int
-	unruly unruly
+	unruly misbehaving
 	sweep  *time.Timer
 	closed bool
 }
 
 func newPool(guard *egress.Guard) *pool {
-	return &pool{guard: guard, idle: make(map[origin][]*conn), unruly: make(unruly)}
+	return &pool{guard: guard, idle: make(map[origin][]*conn), unruly: make(misbehaving)}
 }
 
 // get returns an idle connection that is provably clean, or a new one.
@@ -56,7 +56,7 @@ func (p *pool) get(ctx context.Context, to origin, webhook carteiro.ID, deadline
 		}
 		_ = c.Close()
 		if errors.Is(err, egress.ErrUnsolicited) {
-			p.distrust(to)
+			p.markMisbehaving(to)
 		}
 	}
 	c, err = p.dial(ctx, to, deadline)
@@ -69,7 +69,7 @@ func (p *pool) dial(ctx context.Context, to origin, deadline time.Time) (*conn, 
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	dialed, err := p.guard.Dial(ctx, to.address)
-	if lack(err) != nil && p.letGo() {
+	if resourceExhaustion(err) != nil && p.closeOneIdle() {
 		dialed, err = p.guard.Dial(ctx, to.address)
 	}
 	if err != nil {
@@ -119,12 +119,12 @@ func (p *pool) put(to origin, webhook carteiro.ID, c *conn, keepFor time.Duratio
 	p.idle[to] = append(p.idle[to], c)
 	p.count++
 	if p.sweep == nil {
-		p.sweep = time.AfterFunc(sweepEvery, p.closeOld)
+		p.sweep = time.AfterFunc(sweepInterval, p.closeOld)
 	}
 }
 
-// distrust closes the idle connections to an origin that sent more than its responses, and keeps none for a while.
-func (p *pool) distrust(to origin) {
+// markMisbehaving closes the idle connections to an origin that sent more than its responses, and keeps none for a while.
+func (p *pool) markMisbehaving(to origin) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.unruly.add(to, time.Now())
@@ -135,27 +135,27 @@ func (p *pool) distrust(to origin) {
 	delete(p.idle, to)
 }
 
-// unruly maps origins that sent bytes outside of a response to the time until which their connections are not reused.
+// misbehaving maps origins that sent bytes outside of a response to the time until which their connections are not reused.
 // Such bytes can arrive while the next request is on its way, when nobody can tell them from its response.
-type unruly map[origin]time.Time
+type misbehaving map[origin]time.Time
 
 const (
-	unrulyFor = 10 * time.Minute
-	maxUnruly = 1024
+	misbehavingFor = 10 * time.Minute
+	maxMisbehaving = 1024
 )
 
-func (u unruly) has(to origin, now time.Time) bool {
+func (u misbehaving) has(to origin, now time.Time) bool {
 	until, ok := u[to]
 	return ok && now.Before(until)
 }
 
-func (u unruly) add(to origin, now time.Time) {
+func (u misbehaving) add(to origin, now time.Time) {
 	for other, until := range u {
-		if len(u) >= maxUnruly || !now.Before(until) {
+		if len(u) >= maxMisbehaving || !now.Before(until) {
 			delete(u, other)
 		}
 	}
-	u[to] = now.Add(unrulyFor)
+	u[to] = now.Add(misbehavingFor)
 }
 
 // closeOldest closes the connection that has been idle longest. The mutex is held.
@@ -193,12 +193,12 @@ func (p *pool) closeOld() {
 	}
 	p.sweep = nil
 	if len(p.idle) > 0 {
-		p.sweep = time.AfterFunc(sweepEvery, p.closeOld)
+		p.sweep = time.AfterFunc(sweepInterval, p.closeOld)
 	}
 }
 
-// letGo closes all idle connections to free their descriptors, and reports whether there were any.
-func (p *pool) letGo() bool {
+// closeOneIdle closes all idle connections to free their descriptors, and reports whether there were any.
+func (p *pool) closeOneIdle() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	had := p.count > 0

@@ -67,7 +67,7 @@ func TestAnUnrulyOriginKeepsNoConnection(t *testing.T) {
 	webhook := carteiro.ID{1}
 	unruly, other := origin{address: "192.0.2.1:443"}, origin{address: "192.0.2.1:443", environment: carteiro.ID{7}}
 	idleConn(t, p, unruly, webhook, 0, maxIdleTime)
-	p.distrust(unruly)
+	p.markMisbehaving(unruly)
 	idleConn(t, p, unruly, webhook, 0, maxIdleTime)
 	kept := idleConn(t, p, other, webhook, 0, maxIdleTime)
 	if c := p.take(unruly, webhook); c != nil {
@@ -76,13 +76,13 @@ func TestAnUnrulyOriginKeepsNoConnection(t *testing.T) {
 	if c := p.take(other, webhook); c != kept {
 		t.Error("another environment lost its connection")
 	}
-	if p.unruly.has(unruly, time.Now().Add(unrulyFor)) {
+	if p.unruly.has(unruly, time.Now().Add(misbehavingFor)) {
 		t.Error("it is not trusted again")
 	}
-	for n := range 3 * maxUnruly {
+	for n := range 3 * maxMisbehaving {
 		p.unruly.add(origin{address: string(rune(n))}, time.Now())
 	}
-	if len(p.unruly) > maxUnruly {
+	if len(p.unruly) > maxMisbehaving {
 		t.Errorf("%d origins are remembered", len(p.unruly))
 	}
 }

@@ -82,10 +82,10 @@ func (s *Sender) attempt(ctx context.Context, t *Target, d *carteiro.Delivery, o
 	switch err := e.run(ctx); {
 	case err == nil:
 	case errors.Is(err, carteiro.ErrNotClear):
-		o.Unsent = carteiro.ErrNotClear
+		o.NotSent = carteiro.ErrNotClear
 	default:
 		fail(o, err)
-		o.Unsent = unsent(err)
+		o.NotSent = notSent(err)
 	}
 }
 
@@ -114,7 +114,7 @@ func readBody(o *carteiro.Outcome, r *http.Response, body io.Reader) (err error)
 	if len(o.ResponseBody) > maxResponseBody {
 		o.ResponseBody, o.ResponseTruncated = o.ResponseBody[:maxResponseBody], true
 	}
-	return early(err)
+	return isEarlyResponse(err)
 }
 
 // maxRetryAfter is the longest wait that is stored, in seconds. The retry policy has a lower maximum.

@@ -85,13 +85,13 @@ func TestIdleConnectionsAreClosedInTime(t *testing.T) {
 			}
 		}
 		check(4*time.Second, 3, false, false, false)
-		check(sweepEvery, 1, true, false, true)
-		check(maxIdleTime+sweepEvery, 0, true, true, true)
+		check(sweepInterval, 1, true, false, true)
+		check(maxIdleTime+sweepInterval, 0, true, true, true)
 		if p.sweep != nil || len(p.idle) != 0 {
 			t.Errorf("an empty pool remembers %d origins; it has a timer: %v", len(p.idle), p.sweep != nil)
 		}
 		again := keep(p, host(1), 5*time.Second)
-		<-time.After(2 * sweepEvery)
+		<-time.After(2 * sweepInterval)
 		synctest.Wait()
 		if !again.closed {
 			t.Error("a connection that was kept later is not closed in time")
@@ -103,11 +103,11 @@ func TestIdleConnectionsAreClosedInTime(t *testing.T) {
 func TestLettingGoTellsWhetherItFreedAnything(t *testing.T) {
 	p := newPool(egress.New(true))
 	defer p.close()
-	if p.letGo() {
+	if p.closeOneIdle() {
 		t.Error("an empty pool says that it freed descriptors")
 	}
 	one, other := keep(p, host(1), maxIdleTime), keep(p, host(2), maxIdleTime)
-	if !p.letGo() || !one.closed || !other.closed || p.count != 0 || p.letGo() {
+	if !p.closeOneIdle() || !one.closed || !other.closed || p.count != 0 || p.closeOneIdle() {
 		t.Errorf("closed: %v, %v; %d are counted as idle", one.closed, other.closed, p.count)
 	}
 }
@@ -127,7 +127,7 @@ func TestDistrustClosesTheConnectionsOfTheOrigin(t *testing.T) {
 	p := newPool(egress.New(true))
 	defer p.close()
 	one, two, other := keep(p, host(1), maxIdleTime), keep(p, host(1), maxIdleTime), keep(p, host(2), maxIdleTime)
-	p.distrust(host(1))
+	p.markMisbehaving(host(1))
 	if !one.closed || !two.closed || other.closed || p.count != 1 {
 		t.Errorf("closed: %v, %v, of another origin %v; %d are counted as idle", one.closed, two.closed, other.closed, p.count)
 	}

@@ -101,7 +101,7 @@ type Page struct {
 	Bulk         []carteiro.BulkRetry
 	Activity     []Slot
 	Audit        []carteiro.AuditEntry
-	Notices      []carteiro.Notice
+	Notices      []carteiro.Notification
 }
 
 // Slot is what was recorded in a minute or in an hour, in an environment.

@@ -14,7 +14,7 @@ import (
 // of the results come first, in the order of the results, then those of the circuits.
 type Notices interface {
 	// ListNotices lists the notices with the lowest numbers above p.After, in the order of their numbers.
-	ListNotices(ctx context.Context, p ListNotices) ([]carteiro.Notice, error)
+	ListNotices(ctx context.Context, p ListNotices) ([]carteiro.Notification, error)
 	// TellNotices takes notices away and stores the events that were made of them with their first attempts, in one
 	// transaction, as [Queue.Accept] does; nothing is held. Notices must be in the order of their numbers. When one is gone,
 	// because another node was quicker, it and all notices after it are left alone: their events would carry ids that may

@@ -1,6 +1,6 @@
 // Package tail lets people follow a webhook's delivery log. It stands before the store and tells those who listen that a
 // webhook's log has changed here; what has changed they read from the store, as they do for what other nodes have
-// changed. While nobody listens it costs one look at a number.
+// notify. While nobody listens it costs one look at a number.
 package tail
 
 import (
@@ -78,8 +78,8 @@ func (h *Hub) Close() {
 // Closed is closed when the server stops.
 func (h *Hub) Closed() <-chan struct{} { return h.closed }
 
-// changed tells those who listen to a webhook.
-func (h *Hub) changed(webhook carteiro.ID) {
+// notify tells those who listen to a webhook.
+func (h *Hub) notify(webhook carteiro.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.chans[webhook] {
@@ -91,20 +91,20 @@ func (h *Hub) changed(webhook carteiro.ID) {
 }
 
 // Watch gives a store whose changes of the log the hub tells.
-func (h *Hub) Watch(s store.Store) store.Store { return watched{s, h} }
+func (h *Hub) Watch(s store.Store) store.Store { return watchedStore{s, h} }
 
-type watched struct {
+type watchedStore struct {
 	store.Store
 	hub *Hub
 }
 
 // Accept implements store.Queue.
-func (w watched) Accept(ctx context.Context, p store.Accept) (store.AcceptResult, error) {
+func (w watchedStore) Accept(ctx context.Context, p store.Accept) (store.AcceptResult, error) {
 	result, err := w.Store.Accept(ctx, p)
 	if w.hub.listeners.Load() > 0 {
 		for i := range p.Items {
 			for j := range p.Items[i].Attempts {
-				w.hub.changed(p.Items[i].Attempts[j].WebhookID)
+				w.hub.notify(p.Items[i].Attempts[j].WebhookID)
 			}
 		}
 	}
@@ -112,30 +112,30 @@ func (w watched) Accept(ctx context.Context, p store.Accept) (store.AcceptResult
 }
 
 // Record implements store.Queue.
-func (w watched) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
+func (w watchedStore) Record(ctx context.Context, p store.Record) ([]store.Recorded, error) {
 	recorded, err := w.Store.Record(ctx, p)
 	if w.hub.listeners.Load() > 0 {
 		for i := range p.Results {
-			w.hub.changed(p.Results[i].Delivery.WebhookID)
+			w.hub.notify(p.Results[i].Delivery.WebhookID)
 		}
 	}
 	return recorded, err
 }
 
 // Retry implements store.Queue.
-func (w watched) Retry(ctx context.Context, p store.Retry) (store.RetryResult, error) {
+func (w watchedStore) Retry(ctx context.Context, p store.Retry) (store.RetryResult, error) {
 	result, err := w.Store.Retry(ctx, p)
 	if w.hub.listeners.Load() > 0 {
-		w.hub.changed(p.WebhookID)
+		w.hub.notify(p.WebhookID)
 	}
 	return result, err
 }
 
 // StepBulkRetry implements store.BulkRetries.
-func (w watched) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (store.BulkStep, error) {
+func (w watchedStore) StepBulkRetry(ctx context.Context, p store.StepBulkRetry) (store.BulkStep, error) {
 	step, err := w.Store.StepBulkRetry(ctx, p)
 	if step.Retried > 0 && w.hub.listeners.Load() > 0 {
-		w.hub.changed(step.Job.WebhookID)
+		w.hub.notify(step.Job.WebhookID)
 	}
 	return step, err
 }

@@ -128,7 +128,7 @@ func (w *world) examine() {
 	if !is {
 		return
 	}
-	report, err := (&check.Doctor{Store: s, Now: time.Now()}).Run(context.Background())
+	report, err := (&check.Checker{Store: s, Now: time.Now()}).Run(context.Background())
 	if err != nil {
 		w.fault("the doctor could not look: %v", err)
 		return

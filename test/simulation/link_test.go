@@ -370,8 +370,8 @@ func (l *link) Retry(ctx context.Context, p store.Retry) (store.RetryResult, err
 	})
 }
 
-func (l *link) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro.Notice, error) {
-	return call(ctx, l, "list notices", false, func() ([]carteiro.Notice, error) { return l.Store.ListNotices(context.Background(), p) })
+func (l *link) ListNotices(ctx context.Context, p store.ListNotices) ([]carteiro.Notification, error) {
+	return call(ctx, l, "list notices", false, func() ([]carteiro.Notification, error) { return l.Store.ListNotices(context.Background(), p) })
 }
 
 func (l *link) TellNotices(ctx context.Context, p store.TellNotices) ([]bool, error) {

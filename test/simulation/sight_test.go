@@ -116,7 +116,7 @@ func (s *sender) Send(ctx context.Context, target *send.Target, d *carteiro.Deli
 		return none
 	}
 	if d.MayBegin != nil && !d.MayBegin() {
-		return &carteiro.Outcome{Unsent: carteiro.ErrNotClear}
+		return &carteiro.Outcome{NotSent: carteiro.ErrNotClear}
 	}
 	if !s.n.lives() {
 		return none

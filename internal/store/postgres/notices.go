@@ -50,7 +50,7 @@ type noticeRows struct {
 const anyVersion = -1
 
 // add adds a notice. That a webhook is disabled is only written if it has the version.
-func (r *noticeRows) add(n *carteiro.Notice, version int64) {
+func (r *noticeRows) add(n *carteiro.Notification, version int64) {
 	r.versions = append(r.versions, version)
 	r.at, r.types, r.webhooks = append(r.at, n.At), append(r.types, n.Type), append(r.webhooks, n.WebhookID)
 	r.since, r.disabledBy, r.errors = append(r.since, n.Since), append(r.disabledBy, string(n.DisabledBy)), append(r.errors, n.Error)
@@ -65,7 +65,7 @@ func (r *noticeRows) queue(b *pgx.Batch) {
 }
 
 // notice writes one notice of a webhook that is locked.
-func (t *tx) notice(n *carteiro.Notice) error {
+func (t *tx) notice(n *carteiro.Notification) error {
 	if n == nil {
 		return nil
 	}

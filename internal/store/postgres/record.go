@@ -247,7 +247,7 @@ func (r *recording) record(t *taken) error {
 		r.disableGone(t)
 	}
 	if t.result.Exhausted {
-		r.notices.add(t.result.Delivery.ExhaustedNotice(t.result.Outcome, t.now), anyVersion)
+		r.notices.add(t.result.Delivery.ExhaustedNotification(t.result.Outcome, t.now), anyVersion)
 	}
 	r.noteHealth(t)
 	r.tally.Tell(layout.SentTo(t.result), t.now, t.recorded)
@@ -268,7 +268,7 @@ func (r *recording) disableGone(t *taken) {
 		r.off.audit = append(r.off.audit, append(bind(sqlstore.AuditValues(t.result.Audit)), id(t.WebhookID), key.Version))
 	}
 	off := carteiro.Webhook{ID: t.WebhookID, DisabledBy: carteiro.DisabledByGone, DisabledAt: t.now}
-	r.notices.add(off.DisabledNotice(t.result.Outcome.Error), key.Version)
+	r.notices.add(off.DisabledNotification(t.result.Outcome.Error), key.Version)
 	r.off.ids, r.off.versions, r.off.now = append(r.off.ids, t.WebhookID), append(r.off.versions, key.Version), append(r.off.now, t.now)
 	r.tally.Off(key, t.now)
 }

@@ -69,7 +69,7 @@ func (t *tx) PutKey(key *store.Key) error {
 }
 
 // AddNotice implements [sqlstore.Tx].
-func (t *tx) AddNotice(n *carteiro.Notice) error { return t.notice(n) }
+func (t *tx) AddNotice(n *carteiro.Notification) error { return t.notice(n) }
 
 const (
 	eraseAttempts = `DELETE FROM attempts a USING (SELECT id FROM attempts WHERE webhook_id = $1 ORDER BY id LIMIT $2) AS old

@@ -112,5 +112,5 @@ func (c *conn) judge(webhook carteiro.ID, h *layout.Health) error {
 	if err := c.putCircuit(webhook, &w.Circuit); err != nil {
 		return err
 	}
-	return c.notice(w.CircuitNotice(h.First.Circuit, before, h.Now))
+	return c.notice(w.CircuitNotification(h.First.Circuit, before, h.Now))
 }

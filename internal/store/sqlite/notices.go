@@ -22,7 +22,7 @@ var (
 )
 
 // notice writes a notice, if its environment is to be told. Its number and environment are filled in by the database.
-func (c *conn) notice(n *carteiro.Notice) error {
+func (c *conn) notice(n *carteiro.Notification) error {
 	if n == nil {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (c *conn) notice(n *carteiro.Notice) error {
 }
 
 // noticed binds the columns from since on.
-func (s *stmt) noticed(n *carteiro.Notice) *stmt {
+func (s *stmt) noticed(n *carteiro.Notification) *stmt {
 	return s.time(n.Since).int(int64(n.Failures)).text(string(n.DisabledBy)).text(n.Error).
 		maybeID(n.Last.ID).maybeID(n.Last.EventID).text(n.Last.EventType).int(int64(n.Last.Number)).int(int64(n.Last.HTTPStatus))
 }

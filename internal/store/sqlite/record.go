@@ -78,7 +78,7 @@ func (t *tx) record(p *store.Record, r *store.Result, x *layout.Exchange, record
 		return err
 	}
 	if r.Exhausted {
-		if err := t.notice(r.Delivery.ExhaustedNotice(r.Outcome, p.Now)); err != nil {
+		if err := t.notice(r.Delivery.ExhaustedNotification(r.Outcome, p.Now)); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (t *tx) disableGone(p *store.Record, r *store.Result) (disabled bool, err e
 		return false, err
 	}
 	t.tally.Off(layout.SentTo(r), p.Now)
-	if err := t.notice(off.DisabledNotice(r.Outcome.Error)); err != nil {
+	if err := t.notice(off.DisabledNotification(r.Outcome.Error)); err != nil {
 		return true, err
 	}
 	return true, sqlstore.AddAudit(t, r.Audit)

@@ -79,7 +79,7 @@ func (t *tx) PutKey(key *store.Key) error {
 }
 
 // AddNotice implements [sqlstore.Tx].
-func (t *tx) AddNotice(n *carteiro.Notice) error { return t.notice(n) }
+func (t *tx) AddNotice(n *carteiro.Notification) error { return t.notice(n) }
 
 // EraseAttempts implements [sqlstore.Tx].
 func (t *tx) EraseAttempts(webhook carteiro.ID, limit int) (int, error) {

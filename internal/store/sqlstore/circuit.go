@@ -33,7 +33,7 @@ func (s *Store) DisableFailing(ctx context.Context, p store.DisableFailing) (dis
 
 func disableFailing(t Tx, w *carteiro.Webhook, p *store.DisableFailing) error {
 	w.DisableFailing(layout.Micros(p.Now))
-	if err := t.AddNotice(w.DisabledNotice(w.LastError)); err != nil {
+	if err := t.AddNotice(w.DisabledNotification(w.LastError)); err != nil {
 		return err
 	}
 	if _, err := t.Exec(disableWebhook, w.ID, w.DisabledAt, string(w.DisabledBy)); err != nil {

@@ -15,14 +15,14 @@ var (
 )
 
 // readNotice reads noticeColumns.
-func readNotice(scan Scan) (n carteiro.Notice, err error) {
+func readNotice(scan Scan) (n carteiro.Notification, err error) {
 	err = scan(&n.Seq, &n.At, &n.EnvironmentID, &n.Type, &n.WebhookID, &n.Since, &n.Failures, &n.DisabledBy,
 		(*Text)(&n.Error), &n.Last.ID, &n.Last.EventID, &n.Last.EventType, &n.Last.Number, &n.Last.HTTPStatus)
 	return n, err
 }
 
 // noticeValues are the values of noticeColumns.
-func noticeValues(n *carteiro.Notice) []any {
+func noticeValues(n *carteiro.Notification) []any {
 	return []any{
 		n.Seq, n.At, n.EnvironmentID, n.Type, n.WebhookID, n.Since, n.Failures, string(n.DisabledBy), Text(n.Error),
 		n.Last.ID, n.Last.EventID, n.Last.EventType, n.Last.Number, n.Last.HTTPStatus,
@@ -30,7 +30,7 @@ func noticeValues(n *carteiro.Notice) []any {
 }
 
 // ListNotices implements [store.Notices].
-func (s *Store) ListNotices(ctx context.Context, p store.ListNotices) (notices []carteiro.Notice, err error) {
+func (s *Store) ListNotices(ctx context.Context, p store.ListNotices) (notices []carteiro.Notification, err error) {
 	err = s.db.Read(ctx, func(t Tx) error {
 		notices, err = list(t, readNotice, listNotices, p.After, p.Limit)
 		return err

@@ -45,7 +45,7 @@ type Tx interface {
 	PutKey(key *store.Key) error
 	// AddNotice adds a notification for the operators of the webhook's environment, if they subscribed to it. The webhook must
 	// be locked, and must not have been disabled yet. A nil notice is ignored.
-	AddNotice(n *carteiro.Notice) error
+	AddNotice(n *carteiro.Notification) error
 	// EraseAttempts deletes finished attempts of a webhook, at most limit, with what was counted of them and with the events
 	// that nothing else refers to. It returns how many it deleted.
 	EraseAttempts(webhook carteiro.ID, limit int) (int, error)

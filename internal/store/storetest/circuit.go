@@ -348,7 +348,7 @@ func (m *model) DisableFailing(_ context.Context, p store.DisableFailing) (disab
 	for _, w := range disabled {
 		w.DisableFailing(p.Now)
 		m.webhooks[w.ID] = *w
-		m.notice(w.DisabledNotice(w.LastError))
+		m.notice(w.DisabledNotification(w.LastError))
 		withoutSecrets(w)
 	}
 	return disabled, nil

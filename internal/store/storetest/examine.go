@@ -180,7 +180,7 @@ func (w *world) fillForExamination() {
 func (w *world) examine() *check.Report {
 	w.t.Helper()
 	examinable := w.Store.(store.Examinable) //nolint:forcetypeassert // Examine has put it there
-	report, err := (&check.Doctor{Store: examinable, Now: w.now}).Run(context.Background())
+	report, err := (&check.Checker{Store: examinable, Now: w.now}).Run(context.Background())
 	w.ok(err)
 	return report
 }
@@ -194,7 +194,7 @@ func (w *world) wantHealthy() {
 		return
 	}
 	for _, f := range w.examine().Findings {
-		if f.Check != check.Abandoned && f.Check != check.Lease && f.Check != check.NoWebhook && f.Check != check.Untold {
+		if f.Check != check.Abandoned && f.Check != check.Lease && f.Check != check.NoWebhook && f.Check != check.Unnotified {
 			w.t.Errorf("the doctor has found %s", show(f))
 		}
 	}

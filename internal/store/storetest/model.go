@@ -29,7 +29,7 @@ type model struct {
 	minutesFrom  time.Time // activity before is gone
 	hoursFrom    time.Time
 	jobs         []carteiro.BulkRetry
-	notices      []carteiro.Notice
+	notices      []carteiro.Notification
 	noticed      int64
 	cleaned      map[carteiro.ID]bool
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // notice writes a notice, if its environment has webhooks of its own to be told by.
-func (m *model) notice(n *carteiro.Notice) {
+func (m *model) notice(n *carteiro.Notification) {
 	if n == nil {
 		return
 	}
@@ -29,7 +29,7 @@ func (m *model) notice(n *carteiro.Notice) {
 	}
 }
 
-func (m *model) ListNotices(_ context.Context, p store.ListNotices) (notices []carteiro.Notice, err error) {
+func (m *model) ListNotices(_ context.Context, p store.ListNotices) (notices []carteiro.Notification, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, n := range m.notices {
@@ -47,7 +47,7 @@ func (m *model) TellNotices(_ context.Context, p store.TellNotices) ([]bool, err
 	told := make([]bool, len(p.Tidings))
 	var items []store.AcceptItem
 	for i, tiding := range p.Tidings {
-		at := slices.IndexFunc(left, func(n carteiro.Notice) bool { return n.Seq == tiding.Notice })
+		at := slices.IndexFunc(left, func(n carteiro.Notification) bool { return n.Seq == tiding.Notice })
 		if told[i] = at >= 0; !told[i] {
 			break
 		}

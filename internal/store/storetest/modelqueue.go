@@ -302,7 +302,7 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 			recorded[i].Disabled = m.learn(a, r, p.Now)
 		}
 		if r.Exhausted {
-			m.notice(r.Delivery.ExhaustedNotice(r.Outcome, p.Now))
+			m.notice(r.Delivery.ExhaustedNotification(r.Outcome, p.Now))
 		}
 		if counts && told[a.WebhookID] == nil {
 			told[a.WebhookID] = &recorded[i]
@@ -313,7 +313,7 @@ func (m *model) Record(_ context.Context, p store.Record) ([]store.Recorded, err
 		if w, found := m.webhooks[id]; found {
 			before := w.Circuit
 			first.Circuit = w.Judge(p.Now)
-			m.notice(w.CircuitNotice(first.Circuit, before, p.Now))
+			m.notice(w.CircuitNotification(first.Circuit, before, p.Now))
 			m.webhooks[id] = w
 		}
 	}
@@ -339,7 +339,7 @@ func (m *model) learn(a *modelAttempt, r *store.Result, now time.Time) (disabled
 	if r.DisableWebhook && w.Enabled {
 		w.Enabled, w.UpdatedAt, w.DisabledBy, w.DisabledAt = false, now, carteiro.DisabledByGone, now
 		w.Version++
-		m.notice(w.DisabledNotice(r.Outcome.Error))
+		m.notice(w.DisabledNotification(r.Outcome.Error))
 		disabled = true
 	}
 	m.webhooks[w.ID] = w

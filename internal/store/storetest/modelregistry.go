@@ -104,7 +104,7 @@ func (m *model) CleanEnvironment(_ context.Context, p store.CleanEnvironment) (c
 	maps.DeleteFunc(m.events, func(_ carteiro.ID, event carteiro.Event) bool { return event.EnvironmentID == e.ID })
 	maps.DeleteFunc(m.keys, func(key modelKey, _ store.Key) bool { return key.environment == e.ID })
 	m.recorded = slices.DeleteFunc(m.recorded, func(r modelRecord) bool { return r.environment == e.ID })
-	m.notices = slices.DeleteFunc(m.notices, func(n carteiro.Notice) bool { return n.EnvironmentID == e.ID })
+	m.notices = slices.DeleteFunc(m.notices, func(n carteiro.Notification) bool { return n.EnvironmentID == e.ID })
 	if e.DeletedAt.Before(p.SettledBefore) {
 		m.environments = slices.DeleteFunc(m.environments, func(other carteiro.Environment) bool { return other.ID == e.ID })
 	}

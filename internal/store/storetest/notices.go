@@ -21,7 +21,7 @@ func (w *world) operators() *carteiro.Webhook {
 }
 
 // notices lists all there are, read in pages, without their numbers.
-func (w *world) notices() (all []carteiro.Notice) {
+func (w *world) notices() (all []carteiro.Notification) {
 	w.t.Helper()
 	all = listNotices(w, w.Store)
 	for i := range all {
@@ -30,14 +30,14 @@ func (w *world) notices() (all []carteiro.Notice) {
 	return all
 }
 
-func typesOf(notices []carteiro.Notice) (types []string) {
+func typesOf(notices []carteiro.Notification) (types []string) {
 	for _, n := range notices {
 		types = append(types, n.Type)
 	}
 	return types
 }
 
-func listNotices(w *world, s store.Store) (all []carteiro.Notice) {
+func listNotices(w *world, s store.Store) (all []carteiro.Notification) {
 	w.t.Helper()
 	p := store.ListNotices{Limit: 2}
 	for {
@@ -52,7 +52,7 @@ func listNotices(w *world, s store.Store) (all []carteiro.Notice) {
 }
 
 // tiding makes what a notice becomes: an event for the environment's own webhook.
-func (w *world) tiding(n carteiro.Notice, to carteiro.ID) store.Tiding {
+func (w *world) tiding(n carteiro.Notification, to carteiro.ID) store.Tiding {
 	e := w.newEvent(n.Type)
 	e.OwnerKind, e.OwnerID, e.CampaignID, e.CampaignName = carteiro.OwnerEnvironment, e.EnvironmentID, carteiro.ID{}, ""
 	item := w.item(e, store.Session{}, to)
@@ -78,7 +78,7 @@ var noticing = []story{
 		}
 		opened := w.now.Add(-time.Second)
 		w.succeed(session, w.publish(session, hook.ID))
-		equal(w.t, "notices", w.notices(), []carteiro.Notice{
+		equal(w.t, "notices", w.notices(), []carteiro.Notification{
 			{
 				At: opened, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.WebhookErrorEvent, WebhookID: hook.ID,
 				Since: since, Failures: carteiro.FailuresForError, Error: w.failure(nil).Error,
@@ -107,8 +107,8 @@ var noticing = []story{
 			_, err = w.DisableFailing(w.t.Context(), store.DisableFailing{Now: w.now, OpenedBefore: w.now, Limit: 10})
 			w.ok(err)
 		}
-		told := slices.DeleteFunc(w.notices(), func(n carteiro.Notice) bool { return n.Type != carteiro.WebhookDisabledEvent })
-		equal(w.t, "notices", told, []carteiro.Notice{
+		told := slices.DeleteFunc(w.notices(), func(n carteiro.Notification) bool { return n.Type != carteiro.WebhookDisabledEvent })
+		equal(w.t, "notices", told, []carteiro.Notification{
 			{
 				At: w.now.Add(-time.Hour - time.Second), EnvironmentID: w.owner.EnvironmentID,
 				Type: carteiro.WebhookDisabledEvent, WebhookID: gone.ID, DisabledBy: carteiro.DisabledByGone, Error: w.failure(nil).Error,
@@ -124,7 +124,7 @@ var noticing = []story{
 		session, hook := w.join(), w.webhook()
 		d := w.exhaust(session, hook.ID)
 		w.record(session, store.Result{Delivery: d, Outcome: w.failure(d), Exhausted: true})
-		equal(w.t, "notices", w.notices(), []carteiro.Notice{{
+		equal(w.t, "notices", w.notices(), []carteiro.Notification{{
 			At: w.now, EnvironmentID: w.owner.EnvironmentID, Type: carteiro.DeliveryExhaustedEvent, WebhookID: hook.ID,
 			Error: w.failure(d).Error, Last: carteiro.LastAttempt{ID: d.ID, EventID: d.EventID, EventType: d.EventType, Number: 1, HTTPStatus: 503},
 		}})
@@ -213,7 +213,7 @@ var noticing = []story{
 			w.exhaust(session, hook.ID)
 		}
 		found := listNotices(w, w.Store)
-		tell := func(notices ...carteiro.Notice) []bool {
+		tell := func(notices ...carteiro.Notification) []bool {
 			p := store.TellNotices{Now: w.now}
 			for _, n := range notices {
 				p.Tidings = append(p.Tidings, w.tiding(n, operators.ID))
@@ -247,7 +247,7 @@ var noticing = []story{
 		for range count {
 			w.exhaust(session, hook.ID)
 		}
-		found := slices.DeleteFunc(listNotices(w, w.Store), func(n carteiro.Notice) bool { return n.Type != carteiro.DeliveryExhaustedEvent })
+		found := slices.DeleteFunc(listNotices(w, w.Store), func(n carteiro.Notification) bool { return n.Type != carteiro.DeliveryExhaustedEvent })
 		won, errs := make([]int, tellers), make([]error, tellers)
 		var all sync.WaitGroup
 		for i := range tellers {
@@ -279,8 +279,8 @@ var noticing = []story{
 
 // tellNotices tells some notices in store and model, or drops them.
 func (h *history) tellNotices() {
-	found := [][]carteiro.Notice{listNotices(h.world, h.Store), listNotices(h.world, h.model)}
-	bare := make([][]carteiro.Notice, 2)
+	found := [][]carteiro.Notification{listNotices(h.world, h.Store), listNotices(h.world, h.model)}
+	bare := make([][]carteiro.Notification, 2)
 	for i, notices := range found {
 		for _, n := range notices {
 			n.Seq = 0

@@ -9,25 +9,25 @@ import (
 )
 
 const (
-	// streamEvery is how often a stream looks for what other nodes have changed; what this one has it hears at once.
-	streamEvery = time.Second
-	// streamPause is left between two looks, however much happens: several changes are then told as one.
-	streamPause = 200 * time.Millisecond
-	// heartbeat is how often an idle stream gives a sign of life.
-	heartbeat = 15 * time.Second
-	// streamPatience is how long a reader may take to take what it is sent.
-	streamPatience = 10 * time.Second
-	// reconnectAfter is what browsers are told to wait, in milliseconds.
-	reconnectAfter = 2000
+	// streamPollInterval is how often a stream looks for what other nodes have changed; what this one has it hears at once.
+	streamPollInterval = time.Second
+	// streamMinPause is left between two looks, however much happens: several changes are then told as one.
+	streamMinPause = 200 * time.Millisecond
+	// heartbeatInterval is how often an idle stream gives a sign of life.
+	heartbeatInterval = 15 * time.Second
+	// streamWriteTimeout is how long a reader may take to take what it is sent.
+	streamWriteTimeout = 10 * time.Second
+	// reconnectDelay is what browsers are told to wait, in milliseconds.
+	reconnectDelay = 2000
 )
 
-// outlet is where a stream of server-sent events goes out.
-type outlet struct {
+// sseWriter is where a stream of server-sent events goes out.
+type sseWriter struct {
 	*request
 	conn *http.ResponseController
 }
 
-func newOutlet(r *request) outlet { return outlet{r, http.NewResponseController(r.w)} }
+func newSSEWriter(r *request) sseWriter { return sseWriter{r, http.NewResponseController(r.w)} }
 
 // lastEventAt is when the stream that this one goes on from has looked last; zero when there was none.
 func (r *request) lastEventAt() time.Time {
@@ -39,7 +39,7 @@ func (r *request) lastEventAt() time.Time {
 }
 
 // begin sends the head of the answer.
-func (o *outlet) begin() {
+func (o *sseWriter) begin() {
 	_ = o.conn.SetReadDeadline(time.Time{}) // where it cannot be set there is none, as in tests
 	header := o.w.Header()
 	header["Content-Type"] = []string{"text/event-stream"}
@@ -51,15 +51,15 @@ func (o *outlet) begin() {
 }
 
 // open sends the first events.
-func (o *outlet) open(at time.Time, events []byte) error {
-	open := fmt.Appendf(nil, "retry: %d\n", reconnectAfter)
+func (o *sseWriter) open(at time.Time, events []byte) error {
+	open := fmt.Appendf(nil, "retry: %d\n", reconnectDelay)
 	return o.write(append(appendEvent(open, eventOpen, at, struct{}{}), events...))
 }
 
 // follow has told what changes until the reader has gone, is too slow or not let in any more, or the server stops. What
 // fails is tried again when the reader comes back.
-func (o *outlet) follow(changed <-chan struct{}, tell func() (told bool, err error)) {
-	tick := time.NewTicker(streamEvery)
+func (o *sseWriter) follow(changed <-chan struct{}, tell func() (told bool, err error)) {
+	tick := time.NewTicker(streamPollInterval)
 	defer tick.Stop()
 	heard := time.Now()
 	for {
@@ -71,14 +71,14 @@ func (o *outlet) follow(changed <-chan struct{}, tell func() (told bool, err err
 		case <-o.s.Tail.Closed():
 			return
 		}
-		if !o.stillLetIn(time.Now()) {
+		if !o.stillAuthorized(time.Now()) {
 			return
 		}
 		told, err := tell()
 		if err != nil {
 			return
 		}
-		if !told && time.Since(heard) >= heartbeat {
+		if !told && time.Since(heard) >= heartbeatInterval {
 			if told = true; o.write([]byte(": alive\n\n")) != nil {
 				return
 			}
@@ -92,9 +92,9 @@ func (o *outlet) follow(changed <-chan struct{}, tell func() (told bool, err err
 	}
 }
 
-// stillLetIn says whether the token or session has not ended meanwhile. It is asked before each look, so that who is let in
+// stillAuthorized says whether the token or session has not ended meanwhile. It is asked before each look, so that who is let in
 // no more is told nothing more; the directory remembers the answer for about a second.
-func (o *outlet) stillLetIn(now time.Time) bool {
+func (o *sseWriter) stillAuthorized(now time.Time) bool {
 	again := *o.request
 	again.begun = now
 	_, err := again.identify()
@@ -102,8 +102,8 @@ func (o *outlet) stillLetIn(now time.Time) bool {
 }
 
 // pause lets changes come together.
-func (o *outlet) pause() bool {
-	timer := time.NewTimer(streamPause)
+func (o *sseWriter) pause() bool {
+	timer := time.NewTimer(streamMinPause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -113,8 +113,8 @@ func (o *outlet) pause() bool {
 	}
 }
 
-func (o *outlet) write(events []byte) error {
-	_ = o.conn.SetWriteDeadline(time.Now().Add(streamPatience)) // likewise
+func (o *sseWriter) write(events []byte) error {
+	_ = o.conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // likewise
 	if _, err := o.w.Write(events); err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (in *eventInput) field(key []byte) *[]byte {
 
 // read turns the members into an event of owner. What is wrong with them goes to f; only a payload that is too large
 // is a failure of its own. The event shares no memory with the members.
-func (in *eventInput) read(s *server, k *kind, owner store.OwnerRef, f *faults) (publish.Event, error) {
+func (in *eventInput) read(s *server, k *ownerRoutes, owner store.OwnerRef, f *faults) (publish.Event, error) {
 	e := publish.Event{Owner: owner}
 	if len(in.payload) > s.MaxPayload {
 		return e, payloadTooLarge(s.MaxPayload)
@@ -85,7 +85,7 @@ func (in *eventInput) read(s *server, k *kind, owner store.OwnerRef, f *faults) 
 	return e, nil
 }
 
-func (in *eventInput) readType(k *kind, f *faults) string {
+func (in *eventInput) readType(k *ownerRoutes, f *faults) string {
 	switch {
 	case in.event == nil:
 		f.add(fieldEvent, isRequired)
@@ -119,7 +119,7 @@ func (in *eventInput) readTime(f *faults) time.Time {
 	return t
 }
 
-func (s *server) publishEvent(r *request, k *kind) error {
+func (s *server) publishEvent(r *request, k *ownerRoutes) error {
 	owner, err := r.ownerRef(k)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (s *server) publishEvent(r *request, k *kind) error {
 }
 
 // decodeEvent reads a body that is one event.
-func (s *server) decodeEvent(r *request, k *kind, owner store.OwnerRef, body []byte) (publish.Event, error) {
+func (s *server) decodeEvent(r *request, k *ownerRoutes, owner store.OwnerRef, body []byte) (publish.Event, error) {
 	if err := checkObject(body); err != nil {
 		return publish.Event{}, err
 	}
@@ -168,7 +168,7 @@ func (s *server) decodeEvent(r *request, k *kind, owner store.OwnerRef, body []b
 }
 
 // resultError says what is answered for an event that publish refused.
-func (s *server) resultError(err error, k *kind) error {
+func (s *server) resultError(err error, k *ownerRoutes) error {
 	switch {
 	case errors.Is(err, directory.ErrOwnerNotFound): // deleted since it was looked up
 		return k.notFound

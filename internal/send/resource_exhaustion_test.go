@@ -22,7 +22,7 @@ func TestWhatAMachineLacksIsNoFaultOfTheReceiver(t *testing.T) {
 		"no such name":              {&net.DNSError{Err: "no such host", Name: "crm.example", IsNotFound: true}, nil},
 		"nothing":                   {nil, nil},
 	} {
-		if got := lack(test.err); !errors.Is(got, test.want) {
+		if got := resourceExhaustion(test.err); !errors.Is(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

@@ -34,7 +34,7 @@ const (
 	RetriedSuccess   Check = "retried_success"           // a success is not retried automatically
 	Predecessor      Check = "predecessor"               // an automatic retry names the attempt before it
 	Abandoned        Check = "abandoned"                 // a failure that should have been retried was, or is going to be
-	Untold           Check = "notice_waits"              // what an environment's own webhooks are to be told is told, where a server runs
+	Unnotified       Check = "notice_waits"              // what an environment's own webhooks are to be told is told, where a server runs
 	NoOwnOwner       Check = "environment_without_owner" // an environment owns its operators' webhooks
 	LeftAttempts     Check = "deleted_webhook_attempt"   // a deleted webhook that is marked as clean has no pending attempts
 	LeftSecrets      Check = "deleted_webhook_secret"    // and no secrets
@@ -42,8 +42,8 @@ const (
 	Lease            Check = "lease"                     // a session's lease ends, and is ended when it has
 )
 
-// judgeWebhook gives what is wrong with a slice of a webhook.
-func judgeWebhook(w *store.ExaminedWebhook, now time.Time) (findings []Finding) {
+// checkWebhook gives what is wrong with a slice of a webhook.
+func checkWebhook(w *store.ExaminedWebhook, now time.Time) (findings []Finding) {
 	find := func(check Check, log carteiro.ID, of, says string, args ...any) {
 		findings = append(findings, Finding{
 			Check: check, EnvironmentID: w.EnvironmentID, WebhookID: w.WebhookID, LogID: log, Of: of, Says: fmt.Sprintf(says, args...),
@@ -60,7 +60,7 @@ func judgeWebhook(w *store.ExaminedWebhook, now time.Time) (findings []Finding) 
 		find(Unreadable, carteiro.ID{}, "", "the webhook cannot be read: nothing is sent to it, and events of its agent or campaign are refused: %s", w.Unreadable)
 	}
 	if w.Clean {
-		findings = append(findings, judgeClean(w, now)...)
+		findings = append(findings, checkCleanup(w, now)...)
 	}
 	for _, o := range w.Open {
 		switch {
@@ -101,8 +101,8 @@ func judgeWebhook(w *store.ExaminedWebhook, now time.Time) (findings []Finding) 
 // deletion.
 const settledAfter = 5 * time.Minute
 
-// judgeClean returns what is left of a deleted webhook that is marked as clean. The server does not visit it again.
-func judgeClean(w *store.ExaminedWebhook, now time.Time) (findings []Finding) {
+// checkCleanup returns what is left of a deleted webhook that is marked as clean. The server does not visit it again.
+func checkCleanup(w *store.ExaminedWebhook, now time.Time) (findings []Finding) {
 	find := func(check Check, says string, args ...any) {
 		findings = append(findings, Finding{
 			Check: check, EnvironmentID: w.EnvironmentID, WebhookID: w.WebhookID, Says: "the webhook is deleted and marked as clean, but " + fmt.Sprintf(says, args...),
@@ -132,8 +132,8 @@ const (
 	staleLease = 5 * time.Minute
 )
 
-// judgeSessions gives what is wrong with the leases.
-func judgeSessions(n *store.ExaminedNodes) (findings []Finding) {
+// checkSessions gives what is wrong with the leases.
+func checkSessions(n *store.ExaminedNodes) (findings []Finding) {
 	alive := false
 	for _, s := range n.Sessions {
 		alive = alive || s.Until.After(n.Now)
@@ -155,8 +155,8 @@ func judgeSessions(n *store.ExaminedNodes) (findings []Finding) {
 	return findings
 }
 
-// judgeQueues compares what is counted as open with what is, and what was recorded with what is left of it.
-func judgeQueues(n *store.ExaminedNodes) (findings []Finding) {
+// checkQueues compares what is counted as open with what is, and what was recorded with what is left of it.
+func checkQueues(n *store.ExaminedNodes) (findings []Finding) {
 	for _, q := range n.Queues {
 		if q.Kept != q.Counted {
 			findings = append(findings, Finding{
@@ -173,14 +173,14 @@ func judgeQueues(n *store.ExaminedNodes) (findings []Finding) {
 	return findings
 }
 
-// place is an hour in an environment.
-type place struct {
+// position is an hour in an environment.
+type position struct {
 	environment carteiro.ID
 	hour        int64
 }
 
 // recorded is how many attempts were finished in each hour, of those that are still there.
-type recorded map[place]int
+type recorded map[position]int
 
 // add counts a slice, and says how many attempts it has.
 func (r recorded) add(w *store.ExaminedWebhook) (attempts int) {
@@ -189,25 +189,25 @@ func (r recorded) add(w *store.ExaminedWebhook) (attempts int) {
 	}
 	for hour, n := range w.Recorded {
 		if !w.EnvironmentID.IsZero() {
-			r[place{w.EnvironmentID, hour}] += n
+			r[position{w.EnvironmentID, hour}] += n
 		}
 	}
 	return attempts
 }
 
-// judgeActivity compares activity with what was recorded. Where attempts were deleted, activity is more; it cannot be less,
+// checkActivity compares activity with what was recorded. Where attempts were deleted, activity is more; it cannot be less,
 // but in the first hour that there is of it, in which the database may have been brought to a layout that has it.
-func judgeActivity(n *store.ExaminedNodes, recorded recorded, now time.Time) (findings []Finding) {
+func checkActivity(n *store.ExaminedNodes, recorded recorded, now time.Time) (findings []Finding) {
 	find := func(check Check, environment carteiro.ID, hour int64, says string, args ...any) {
 		at := time.Unix(hour*3600, 0).UTC().Format("2006-01-02T15h")
 		findings = append(findings, Finding{
 			Check: check, EnvironmentID: environment, Of: at, Says: fmt.Sprintf("in the hour %s ", at) + fmt.Sprintf(says, args...),
 		})
 	}
-	kept := make(map[place]int64)
+	kept := make(map[position]int64)
 	first := now.Unix() / 3600
 	for _, a := range n.Activity {
-		kept[place{a.EnvironmentID, a.Hour}] = a.Success + a.Failed
+		kept[position{a.EnvironmentID, a.Hour}] = a.Success + a.Failed
 		first = min(first, a.Hour)
 		if a.MinuteSuccess > a.Success || a.MinuteFailed > a.Failed {
 			find(ActivitySum, a.EnvironmentID, a.Hour, "%d successes and %d failures are counted, and in its minutes %d and %d",

@@ -10,10 +10,10 @@ const (
 	DeliveryExhaustedEvent = "delivery.exhausted" // the last attempt that a webhook grants has failed
 )
 
-// Notice says what the server did to a webhook of an agent or a campaign. It is written in the transaction of what it tells
+// Notification says what the server did to a webhook of an agent or a campaign. It is written in the transaction of what it tells
 // of, if the environment has webhooks of its own, and taken away in the transaction that stores the event which it becomes
 // for them. Of the environment's own webhooks there are none, so that one which fails is not the cause of another.
-type Notice struct {
+type Notification struct {
 	Seq           int64     // assigned by the store in the order of the changes of a webhook
 	At            time.Time // when it happened
 	EnvironmentID ID
@@ -37,10 +37,10 @@ type LastAttempt struct {
 	HTTPStatus int // 0: there was no answer
 }
 
-// CircuitNotice says that the circuit of a webhook has changed, which has opened or closed just now; before is how it was. It
+// CircuitNotification says that the circuit of a webhook has changed, which has opened or closed just now; before is how it was. It
 // is nil for no change.
-func (w *Webhook) CircuitNotice(change CircuitChange, before Circuit, now time.Time) *Notice {
-	n := &Notice{At: now, WebhookID: w.ID}
+func (w *Webhook) CircuitNotification(change CircuitChange, before Circuit, now time.Time) *Notification {
+	n := &Notification{At: now, WebhookID: w.ID}
 	switch change {
 	case CircuitOpened:
 		n.Type, n.Since, n.Failures, n.Error = WebhookErrorEvent, w.FailingSince, w.FailuresInARow, w.LastError
@@ -52,18 +52,18 @@ func (w *Webhook) CircuitNotice(change CircuitChange, before Circuit, now time.T
 	return n
 }
 
-// DisabledNotice says that the server has disabled the webhook, as DisabledBy and DisabledAt say.
-func (w *Webhook) DisabledNotice(lastError string) *Notice {
-	n := &Notice{At: w.DisabledAt, Type: WebhookDisabledEvent, WebhookID: w.ID, DisabledBy: w.DisabledBy, Error: lastError}
+// DisabledNotification says that the server has disabled the webhook, as DisabledBy and DisabledAt say.
+func (w *Webhook) DisabledNotification(lastError string) *Notification {
+	n := &Notification{At: w.DisabledAt, Type: WebhookDisabledEvent, WebhookID: w.ID, DisabledBy: w.DisabledBy, Error: lastError}
 	if w.DisabledBy == DisabledByError {
 		n.Since = w.Circuit.OpenedAt
 	}
 	return n
 }
 
-// ExhaustedNotice says that the webhook grants the delivery no more attempts.
-func (d *Delivery) ExhaustedNotice(o *Outcome, now time.Time) *Notice {
-	return &Notice{
+// ExhaustedNotification says that the webhook grants the delivery no more attempts.
+func (d *Delivery) ExhaustedNotification(o *Outcome, now time.Time) *Notification {
+	return &Notification{
 		At: now, Type: DeliveryExhaustedEvent, WebhookID: d.WebhookID, Error: o.Error,
 		Last: LastAttempt{ID: d.ID, EventID: d.EventID, EventType: d.EventType, Number: d.Number, HTTPStatus: o.HTTPStatus},
 	}

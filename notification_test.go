@@ -17,16 +17,16 @@ func TestOperatorsHearWhatHappenedAndSinceWhen(t *testing.T) {
 	gone.DisabledBy = carteiro.DisabledByGone
 	before := carteiro.Circuit{OpenedAt: noon.Add(-2 * time.Hour)}
 	d := &carteiro.Delivery{Attempt: carteiro.Attempt{ID: ids.New(noon), WebhookID: w.ID, EventID: ids.New(noon), EventType: "event_action", Number: 4}}
-	for name, test := range map[string]struct{ got, want *carteiro.Notice }{
-		"a circuit opened": {w.CircuitNotice(carteiro.CircuitOpened, before, noon), &carteiro.Notice{
+	for name, test := range map[string]struct{ got, want *carteiro.Notification }{
+		"a circuit opened": {w.CircuitNotification(carteiro.CircuitOpened, before, noon), &carteiro.Notification{
 			At: noon, Type: "webhook.error", WebhookID: w.ID, Since: w.FailingSince, Failures: 5, Error: "HTTP 500"}},
-		"a circuit closed": {w.CircuitNotice(carteiro.CircuitClosed, before, noon), &carteiro.Notice{
+		"a circuit closed": {w.CircuitNotification(carteiro.CircuitClosed, before, noon), &carteiro.Notification{
 			At: noon, Type: "webhook.recovered", WebhookID: w.ID, Since: before.OpenedAt}},
-		"disabled for failing too long": {w.DisabledNotice("HTTP 500"), &carteiro.Notice{
+		"disabled for failing too long": {w.DisabledNotification("HTTP 500"), &carteiro.Notification{
 			At: noon, Type: "webhook.disabled", WebhookID: w.ID, Since: w.Circuit.OpenedAt, DisabledBy: carteiro.DisabledByError, Error: "HTTP 500"}},
-		"disabled by a 410": {gone.DisabledNotice("HTTP 410"), &carteiro.Notice{
+		"disabled by a 410": {gone.DisabledNotification("HTTP 410"), &carteiro.Notification{
 			At: noon, Type: "webhook.disabled", WebhookID: w.ID, DisabledBy: carteiro.DisabledByGone, Error: "HTTP 410"}},
-		"the last attempt failed": {d.ExhaustedNotice(&carteiro.Outcome{Error: "timeout", HTTPStatus: 504}, noon), &carteiro.Notice{
+		"the last attempt failed": {d.ExhaustedNotification(&carteiro.Outcome{Error: "timeout", HTTPStatus: 504}, noon), &carteiro.Notification{
 			At: noon, Type: "delivery.exhausted", WebhookID: w.ID, Error: "timeout",
 			Last: carteiro.LastAttempt{ID: d.ID, EventID: d.EventID, EventType: "event_action", Number: 4, HTTPStatus: 504}}},
 	} {
@@ -34,7 +34,7 @@ func TestOperatorsHearWhatHappenedAndSinceWhen(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", name, test.got, test.want)
 		}
 	}
-	if n := w.CircuitNotice(carteiro.CircuitUnchanged, before, noon); n != nil {
+	if n := w.CircuitNotification(carteiro.CircuitUnchanged, before, noon); n != nil {
 		t.Errorf("no change is told: %+v", n)
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/carteiro/carteiro"
 )
 
-// kind is what tells the calls on agents, those on campaigns and those on the environment itself apart. Everything else about
+// ownerRoutes is what tells the calls on agents, those on campaigns and those on the environment itself apart. Everything else about
 // them is one code.
-type kind struct {
+type ownerRoutes struct {
 	owner    carteiro.OwnerKind
 	path     string // of one owner's, below the base
 	messages messages
@@ -20,9 +20,9 @@ type kind struct {
 	available json.Marshaler
 }
 
-func newKind(owner carteiro.OwnerKind, catalogue *carteiro.Catalogue) *kind {
+func newOwnerRoutes(owner carteiro.OwnerKind, catalogue *carteiro.Catalogue) *ownerRoutes {
 	list := catalogue.Types(owner)
-	k := &kind{
+	k := &ownerRoutes{
 		owner:     owner,
 		path:      "/agents/{" + pathOwner + "}",
 		messages:  agentMessages,
