@@ -72,6 +72,7 @@ type App struct {
 	end        context.CancelFunc
 	running    sync.WaitGroup
 	failed     chan error
+	stops      stops // of the parts that were started
 
 	intake    context.Context // of what reads from brokers: it ends before the dispatcher does
 	endIntake context.CancelFunc
@@ -103,8 +104,7 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 	a := &App{config: c, logger: logger, store: s, keys: given.keys, metrics: counts, tracer: tracer, sender: sender, failed: make(chan error, 1)}
 	var shared bool
 	a.shared, shared = opened.(store.Shared)
-	a.background, a.end = context.WithCancel(context.Background())
-	a.intake, a.endIntake = context.WithCancel(a.background)
+	a.pushOpened()
 	ids := new(carteiro.IDSource)
 	a.directory = directory.New(s, shared)
 	a.dispatcher = dispatch.New(dispatch.Config{
@@ -140,6 +140,15 @@ func New(ctx context.Context, c *config.Server, version string, logger *slog.Log
 		return nil, errors.Join(err, tracer.Close(ctx), s.Close())
 	}
 	return a, nil
+}
+
+// pushOpened makes the contexts of the parts, and registers what New has opened to be closed.
+func (a *App) pushOpened() {
+	a.background, a.end = context.WithCancel(context.Background())
+	a.intake, a.endIntake = context.WithCancel(a.background)
+	a.stops.push("database", func(context.Context) error { return a.store.Close() })
+	a.stops.push("tracer", a.tracer.Close)
+	a.stops.push("sender", func(context.Context) error { a.sender.Close(); return nil })
 }
 
 // given is what the configuration names and does not hold: it stands in files and in lists.
@@ -363,36 +372,71 @@ func newTracer(ctx context.Context, c *config.Server, version string, logger *sl
 	return observe.NewTracer(ctx, c.TracesEndpoint, version, logger)
 }
 
-// Start listens, takes up what was left open, and serves. After an error the app is to be stopped all the same.
-func (a *App) Start(ctx context.Context) (err error) {
+// Start listens, resumes open deliveries, and serves. If it fails, it stops what it has started.
+func (a *App) Start(ctx context.Context) error {
+	err := a.start(ctx)
+	if err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		_ = a.stops.run(stopping) // err says why
+	}
+	return err
+}
+
+func (a *App) start(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
 	}
 	a.listener = limitConnections(listener, a.logger)
+	a.stops.push("listener", func(context.Context) error {
+		_ = a.listener.Close() // fails if the HTTP server has closed it
+		return nil
+	})
+
+	a.stops.push("metrics and debug servers", func(context.Context) error { a.stopBeside(); return nil })
 	if err := a.startBeside(ctx); err != nil {
 		return err
 	}
+
+	// Jobs start after the dispatcher, which they use, and stop after it: they publish what the drain reports.
+	a.stops.push("background jobs", func(context.Context) error { a.end(); a.running.Wait(); return nil })
+	a.stops.push("dispatcher", func(ctx context.Context) error { a.dispatcher.Stop(ctx); return nil })
 	if err := a.dispatcher.Start(ctx); err != nil {
 		return fmt.Errorf("cannot join the database: %w", err)
 	}
-	a.running.Go(func() { a.purger.Run(a.background) })
-	a.running.Go(func() { a.reseal(a.background) })
-	a.running.Go(func() { a.directory.Run(a.background) })
-	a.running.Go(func() { a.disabler.Run(a.background) })
-	a.running.Go(func() { a.cleaner.Run(a.background) })
-	a.running.Go(func() { a.bulk.Run(a.background) })
-	a.running.Go(func() { a.teller.Run(a.background) })
+	a.startJobs()
+
+	a.stops.push("broker consumers", func(context.Context) error { a.endIntake(); a.reading.Wait(); return nil })
 	a.reading.Go(func() { a.ingest.Run(a.intake) })
-	if a.shared != nil {
-		a.running.Go(func() { a.shared.Listen(a.background, a.hear) })
-	}
+
+	a.stops.push("HTTP server", a.stopHTTP)
 	a.running.Go(func() {
 		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- err
 		}
 	})
 	return nil
+}
+
+// startJobs runs the background jobs until a.end is called.
+func (a *App) startJobs() {
+	for _, job := range []func(context.Context){
+		a.purger.Run, a.reseal, a.directory.Run, a.disabler.Run, a.cleaner.Run, a.bulk.Run, a.teller.Run,
+	} {
+		a.running.Go(func() { job(a.background) })
+	}
+	if a.shared != nil {
+		a.running.Go(func() { a.shared.Listen(a.background, a.hear) })
+	}
+}
+
+// stopHTTP waits for requests in flight until ctx ends, then disconnects them.
+func (a *App) stopHTTP(ctx context.Context) error {
+	if a.http.Shutdown(ctx) == nil {
+		return nil
+	}
+	return a.http.Close()
 }
 
 // hear takes a hint of another node.
@@ -410,22 +454,6 @@ func (a *App) Store() store.Store { return a.store }
 // Failed gives the error of a server that cannot go on.
 func (a *App) Failed() <-chan error { return a.failed }
 
-// Stop takes no more requests, drains what is in flight until ctx ends, and closes the database. What was accepted and
-// not sent by then is sent after the next start.
-func (a *App) Stop(ctx context.Context) error {
-	var faults []error
-	if a.listener != nil {
-		_ = a.listener.Close() // if Start failed before the server took it over
-		if err := a.http.Shutdown(ctx); err != nil {
-			faults = append(faults, a.http.Close())
-		}
-	}
-	a.endIntake()
-	a.reading.Wait()
-	a.dispatcher.Stop(ctx)
-	a.end()
-	a.stopBeside()
-	a.running.Wait()
-	a.sender.Close()
-	return errors.Join(append(faults, a.tracer.Close(ctx), a.store.Close())...)
-}
+// Stop rejects new requests, drains deliveries in flight until ctx ends, and closes the database. Each part has a bounded
+// time to stop. The next start sends what was accepted and not sent.
+func (a *App) Stop(ctx context.Context) error { return a.stops.run(ctx) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 
 	"github.com/carteiro/carteiro/internal/dispatch"
 	"github.com/carteiro/carteiro/internal/ingest"
@@ -16,6 +17,7 @@ import (
 // beside is the servers for those who watch over this one: metrics and, if asked for, profiles.
 type beside struct {
 	servers  []*http.Server
+	serving  sync.WaitGroup
 	recorder *observe.FlightRecorder
 	metrics  net.Addr
 	debug    net.Addr
@@ -64,7 +66,7 @@ func (a *App) serveBeside(ctx context.Context, address string, handler http.Hand
 	}
 	server := newServer(handler, a.logger)
 	a.beside.servers = append(a.beside.servers, server)
-	a.running.Go(func() {
+	a.beside.serving.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			a.logger.Error("a port for watching is closed", slog.String("address", address), slog.Any("error", err))
 		}
@@ -77,6 +79,7 @@ func (a *App) stopBeside() {
 	for _, server := range a.beside.servers {
 		_ = server.Close() // nothing is lost with a scrape
 	}
+	a.beside.serving.Wait()
 	if a.beside.recorder != nil {
 		a.beside.recorder.Stop()
 	}
