@@ -67,13 +67,14 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 	l, delivery := f.lane, f.delivery
 	delivery.MayBegin = d.stillHolds(delivery.Session)
 	var held heldByProxy
-	var body budget.Account
+	var memory budget.Account
 	for wait := range backoff(d.stopping) {
-		webhook, ok := d.clearToSend(delivery)
+		webhook, ok := d.admit(f, &memory)
 		if !ok {
 			break
 		}
 		if waits(webhook, delivery) {
+			memory.Close()
 			d.putBack(l, delivery)
 			return nil
 		}
@@ -83,9 +84,7 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		outcome := unsendable(webhook)
 		if outcome == nil {
 			target := d.ready(f, webhook)
-			if body, ok = d.reserveBody(target, delivery); !ok {
-				break
-			}
+			memory.Shrink(memory.Held() - needs(target, delivery))
 			outcome = d.Sender.Send(d.sending, target, delivery)
 			d.watchProxy(delivery, &held, outcome)
 		}
@@ -93,16 +92,16 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 		case d.sending.Err() != nil:
 		case outcome.NotSent == nil:
 			r := d.judge(delivery, webhook, outcome)
-			r.body = body
+			r.memory = memory
 			d.hand(f, r)
 			return outcome
 		case !errors.Is(outcome.NotSent, carteiro.ErrNotClear) && !errors.Is(outcome.NotSent, carteiro.ErrProxy):
 			d.Logger.Warn("cannot send: this machine has not what it takes; trying again", "webhook_id", l.webhookID, "in", wait, "error", outcome.NotSent)
 		}
 		d.ground(f)
-		body.Close()
+		memory.Close()
 	}
-	body.Close()
+	memory.Close()
 	if d.stopping.Err() != nil && d.sending.Err() == nil {
 		d.release([]*carteiro.Delivery{delivery}) // nothing was sent: another node need not wait for the end of the drain
 	} else {
@@ -111,18 +110,66 @@ func (d *Dispatcher) attempt(f *flight) *carteiro.Outcome {
 	return nil
 }
 
-// smallBody is how large a body may be that is not charged, in bytes.
-const smallBody = 16 << 10
+// smallAttempt is how much memory an attempt may need that is not charged, in bytes.
+const smallAttempt = 16 << 10
 
-// reserveBody waits for the memory of the body that a template makes, which is charged until the outcome is recorded. The attempt ages
-// meanwhile, so that those which wait long keep no slots from other environments. It is not ok when the dispatcher is stopping.
-func (d *Dispatcher) reserveBody(t *send.Target, delivery *carteiro.Delivery) (body budget.Account, ok bool) {
-	size := t.MaxRendered(delivery.Event)
-	if size <= smallBody {
-		return body, true
+// admit waits until this node may send the delivery and has the memory for it: for the compiled webhook, and for the body that its
+// template makes. It returns the webhook as it is then; nil when it is gone. The memory is charged until the outcome is recorded. While
+// it waits, it does not keep the webhook's settings, and the attempt ages, so that those which wait long keep no slots from other
+// environments. It is not ok when the dispatcher is stopping.
+func (d *Dispatcher) admit(f *flight, memory *budget.Account) (w *carteiro.Webhook, ok bool) {
+	for {
+		if w, ok = d.clearToSend(f.delivery); !ok || waits(w, f.delivery) || unsendable(w) != nil {
+			return w, ok
+		}
+		more := d.mayNeed(f, w) - memory.Held()
+		if more <= 0 {
+			return w, true
+		}
+		if memory.Held() == 0 {
+			*memory = d.Bodies.Open(f.delivery.Event.EnvironmentID)
+		}
+		if memory.Grow(more) == nil {
+			return w, true
+		}
+		if !d.awaitMemory(f, memory, more) {
+			return nil, false
+		}
 	}
-	body = d.Bodies.Open(delivery.Event.EnvironmentID)
-	return body, body.Wait(d.stopping, int64(size)) == nil
+}
+
+// awaitMemory waits for so many bytes more. It returns false when the dispatcher is stopping.
+func (d *Dispatcher) awaitMemory(f *flight, memory *budget.Account, more int64) bool {
+	d.mu.Lock()
+	d.launch(f)
+	d.mu.Unlock()
+	defer d.ground(f)
+	return memory.Wait(d.stopping, more) == nil
+}
+
+// mayNeed returns how much memory an attempt needs at most, in bytes; 0 if it is not charged.
+func (d *Dispatcher) mayNeed(f *flight, w *carteiro.Webhook) int64 {
+	if len(w.PayloadTemplates) > 0 {
+		d.mu.Lock()
+		target, current := f.lane.target, f.lane.webhook == w
+		d.mu.Unlock()
+		if current {
+			return needs(target, f.delivery)
+		}
+	}
+	return charged(send.MaxMemory(w, f.delivery.Event))
+}
+
+// needs returns how much memory an attempt needs, in bytes; 0 if it is not charged.
+func needs(t *send.Target, delivery *carteiro.Delivery) int64 {
+	return charged(t.Memory() + t.MaxRendered(delivery.Event))
+}
+
+func charged(bytes int) int64 {
+	if bytes <= smallAttempt {
+		return 0
+	}
+	return int64(bytes)
 }
 
 // hand passes a result to the recorder. If the recorder is busy, it first grounds the attempt: while it waits for the store, its
@@ -244,10 +291,25 @@ func (d *Dispatcher) ready(f *flight, w *carteiro.Webhook) *send.Target {
 		return target
 	}
 	target = send.Compile(w)
-	d.mu.Lock()
-	l.webhook, l.target = w, target
-	d.mu.Unlock()
+	d.keepTarget(l, w, target)
 	return target
+}
+
+// keepTarget keeps a compiled webhook for the lane's next attempts, unless it is very large.
+func (d *Dispatcher) keepTarget(l *lane, w *carteiro.Webhook, target *send.Target) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dropTarget(l)
+	if size := int64(target.Memory()); d.targets.Fits(size) && d.lanes[l.webhookID] == l {
+		l.webhook, l.target = w, target
+		l.kept = d.targets.Add(w.EnvironmentID, size, func() { l.webhook, l.target, l.kept = nil, nil, nil })
+	}
+}
+
+// dropTarget forgets the lane's compiled webhook. The mutex is held.
+func (d *Dispatcher) dropTarget(l *lane) {
+	d.targets.Remove(l.kept)
+	l.webhook, l.target, l.kept = nil, nil, nil
 }
 
 // drop forgets a delivery that was not sent.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/carteiro/carteiro"
 	"github.com/carteiro/carteiro/internal/budget"
+	"github.com/carteiro/carteiro/internal/eviction"
 	"github.com/carteiro/carteiro/internal/send"
 	"github.com/carteiro/carteiro/internal/store"
 )
@@ -28,8 +29,10 @@ const (
 	DefaultMaxInFlight = 8192
 	// DefaultMaxHeldBytes is how much memory deliveries waiting in lanes may take.
 	DefaultMaxHeldBytes = 64 << 20
-	// DefaultBodies is how much memory bodies that templates make may take while they are sent.
+	// DefaultBodies is how much memory attempts may take for large settings of webhooks and for bodies that templates make.
 	DefaultBodies = 64 << 20
+	// DefaultTargets is how much memory the compiled webhooks may take that lanes keep for their next attempts.
+	DefaultTargets = 32 << 20
 	// deliveryOverhead is what a held delivery takes beside its payload, in bytes, roughly.
 	deliveryOverhead = 1 << 10
 	// maxIdleLanes is the default of Config.MaxIdleLanes.
@@ -74,11 +77,13 @@ type Config struct {
 	Policy   carteiro.RetryPolicy
 	Logger   *slog.Logger
 
-	// Bodies limits the memory of bodies that templates make, until their outcomes are recorded; nil: DefaultBodies bytes.
+	// Bodies limits the memory of attempts with large settings or with bodies that templates make, until their outcomes are recorded; nil:
+	// DefaultBodies bytes.
 	Bodies *budget.Budget
 
 	MaxInFlight  int
 	MaxHeldBytes int
+	MaxTargets   int // bytes of the compiled webhooks that lanes keep
 	Lease        time.Duration
 	Shared       bool // other nodes work on the same store
 	// Noticed, if not nil, is called when notices may have been written for operators' webhooks.
@@ -125,6 +130,7 @@ type Dispatcher struct {
 
 	mu           lock
 	lanes        map[carteiro.ID]*lane
+	targets      *eviction.Policy // of the lanes' compiled webhooks
 	schedule     schedule
 	slots        slots
 	air          flights // attempts with the sender that have not aged
@@ -163,6 +169,9 @@ func New(c Config) *Dispatcher {
 	if c.Bodies == nil {
 		c.Bodies = budget.New(DefaultBodies)
 	}
+	if c.MaxTargets == 0 {
+		c.MaxTargets = DefaultTargets
+	}
 	if c.Lease == 0 {
 		c.Lease = DefaultLease
 	}
@@ -189,6 +198,7 @@ func New(c Config) *Dispatcher {
 		claims:    make(chan struct{}, maxClaims),
 		results:   make(chan result, maxRecordBatch),
 		lanes:     make(map[carteiro.ID]*lane),
+		targets:   eviction.New(int64(c.MaxTargets)),
 		slots:     slots{max: c.MaxInFlight},
 		waiters:   make(map[carteiro.ID]chan<- *carteiro.Outcome),
 	}
@@ -438,6 +448,7 @@ func (d *Dispatcher) lane(id carteiro.ID) *lane {
 // settle lets go of a lane that has nothing to do, when many are remembered already.
 func (d *Dispatcher) settle(l *lane) {
 	if l.idle() && len(d.lanes) > d.MaxIdleLanes && d.lanes[l.webhookID] == l {
+		d.dropTarget(l)
 		delete(d.lanes, l.webhookID)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/carteiro/carteiro"
+	"github.com/carteiro/carteiro/internal/eviction"
 	"github.com/carteiro/carteiro/internal/send"
 )
 
@@ -43,9 +44,11 @@ type lane struct {
 	deleted   bool // the webhook is deleted: what is queued is finished unsent
 	finishing bool // a goroutine does so
 
-	// target is the webhook compiled, and webhook what it was compiled from.
+	// target is the webhook compiled, and webhook what it was compiled from; nil after an eviction. kept counts them in the bytes of
+	// all lanes.
 	webhook *carteiro.Webhook
 	target  *send.Target
+	kept    *eviction.Item
 }
 
 func newLane(id carteiro.ID) *lane { return &lane{webhookID: id, index: -1} }

@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,5 +140,43 @@ func TestABurstForOneWebhookIsHeldAndLeavesRoomForTheOthers(t *testing.T) {
 	}
 	if n := held(false, 10_000); n != 0 {
 		t.Errorf("one that is not trusted takes %d of what is left", n)
+	}
+}
+
+func TestTheCompiledWebhooksOfLanesAreBoundedByBytes(t *testing.T) {
+	const most = 4 << 20
+	d := New(Config{IDs: new(carteiro.IDSource), MaxTargets: most})
+	text := json.RawMessage(`{"d":"` + strings.Repeat("x", 60<<10) + `"}`)
+	use := func(environment carteiro.ID, templates map[string]json.RawMessage) *lane {
+		w := &carteiro.Webhook{ID: ids.New(time.Now()), EnvironmentID: environment, URL: "http://example.com/", PayloadTemplates: templates}
+		l := d.lane(w.ID)
+		target := d.ready(&flight{lane: l, direct: true}, w)
+		if again := d.ready(&flight{lane: l, direct: true}, w); again != target {
+			t.Fatal("the next attempt compiles the webhook again")
+		}
+		return l
+	}
+	quiet := use(carteiro.ID{1}, nil)
+	var lanes []*lane
+	for range 1000 {
+		lanes = append(lanes, use(carteiro.ID{2}, map[string]json.RawMessage{"a": text, "b": text}))
+	}
+	held := 0
+	for _, l := range lanes {
+		if l.target != nil {
+			held += l.target.Memory()
+		}
+	}
+	if held < most/2 || held > most || d.targets.Used() > most {
+		t.Errorf("idle lanes hold %d bytes of compiled webhooks, at most %d", held, most)
+	}
+	if quiet.target == nil {
+		t.Error("one environment has evicted the webhook of another")
+	}
+	for _, l := range append(lanes, quiet) {
+		d.dropTarget(l)
+	}
+	if d.targets.Used() != 0 {
+		t.Errorf("%d bytes are counted after all is dropped", d.targets.Used())
 	}
 }

@@ -19,7 +19,7 @@ type result struct {
 	store.Result
 	webhook  *carteiro.Webhook
 	refusals int // how often the store has refused to record it
-	body     budget.Account
+	memory   budget.Account
 }
 
 // While many results come, commits of them begin at least a pace apart: to record touches other pages of the database than
@@ -120,7 +120,7 @@ func (d *Dispatcher) commit(batch []result) (refused []result) {
 func (d *Dispatcher) conclude(batch []result, recorded []store.Recorded) {
 	noticed := false
 	for i, r := range batch {
-		batch[i].body.Close()
+		batch[i].memory.Close()
 		if !recorded[i].Lost {
 			d.logEnded(&batch[i])
 		}
@@ -160,7 +160,7 @@ func (d *Dispatcher) abandon(batch []result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i, r := range batch {
-		batch[i].body.Close()
+		batch[i].memory.Close()
 		d.forget(r.Delivery)
 	}
 }

@@ -35,6 +35,7 @@ type Target struct {
 	// tracesItself: a custom header says what trace the receiver is told.
 	tracesItself bool
 	templates    map[string]*payload.Template
+	memory       int // see Memory
 	// fault is why nothing can be sent with these settings. Validation keeps such webhooks out; should one be in the
 	// store all the same, its deliveries fail and say why.
 	fault error
@@ -49,8 +50,7 @@ func (t *Target) MaxRendered(e *carteiro.Event) int {
 	if template == nil {
 		return 0
 	}
-	const envelope = 16 << 10 // more than an envelope adds
-	return template.MaxSize(len(e.Payload) + envelope)
+	return template.MaxSize(len(e.Payload) + envelopeBytes)
 }
 
 // signer is a secret that signs until it ends; the present one has no end.
@@ -63,8 +63,33 @@ type signer struct {
 func Compile(w *carteiro.Webhook) *Target {
 	t := &Target{webhook: w, templates: make(map[string]*payload.Template, len(w.PayloadTemplates))}
 	t.fault = t.compile()
+	t.memory = w.Size() + 2*len(t.head)
+	for _, template := range t.templates {
+		if template != nil { // it could be compiled
+			t.memory += template.Memory()
+		}
+	}
 	return t
 }
+
+// Memory returns about how many bytes the target takes, with the webhook.
+func (t *Target) Memory() int { return t.memory }
+
+// MaxMemory returns about how many bytes are needed at most to compile a webhook and to make a body of an event.
+func MaxMemory(w *carteiro.Webhook, e *carteiro.Event) int {
+	const compiled = 2 // its texts are copied
+	size := compiled * w.Size()
+	for event, template := range w.PayloadTemplates {
+		size += payload.MaxMemory(template)
+		if event == e.Type {
+			size += payload.MaxRendered(template, len(e.Payload)+envelopeBytes)
+		}
+	}
+	return size
+}
+
+// envelopeBytes is more than an envelope adds to a payload.
+const envelopeBytes = 16 << 10
 
 func (t *Target) compile() (err error) {
 	w := t.webhook
