@@ -264,9 +264,9 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// limitConnections limits the connections of clients to their share of the file descriptors.
-func limitConnections(listener net.Listener, logger *slog.Logger) net.Listener {
-	return &limitListener{Listener: listener, max: maxConnections(), ids: new(carteiro.IDSource), logger: logger}
+// limitConnections limits how many connections clients may have open.
+func limitConnections(listener net.Listener, connections int, logger *slog.Logger) net.Listener {
+	return &limitListener{Listener: listener, max: connections, ids: new(carteiro.IDSource), logger: logger}
 }
 
 // newIngest makes the reader of the sources that the configuration names.
@@ -388,7 +388,7 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", a.config.Listen, err)
 	}
-	a.listener = limitConnections(listener, a.logger)
+	a.listener = limitConnections(listener, maxConnections(a.config.MemoryBudget), a.logger)
 	a.stops.push("listener", func(context.Context) error {
 		_ = a.listener.Close() // fails if the HTTP server has closed it
 		return nil

@@ -81,7 +81,7 @@ func connectTo(t *testing.T, handler http.Handler) net.Conn {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = server.Serve(limitConnections(pipe, logger))
+		_ = server.Serve(limitConnections(pipe, 0, logger))
 	}()
 	ours, theirs := net.Pipe()
 	pipe <- theirs
