@@ -28,7 +28,7 @@ var contents = []section{
 		{"develop.md", "Local development", "Desenvolvimento local", true},
 		{"concepts.md", "Concepts", "Conceitos", true},
 		{"import.md", "Import", "Importação", false},
-		{"circuits.md", "Circuits", "Circuitos", true},
+		{"circuits.md", "Circuits", "Circuitos", true}, //nolint:misspell // Portuguese
 		{"operator-events.md", "Operator events", "Eventos do operador", true},
 		{"comparison.md", "Comparison", "Comparação", true},
 	}},
