@@ -12,7 +12,7 @@ import (
 
 type backupCommand struct {
 	config.Database
-	To string `help:"File to make; it must not exist." required:"" type:"path" placeholder:"FILE" env:"-"`
+	To string `help:"File to create; it must not exist." required:"" type:"path" placeholder:"FILE" env:"-"`
 }
 
 // Help says more than fits a line.
@@ -38,7 +38,7 @@ func (c *backupCommand) Run(ctx context.Context) error {
 
 type restoreCommand struct {
 	config.Database
-	From string `help:"Backup to restore; it is left as it is." required:"" type:"existingfile" placeholder:"FILE" env:"-"`
+	From string `help:"Backup to restore; it is not modified." required:"" type:"existingfile" placeholder:"FILE" env:"-"`
 }
 
 // Help says more than fits a line.

@@ -12,32 +12,32 @@ import (
 
 type benchCommand struct {
 	Throughput benchThroughput `cmd:"" default:"withargs" help:"Measure deliveries and latency against the raw limit of the machine (the default)."`
-	Neighbour  benchNeighbour  `cmd:"" help:"Measure a healthy webhook and a new one next to receivers that are slow, dead or stop answering."`
+	Neighbour  benchNeighbour  `cmd:"" help:"Measure a healthy webhook and a new one next to receivers that are slow, dead or stop responding."`
 	Logs       benchLogs       `cmd:"" help:"Measure reading a long delivery log."`
 	Backlog    benchBacklog    `cmd:"" help:"Measure a long queue for receivers that never answer, and a restart with it."`
-	Many       benchMany       `cmd:"" help:"Measure many webhooks that get little."`
-	Growth     benchGrowth     `cmd:"" help:"Measure how cost grows with payloads, webhooks and entries of the log."`
+	Many       benchMany       `cmd:"" help:"Measure many webhooks with few events each."`
+	Growth     benchGrowth     `cmd:"" help:"Measure how cost grows with payloads, webhooks and log entries."`
 }
 
 // benchOutput is how a report is given: as tables of Markdown, or as JSON.
 type benchOutput struct {
 	JSON bool   `help:"Print JSON."`
-	Save string `help:"Write the JSON into a file as well." type:"path" placeholder:"FILE"`
+	Save string `help:"Also write the JSON to a file." type:"path" placeholder:"FILE"`
 }
 
 // benchDatabase is where to measure. It is not read from the environment: a server's database must not be filled by accident.
 type benchDatabase struct {
-	Database string `help:"Database to measure, as for serve; it must be empty and is left with what was put in. A temporary SQLite file unless given." placeholder:"URL" env:"-"`
+	Database string `help:"Database to measure, as for serve. It must be empty, and keeps the data of the run. Default: a temporary SQLite file." placeholder:"URL" env:"-"`
 }
 
 type benchThroughput struct {
 	benchOutput
 	benchDatabase
-	Nodes   int `help:"Servers that share the database, which must be PostgreSQL if there are several." default:"1"`
+	Nodes   int `help:"Number of servers that share the database; more than one requires PostgreSQL." default:"1"`
 	Rounds  int `help:"Rounds of each measurement." default:"5"`
-	Events  int `help:"Deliveries a round." default:"20000"`
-	Size    int `help:"Bytes of payload." default:"500"`
-	Seconds int `help:"How long latency is measured at 200 events a second, in each round." default:"5"`
+	Events  int `help:"Deliveries per round." default:"20000"`
+	Size    int `help:"Payload size in bytes." default:"500"`
+	Seconds int `help:"How long to measure latency at 200 events per second, in each round." default:"5"`
 }
 
 // Validate keeps out what cannot be measured.
@@ -55,11 +55,11 @@ func (c *benchThroughput) Run(ctx context.Context) error {
 
 type benchNeighbour struct {
 	benchOutput
-	Dead        int `help:"Receivers that never answer." default:"20"`
+	Dead        int `help:"Number of receivers that never respond." default:"20"`
 	Backlog     int `help:"Events queued for each of them." default:"10000"`
-	Slow        int `help:"Receivers that succeed after 2 s." default:"128"`
+	Slow        int `help:"Number of receivers that succeed after 2 s." default:"128"`
 	SlowBacklog int `help:"Events queued for each of them." default:"200"`
-	Hanging     int `help:"Receivers that answer quickly and then stop answering." default:"24"`
+	Hanging     int `help:"Number of receivers that respond quickly and then stop responding." default:"24"`
 	Events      int `help:"Events for the healthy webhook." default:"20000"`
 	Rounds      int `help:"Rounds of each measurement." default:"3"`
 }
@@ -81,9 +81,9 @@ func (c *benchNeighbour) Run(ctx context.Context) error {
 type benchLogs struct {
 	benchOutput
 	benchDatabase
-	Filled   bool `help:"The database was filled by an earlier run: read what is there."`
-	Entries  int  `help:"Entries at the webhook that is read." default:"100000"`
-	Others   *int `help:"Entries at other webhooks; as many as at the one unless given."`
+	Filled   bool `help:"Use the data that an earlier run left in the database."`
+	Entries  int  `help:"Log entries of the webhook that is read." default:"100000"`
+	Others   *int `help:"Log entries of other webhooks (default: the same number)."`
 	Requests int  `help:"Requests of each kind." default:"1000"`
 }
 
@@ -114,7 +114,7 @@ type benchBacklog struct {
 	benchOutput
 	benchDatabase
 	Attempts int `help:"Attempts queued." default:"1000000"`
-	Dead     int `help:"Receivers that never answer." default:"20"`
+	Dead     int `help:"Number of receivers that never respond." default:"20"`
 }
 
 // Validate keeps out what cannot be measured.
@@ -129,8 +129,8 @@ func (c *benchBacklog) Run(ctx context.Context) error {
 type benchMany struct {
 	benchOutput
 	benchDatabase
-	Webhooks int `help:"Webhooks, each of an agent of its own." default:"100000"`
-	Seconds  int `help:"How long." default:"30"`
+	Webhooks int `help:"Number of webhooks, one per agent." default:"100000"`
+	Seconds  int `help:"Duration of the measurement." default:"30"`
 }
 
 // Validate keeps out what cannot be measured.
@@ -143,16 +143,16 @@ func (c *benchMany) Run(ctx context.Context) error {
 }
 
 type benchGrowth struct {
-	Payload  benchGrowthPayload  `cmd:"" help:"With the size of payloads."`
-	Webhooks benchGrowthWebhooks `cmd:"" help:"With the number of webhooks, over which events are spread."`
-	Entries  benchGrowthEntries  `cmd:"" help:"With the length of the delivery log."`
+	Payload  benchGrowthPayload  `cmd:"" help:"Measure growth with the payload size."`
+	Webhooks benchGrowthWebhooks `cmd:"" help:"Measure growth with the number of webhooks."`
+	Entries  benchGrowthEntries  `cmd:"" help:"Measure growth with the length of the delivery log."`
 }
 
 // benchRounds is what the benchmarks of growth have in common.
 type benchRounds struct {
 	benchOutput
 	Rounds int `help:"Rounds at each point." default:"3"`
-	Events int `help:"Deliveries a round." default:"20000"`
+	Events int `help:"Deliveries per round." default:"20000"`
 }
 
 func (c *benchRounds) run(ctx context.Context, over string, points []int, folder string) error {
@@ -162,7 +162,7 @@ func (c *benchRounds) run(ctx context.Context, over string, points []int, folder
 
 type benchGrowthPayload struct {
 	benchRounds
-	Bytes []int `help:"Sizes of payload." default:"512,2048,8192,32768,131072,262144"`
+	Bytes []int `help:"Payload sizes." default:"512,2048,8192,32768,131072,262144"`
 }
 
 // Validate keeps out what cannot be measured.
@@ -177,7 +177,7 @@ func (c *benchGrowthPayload) Run(ctx context.Context) error {
 
 type benchGrowthWebhooks struct {
 	benchRounds
-	Counts []int `help:"Numbers of webhooks, each of an agent of its own." default:"10,100,1000,10000,100000"`
+	Counts []int `help:"Numbers of webhooks, one per agent." default:"10,100,1000,10000,100000"`
 }
 
 // Validate keeps out what cannot be measured.
@@ -192,8 +192,8 @@ func (c *benchGrowthWebhooks) Run(ctx context.Context) error {
 
 type benchGrowthEntries struct {
 	benchRounds
-	Counts []int  `help:"Numbers of entries, a tenth of them of the webhook that is read." default:"10000,100000,1000000,10000000"`
-	Folder string `help:"Keep the filled databases in a folder, and take up those that are there." type:"existingdir" placeholder:"DIR"`
+	Counts []int  `help:"Numbers of log entries; a tenth belongs to the webhook that is read." default:"10000,100000,1000000,10000000"`
+	Folder string `help:"Folder that keeps the filled databases and reuses existing ones." type:"existingdir" placeholder:"DIR"`
 }
 
 // Validate keeps out what cannot be measured.

@@ -7,7 +7,7 @@ import (
 )
 
 type docsCommand struct {
-	Out string `required:"" env:"-" type:"path" placeholder:"DIR" help:"Folder to write to, which must be empty or not there."`
+	Out string `required:"" env:"-" type:"path" placeholder:"DIR" help:"Folder to write to; it must be empty or not exist."`
 }
 
 // Help says more than fits a line.

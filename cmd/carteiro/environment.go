@@ -17,15 +17,15 @@ import (
 )
 
 type environmentCommand struct {
-	Create environmentCreate `cmd:"" help:"Create an environment and print its token, once."`
-	List   environmentList   `cmd:"" help:"List the environments."`
-	Delete environmentDelete `cmd:"" help:"Delete an environment; with --force, with everything in it."`
-	Rotate environmentRotate `cmd:"" help:"Give an environment a new token, printed once; all its others end."`
+	Create environmentCreate `cmd:"" help:"Create an environment and print its token once."`
+	List   environmentList   `cmd:"" help:"List environments."`
+	Delete environmentDelete `cmd:"" help:"Delete an environment; --force deletes everything in it."`
+	Rotate environmentRotate `cmd:"" help:"Replace all tokens of an environment with a new one, printed once."`
 }
 
 type environmentCreate struct {
 	config.Database
-	Name string `arg:"" help:"What people call it, as production or staging."`
+	Name string `arg:"" help:"Name, such as production or staging."`
 	tokenOutput
 }
 
@@ -109,8 +109,8 @@ func printEnvironmentsJSON(environments []carteiro.Environment) error {
 
 type environmentRotate struct {
 	config.Database
-	Environment string        `arg:"" help:"Its id, or its name if only one has it."`
-	Grace       time.Duration `help:"How long the old tokens are still good." default:"0s" env:"-"`
+	Environment string        `arg:"" help:"Environment id, or its name if it is unique."`
+	Grace       time.Duration `help:"How long the old tokens remain valid." default:"0s" env:"-"`
 	tokenOutput
 }
 
@@ -153,8 +153,8 @@ func (c *environmentRotate) Run(ctx context.Context) error {
 
 type environmentDelete struct {
 	config.Database
-	Environment string `arg:"" help:"Its id, or its name if only one has it."`
-	Force       bool   `help:"Delete an environment that is in use, with everything in it." env:"-"`
+	Environment string `arg:"" help:"Environment id, or its name if it is unique."`
+	Force       bool   `help:"Delete the environment even if it is in use, with everything in it." env:"-"`
 }
 
 // Help says more than fits a line.
@@ -236,7 +236,7 @@ func auditEntry(
 // tokenOutput is how a new token is printed.
 type tokenOutput struct {
 	JSON  bool `help:"Print {\"id\",\"name\",\"token\"}." env:"-" xor:"output"`
-	Quiet bool `help:"Print the token alone." env:"-" xor:"output"`
+	Quiet bool `help:"Print only the token." env:"-" xor:"output"`
 }
 
 func (o tokenOutput) print(e carteiro.Environment, secret string) error {

@@ -11,28 +11,28 @@ import (
 )
 
 type importCommand struct {
-	Svix   importSvix   `cmd:"" help:"Bring endpoints from Svix."`
-	Convoy importConvoy `cmd:"" help:"Bring endpoints from Convoy."`
+	Svix   importSvix   `cmd:"" help:"Import endpoints from Svix."`
+	Convoy importConvoy `cmd:"" help:"Import endpoints from Convoy."`
 }
 
 // importFlags are what both have.
 type importFlags struct {
 	remote
-	APIKey    string            `name:"api-key" help:"Key of the API to read from. The variable keeps it out of the list of processes." placeholder:"KEY"`
-	Agent     string            `help:"Agent that gets all webhooks, instead of agents of their own." placeholder:"ID" env:"-" xor:"owner"`
-	Campaign  string            `help:"Campaign that gets all webhooks; likewise." placeholder:"ID" env:"-" xor:"owner"`
-	Map       map[string]string `help:"Event type here for one there; may be given more than once." placeholder:"THEIRS=OURS" env:"-" mapsep:"none"`
+	APIKey    string            `name:"api-key" help:"API key of the source. The variable keeps it out of the process list." placeholder:"KEY"`
+	Agent     string            `help:"Agent that gets all webhooks, instead of one agent per application." placeholder:"ID" env:"-" xor:"owner"`
+	Campaign  string            `help:"Campaign that gets all webhooks, instead of one agent per application." placeholder:"ID" env:"-" xor:"owner"`
+	Map       map[string]string `help:"Map an event type of the source to one of Carteiro; repeatable." placeholder:"THEIRS=OURS" env:"-" mapsep:"none"`
 	AllEvents bool              `help:"Subscribe endpoints that name no event types to all events." env:"-"`
-	Yes       bool              `help:"Make it. Without it is only said what would be made." env:"-"`
+	Yes       bool              `help:"Create the webhooks. Without this flag, the command only prints what it would create." env:"-"`
 }
 
 type importSvix struct {
-	From string `arg:"" name:"file|url" help:"File as docs/import.md has it, or the API, as https://api.eu.svix.com."`
+	From string `arg:"" name:"file|url" help:"File as described in docs/import.md, or API URL, such as https://api.eu.svix.com."`
 	importFlags
 }
 
 type importConvoy struct {
-	From string `arg:"" name:"file|url" help:"File as docs/import.md has it, or a project's API, as https://us.getconvoy.cloud/api/v1/projects/ID."`
+	From string `arg:"" name:"file|url" help:"File as described in docs/import.md, or a project's API URL, such as https://us.getconvoy.cloud/api/v1/projects/ID."`
 	importFlags
 }
 

@@ -19,12 +19,12 @@ import (
 
 type listenCommand struct {
 	remote
-	Forward  string        `help:"Where the local program takes webhooks, as http://localhost:3000/hook." placeholder:"URL" env:"-"`
+	Forward  string        `help:"URL of the local program, such as http://localhost:3000/hook." placeholder:"URL" env:"-"`
 	Webhook  string        `help:"Webhook whose deliveries to forward." placeholder:"ID" env:"-"`
-	Agent    string        `help:"Agent that the webhook belongs to; without one it is looked for." placeholder:"ID" env:"-" xor:"owner"`
-	Campaign string        `help:"Campaign that the webhook belongs to; likewise." placeholder:"ID" env:"-" xor:"owner"`
-	Header   []string      `help:"Header to send beside what a delivery has, as \"Authorization: Bearer local\"; may be given more than once." placeholder:"NAME: VALUE" env:"-" sep:"none"`
-	Timeout  time.Duration `help:"How long the local program may take to answer." default:"30s" env:"-"`
+	Agent    string        `help:"Agent of the webhook (default: looked up)." placeholder:"ID" env:"-" xor:"owner"`
+	Campaign string        `help:"Campaign of the webhook (default: looked up)." placeholder:"ID" env:"-" xor:"owner"`
+	Header   []string      `help:"Additional header, such as \"Authorization: Bearer local\"; repeatable." placeholder:"NAME: VALUE" env:"-" sep:"none"`
+	Timeout  time.Duration `help:"Timeout of the local program's response." default:"30s" env:"-"`
 }
 
 // Help says more than fits a line.

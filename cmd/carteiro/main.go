@@ -24,24 +24,24 @@ type commands struct {
 	ShowVersion versionFlag `name:"version" help:"Print the version and exit." env:"-"`
 
 	Serve       serveCommand       `cmd:"" help:"Run the server."`
-	Environment environmentCommand `cmd:"" help:"Create and list environments, and give them new tokens."`
+	Environment environmentCommand `cmd:"" help:"Create, list and delete environments, and replace their tokens."`
 	Secrets     secretsCommand     `cmd:"" help:"Keys that encrypt the webhooks' secrets in the database."`
 	Token       tokenCommand       `cmd:"" help:"Create, list, revoke and rotate the tokens of an environment."`
-	Trigger     triggerCommand     `cmd:"" help:"Publish a sample of an event, to try a receiver."`
+	Trigger     triggerCommand     `cmd:"" help:"Publish a sample event to test a receiver."`
 	Listen      listenCommand      `cmd:"" help:"Forward a webhook's deliveries to a program on this machine."`
-	Import      importCommand      `cmd:"" help:"Bring endpoints from Svix or Convoy."`
-	Backup      backupCommand      `cmd:"" help:"Copy the SQLite database into a file, while a server runs."`
-	Restore     restoreCommand     `cmd:"" help:"Make the SQLite database from a backup."`
-	Doctor      doctorCommand      `cmd:"" help:"Look through the database for what must not be, also beside a running server."`
-	Migrate     migrateCommand     `cmd:"" help:"Copy everything from one database into another."`
-	Ready       readyCommand       `cmd:"" help:"Ask a running server whether it is ready."`
-	Bench       benchCommand       `cmd:"" help:"Measure this machine and the server on it."`
-	Version     versionCommand     `cmd:"" help:"Print the version, and what it was built from."`
+	Import      importCommand      `cmd:"" help:"Import endpoints from Svix or Convoy."`
+	Backup      backupCommand      `cmd:"" help:"Back up the SQLite database (safe while a server is running)."`
+	Restore     restoreCommand     `cmd:"" help:"Restore the SQLite database from a backup."`
+	Doctor      doctorCommand      `cmd:"" help:"Check database consistency (safe while servers are running)."`
+	Migrate     migrateCommand     `cmd:"" help:"Copy all data from one database to another."`
+	Ready       readyCommand       `cmd:"" help:"Check whether a running server is ready."`
+	Bench       benchCommand       `cmd:"" help:"Benchmark the server on this machine."`
+	Version     versionCommand     `cmd:"" help:"Print version and build information."`
 
-	Completion    kongcompletion.Completion `cmd:"" help:"Complete commands and flags in bash, zsh or fish."`
+	Completion    kongcompletion.Completion `cmd:"" help:"Print the completion script for bash, zsh or fish."`
 	Man           manCommand                `cmd:"" help:"Print the manual page."`
 	Configuration configurationCommand      `cmd:"" help:"Print the reference of all settings."`
-	Docs          docsCommand               `cmd:"" help:"Write the documentation as a site of files."`
+	Docs          docsCommand               `cmd:"" help:"Write the documentation as a static site."`
 }
 
 // The first line stands as the name's explanation in the manual page.

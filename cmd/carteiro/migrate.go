@@ -21,11 +21,11 @@ import (
 )
 
 type migrateCommand struct {
-	From string `help:"Database that is copied, as for serve; it is left as it is." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_FROM"`
-	To   string `help:"Database that is copied into, as for serve; it must be empty." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_TO"`
+	From string `help:"Source database, as for serve; it is not modified." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_FROM"`
+	To   string `help:"Target database, as for serve; it must be empty." placeholder:"URL" required:"" env:"CARTEIRO_MIGRATE_TO"`
 	config.Encryption
-	JSON  bool `help:"Print what was found to be the same on both sides as JSON." env:"-"`
-	Quiet bool `help:"Print no progress, and no report unless --json is given." env:"-"`
+	JSON  bool `help:"Print the comparison of both databases as JSON." env:"-"`
+	Quiet bool `help:"Print no progress, and a report only with --json." env:"-"`
 }
 
 // Help says more than fits a line.

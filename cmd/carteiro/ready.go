@@ -8,8 +8,8 @@ import (
 )
 
 type readyCommand struct {
-	URL     string        `help:"Where the server is." default:"http://127.0.0.1:8080" env:"-"`
-	Timeout time.Duration `help:"How long to wait for the answer." default:"3s" env:"-"`
+	URL     string        `help:"URL of the server." default:"http://127.0.0.1:8080" env:"-"`
+	Timeout time.Duration `help:"How long to wait for the response." default:"3s" env:"-"`
 }
 
 // Help says more than fits a line.

@@ -26,7 +26,7 @@ func (manCommand) Run(call *kong.Context) error {
 }
 
 type configurationCommand struct {
-	To string `help:"File to write instead." placeholder:"FILE" type:"path" env:"-"`
+	To string `help:"File to write to (default: standard output)." placeholder:"FILE" type:"path" env:"-"`
 }
 
 // Run prints the reference of the settings, in Markdown.

@@ -16,11 +16,11 @@ import (
 )
 
 type secretsCommand struct {
-	Key    secretsKey    `cmd:"" help:"Print a new key that encrypts secrets in the database."`
-	Status secretsStatus `cmd:"" help:"Say which keys the webhooks' secrets are encrypted with."`
-	Rotate secretsRotate `cmd:"" help:"Encrypt all secrets with the first key, while servers run."`
+	Key    secretsKey    `cmd:"" help:"Print a new encryption key."`
+	Status secretsStatus `cmd:"" help:"Show which keys encrypt the webhooks' secrets."`
+	Rotate secretsRotate `cmd:"" help:"Encrypt all secrets with the first key (safe while servers are running)."`
 
-	Decrypt secretsDecrypt `cmd:"" help:"Decrypt all secrets, to do without a key, while servers run."`
+	Decrypt secretsDecrypt `cmd:"" help:"Decrypt all secrets, to stop using encryption (safe while servers are running)."`
 }
 
 type secretsKey struct{}
@@ -171,7 +171,7 @@ func (c *secretsRotate) Run(ctx context.Context) error {
 type secretsDecrypt struct {
 	config.Database
 	config.Encryption
-	Yes bool `help:"Decrypt them: whoever has the database, or a backup of it, has the secrets then." env:"-"`
+	Yes bool `help:"Confirm decryption: anyone with the database or a backup can then read the secrets." env:"-"`
 }
 
 // Help says more than fits a line.

@@ -15,7 +15,7 @@ import (
 
 type serveCommand struct {
 	config.Server
-	Demo bool `env:"-" help:"Show what it does, in a temporary database: a webhook whose receiver fails now and then, a trickle of phone call events, and curl lines to try. Turns --allow-private-networks on."`
+	Demo bool `env:"-" help:"Run a demo in a temporary database: a webhook whose receiver sometimes fails, a few phone call events, and curl commands to try. Implies --allow-private-networks."`
 }
 
 // Help says more than fits a line.

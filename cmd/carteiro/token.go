@@ -17,16 +17,16 @@ import (
 )
 
 type tokenCommand struct {
-	Create tokenCreate `cmd:"" help:"Add a token to an environment and print it, once."`
+	Create tokenCreate `cmd:"" help:"Create a token and print it once."`
 	List   tokenList   `cmd:"" help:"List the tokens of an environment."`
-	Revoke tokenRevoke `cmd:"" help:"End a token, and the sessions that come from it, at once."`
-	Rotate tokenRotate `cmd:"" help:"Put a new token, printed once, in the place of another."`
+	Revoke tokenRevoke `cmd:"" help:"Revoke a token and its sessions immediately."`
+	Rotate tokenRotate `cmd:"" help:"Replace a token with a new one, printed once."`
 }
 
 // ofEnvironment is where the tokens are that a command is about.
 type ofEnvironment struct {
 	config.Database
-	Environment string `arg:"" help:"The environment's id, or its name if only one has it."`
+	Environment string `arg:"" help:"Environment id, or its name if it is unique."`
 }
 
 // in does something with the environment.
@@ -42,9 +42,9 @@ func (o *ofEnvironment) in(ctx context.Context, do func(store.Store, carteiro.En
 
 type tokenCreate struct {
 	ofEnvironment
-	Name    string      `help:"What people call it, as what will use it: ci, crm, support." required:"" env:"-"`
-	Scope   scopes      `help:"What it may do, separated by commas: read, webhooks, publish, retry, all." default:"all" env:"-" placeholder:"SCOPES"`
-	Expires tokenExpiry `help:"When it ends: a time as 2027-01-31T00:00:00Z, a day of UTC, or from now on as 720h. Left out, it does not." env:"-" placeholder:"WHEN"`
+	Name    string      `help:"Name, such as ci, crm or support." required:"" env:"-"`
+	Scope   scopes      `help:"Scopes, separated by commas: read, webhooks, publish, retry, all." default:"all" env:"-" placeholder:"SCOPES"`
+	Expires tokenExpiry `help:"Expiry: a time such as 2027-01-31T00:00:00Z, a date (UTC), or a duration such as 720h (default: never)." env:"-" placeholder:"WHEN"`
 	tokenOutput
 }
 
@@ -174,7 +174,7 @@ func printTokensJSON(out io.Writer, tokens []carteiro.Token) error {
 // ofToken is the token that a command is about.
 type ofToken struct {
 	ofEnvironment
-	Token string `arg:"" help:"The token's id or name."`
+	Token string `arg:"" help:"Token id or name."`
 }
 
 // in does something with the token.
@@ -244,8 +244,8 @@ func (c *tokenRevoke) Run(ctx context.Context) error {
 
 type tokenRotate struct {
 	ofToken
-	Grace   time.Duration `help:"How long the old token is still good." default:"0s" env:"-"`
-	Expires tokenExpiry   `help:"When the new one ends, as in token create. Left out, when the old one would have." env:"-" placeholder:"WHEN"`
+	Grace   time.Duration `help:"How long the old token remains valid." default:"0s" env:"-"`
+	Expires tokenExpiry   `help:"Expiry of the new token, as for token create (default: that of the old token)." env:"-" placeholder:"WHEN"`
 	tokenOutput
 }
 

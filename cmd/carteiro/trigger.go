@@ -16,8 +16,8 @@ import (
 
 // remote is the server that a verb talks to.
 type remote struct {
-	Server string `help:"Where the server is." default:"http://127.0.0.1:8080" placeholder:"URL"`
-	Token  string `help:"Token of the environment. The variable keeps it out of the list of processes." placeholder:"TOKEN"`
+	Server string `help:"URL of the server." default:"http://127.0.0.1:8080" placeholder:"URL"`
+	Token  string `help:"Token of the environment. The variable keeps it out of the process list." placeholder:"TOKEN"`
 }
 
 func (r remote) client() (*client.Client, error) {
@@ -29,9 +29,9 @@ func (r remote) client() (*client.Client, error) {
 
 type triggerCommand struct {
 	remote
-	Event    string `arg:"" optional:"" help:"Event type, as event_phone_call_ended."`
-	Agent    string `help:"Agent to which it happens." placeholder:"ID" env:"-" xor:"owner"`
-	Campaign string `help:"Campaign to which it happens." placeholder:"ID" env:"-" xor:"owner"`
+	Event    string `arg:"" optional:"" help:"Event type, such as event_phone_call_ended."`
+	Agent    string `help:"Agent of the event." placeholder:"ID" env:"-" xor:"owner"`
+	Campaign string `help:"Campaign of the event." placeholder:"ID" env:"-" xor:"owner"`
 	Data     string `help:"Payload to send instead of the sample: a JSON object, @FILE, or @- for standard input." placeholder:"JSON" env:"-"`
 	JSON     bool   `help:"Print {\"event_id\",\"deliveries\"}." env:"-"`
 	List     bool   `help:"List the built-in event types." env:"-"`

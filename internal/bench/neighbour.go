@@ -97,11 +97,11 @@ func (n Neighbour) Run(ctx context.Context) (*NeighbourReport, error) {
 			}
 			beside, err := n.measure(ctx, k.begin)
 			if err != nil {
-				return nil, fmt.Errorf("beside %s: %w", k.name, err)
+				return nil, fmt.Errorf("next to %s: %w", k.name, err)
 			}
 			report.Rows[j].add(alone, beside)
 			report.PeakMemory = max(report.PeakMemory, beside.memory)
-			_, _ = fmt.Fprintf(n.Log, "round %d of %d: alone %.2f s, beside %s %.2f s\n", i+1, n.Rounds, alone.took.Seconds(), k.name, beside.took.Seconds())
+			_, _ = fmt.Fprintf(n.Log, "round %d of %d: alone %.2f s, next to %s %.2f s\n", i+1, n.Rounds, alone.took.Seconds(), k.name, beside.took.Seconds())
 		}
 	}
 	return report, nil
@@ -223,9 +223,9 @@ func queue(ctx context.Context, b *bench, url string, webhooks, each int) error 
 
 // Text writes the report for people.
 func (r *NeighbourReport) Text(w io.Writer) error {
-	_, _ = fmt.Fprintf(w, "%s events to a healthy webhook, alone and beside bad ones, and the first event of a new webhook; %d rounds; %s; median (least to most):\n\n",
+	_, _ = fmt.Fprintf(w, "%s events to a healthy webhook, alone and next to bad ones, and the first event of a new webhook; %d rounds; %s; median (least to most):\n\n",
 		count(r.Events), r.Rounds, r.Machine)
-	rows := [][]string{{"beside", "", "alone", "beside them", "over alone"}}
+	rows := [][]string{{"next to", "", "alone", "next to them", "over alone"}}
 	for i := range r.Rows {
 		row := &r.Rows[i]
 		rows = append(rows,

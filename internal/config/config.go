@@ -20,9 +20,9 @@ const EnvPrefix = "CARTEIRO"
 
 // Database is where everything is kept.
 type Database struct {
-	Database            string        `help:"Where everything is kept: sqlite:FILE, made if it is not there, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, for any number of servers." default:"sqlite:carteiro.db"`
-	DatabaseConnections int           `help:"Most connections to PostgreSQL that this process opens, at least 4." default:"16"`
-	DatabaseTimeout     time.Duration `help:"How long PostgreSQL may take for one call before it counts as unavailable." default:"10s"`
+	Database            string        `help:"Database: sqlite:FILE (created if missing) for one server, or postgres://USER:PASSWORD@HOST:PORT/DATABASE for any number of servers." default:"sqlite:carteiro.db"`
+	DatabaseConnections int           `help:"Maximum number of PostgreSQL connections of this server (at least 4)." default:"16"`
+	DatabaseTimeout     time.Duration `help:"Timeout of a PostgreSQL call; the database then counts as unavailable." default:"10s"`
 }
 
 // ErrDatabase says that a database URL cannot be understood.
@@ -58,9 +58,9 @@ func (d Database) faults(check func(ok bool, fault string)) {
 
 // Log says what is logged, and how. Logs go to standard error.
 type Log struct {
-	LogLevel     slog.Level `help:"Least level that is logged: debug, info, warn or error." default:"info"`
-	LogLevelFile string     `help:"File that holds the level; it wins over --log-level, and is read again at SIGHUP." type:"path" placeholder:"FILE"`
-	LogFormat    string     `help:"How log lines are written: text or json." enum:"text,json" default:"text"`
+	LogLevel     slog.Level `help:"Minimum log level: debug, info, warn or error." default:"info"`
+	LogLevelFile string     `help:"File that contains the log level. It overrides --log-level and is read again on SIGHUP." type:"path" placeholder:"FILE"`
+	LogFormat    string     `help:"Log format: text or json." enum:"text,json" default:"text"`
 }
 
 // Level reads the least level that is logged, from the file if one is set.
@@ -90,36 +90,36 @@ func (l Log) Logger(level slog.Leveler) *slog.Logger {
 // Server is everything that can be set on a server.
 type Server struct {
 	Database
-	Listen       string        `help:"Address and port to serve the API on." default:"127.0.0.1:8080"`
+	Listen       string        `help:"Address and port of the API." default:"127.0.0.1:8080"`
 	DrainTimeout time.Duration `help:"How long a stopping server waits for deliveries in flight." default:"30s"`
-	Takeover     time.Duration `help:"How soon others take over what a server holds that is not heard of any more." default:"15s"`
+	Takeover     time.Duration `help:"How long before another server takes over the deliveries of a dead one." default:"15s"`
 
-	RetrySchedule        RetrySchedule `group:"Deliveries" help:"Waits before the automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
-	DisableAfter         time.Duration `group:"Deliveries" help:"How long a webhook may be in status error before it is disabled; 0 for ever." default:"120h"`
-	BulkRetryRate        int           `group:"Deliveries" help:"How many deliveries a second each bulk retry sends again, 1 to 1000." default:"50"`
-	Retention            time.Duration `group:"Deliveries" help:"How long deliveries stay in the log and can be retried by hand." default:"720h"`
-	AllowPrivateNetworks bool          `group:"Deliveries" help:"Deliver to private, loopback and link-local addresses too. For development: with it, whoever may register a webhook can reach into your network."`
+	RetrySchedule        RetrySchedule `group:"Deliveries" help:"Delays before automatic retries, separated by commas; the last one repeats." default:"5s,5m,30m,2h,5h,10h,14h,20h,24h,24h"`
+	DisableAfter         time.Duration `group:"Deliveries" help:"How long a webhook may have status error before it is disabled; 0 disables this." default:"120h"`
+	BulkRetryRate        int           `group:"Deliveries" help:"Deliveries per second of each bulk retry (1 to 1000)." default:"50"`
+	Retention            time.Duration `group:"Deliveries" help:"How long deliveries stay in the log and can be retried manually." default:"720h"`
+	AllowPrivateNetworks bool          `group:"Deliveries" help:"Deliver to private, loopback and link-local addresses. For development only: anyone who can register a webhook can reach your internal network."`
 
 	Egress `group:"Deliveries"`
 
-	RateLimit      int           `group:"API" help:"API requests a minute for each environment; 0 for no limit. Publishing is not counted." default:"1000"`
-	TrustedProxies Networks      `group:"API" help:"Reverse proxies whose X-Forwarded-For header names the client: addresses or CIDR networks, separated by commas." placeholder:"CIDR,…"`
-	MaxPayload     int           `group:"API" help:"Largest payload of an event, in bytes." default:"262144"`
-	MemoryBudget   int           `group:"API" help:"Memory for request bodies and responses that are being transferred, in MiB, of all clients together (minimum 128); one environment can use half." default:"256"`
-	MaxWebhooks    int           `group:"API" help:"Most webhooks of one agent or campaign; 0 for any number." default:"50"`
-	AdminToken     string        `group:"API" help:"Token that opens /admin/v1, for environments and their tokens; at least 32 characters. Others see the flag in the list of processes: set the variable, or the file. Off unless set." placeholder:"TOKEN"`
-	AdminTokenFile string        `group:"API" help:"File with the admin token instead." type:"path" placeholder:"FILE"`
-	AuditRetention time.Duration `group:"API" help:"How long the log of who changed what is kept; 0 for good." default:"8760h"`
-	EventsFile     string        `group:"API" help:"JSON file with more event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path" placeholder:"FILE"`
+	RateLimit      int           `group:"API" help:"API requests per minute and environment, not counting publishing; 0 for no limit." default:"1000"`
+	TrustedProxies Networks      `group:"API" help:"Reverse proxies whose X-Forwarded-For header is trusted: addresses or CIDR networks, separated by commas." placeholder:"CIDR,…"`
+	MaxPayload     int           `group:"API" help:"Maximum size of an event's payload, in bytes." default:"262144"`
+	MemoryBudget   int           `group:"API" help:"Memory for request bodies and responses in transfer, in MiB, for all clients together (at least 128). One environment can use half." default:"256"`
+	MaxWebhooks    int           `group:"API" help:"Maximum number of webhooks per agent or campaign; 0 for no limit." default:"50"`
+	AdminToken     string        `group:"API" help:"Token for /admin/v1, which manages environments and tokens (at least 32 characters). The process list shows the flag, so prefer the variable or --admin-token-file. The API is off if no token is set." placeholder:"TOKEN"`
+	AdminTokenFile string        `group:"API" help:"File that contains the admin token." type:"path" placeholder:"FILE"`
+	AuditRetention time.Duration `group:"API" help:"How long the audit log is kept; 0 keeps it forever." default:"8760h"`
+	EventsFile     string        `group:"API" help:"JSON file of additional event types: {\"agent\":[{\"name\":…,\"description\":…}],\"campaign\":[…]}." type:"path" placeholder:"FILE"`
 
-	Dashboard bool `group:"Dashboard" help:"Serve the dashboard at / and let people sign in to it." default:"true" negatable:""`
+	Dashboard bool `group:"Dashboard" help:"Serve the dashboard at / and allow users to sign in." default:"true" negatable:""`
 
-	SourcesFile string `group:"Sources" help:"JSON file with the places at brokers (NATS JetStream, RabbitMQ, Kafka, Redis Streams) that events are taken from: {\"sources\":[…]}." type:"path" placeholder:"FILE"`
+	SourcesFile string `group:"Sources" help:"JSON file of the broker sources (NATS JetStream, RabbitMQ, Kafka, Redis Streams) to read events from: {\"sources\":[…]}." type:"path" placeholder:"FILE"`
 
-	MetricsListen string `group:"Observing" help:"Address and port to serve /metrics for Prometheus on; off for none." default:"127.0.0.1:9464"`
-	DebugListen   string `group:"Observing" help:"Address and port to serve profiles and the flight recorder on. Whoever reaches it can read the memory of the server." placeholder:"ADDRESS"`
+	MetricsListen string `group:"Observing" help:"Address and port of the Prometheus endpoint /metrics; off to disable." default:"127.0.0.1:9464"`
+	DebugListen   string `group:"Observing" help:"Address and port of profiles and the flight recorder. Anyone who can reach it can read the server's memory." placeholder:"ADDRESS"`
 	// The variable is OpenTelemetry's own.
-	TracesEndpoint string `group:"Observing" help:"OpenTelemetry collector to send traces to, over OTLP on HTTP, such as http://localhost:4318; none for no traces." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL"`
+	TracesEndpoint string `group:"Observing" help:"URL of the OpenTelemetry collector that receives traces over OTLP/HTTP, such as http://localhost:4318; off if not set." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL"`
 
 	Encryption `group:"Secrets"`
 

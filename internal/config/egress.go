@@ -9,8 +9,8 @@ import (
 
 // Egress says how deliveries leave.
 type Egress struct {
-	EgressProxy  string `help:"HTTP proxy that all deliveries go through, for a fixed outgoing address: http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ in front of the host if it asks for them. It must let CONNECT through to the receivers' ports." placeholder:"URL"`
-	EgressCAFile string `help:"PEM file with certificate authorities that receivers' certificates may be of, beside the system's." type:"path" placeholder:"FILE"`
+	EgressProxy  string `help:"HTTP proxy for all deliveries, for a fixed outgoing address: http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before the host if the proxy requires it. The proxy must allow CONNECT to the receivers' ports." placeholder:"URL"`
+	EgressCAFile string `help:"PEM file of additional CA certificates to trust for receivers." type:"path" placeholder:"FILE"`
 }
 
 // errProxy never repeats what was set, which may hold a password.

@@ -10,8 +10,8 @@ import (
 // Encryption is the keys that encrypt the webhooks' secrets in the database. It is text here, not keys: the parser of the
 // command line quotes what it cannot understand.
 type Encryption struct {
-	EncryptionKey     string `help:"Keys that encrypt the webhooks' secrets in the database, separated by commas: the first encrypts, all decrypt; after the word none, none encrypts. \"carteiro secrets key\" makes one. Others see it in the list of processes: set the variable, or the file." placeholder:"KEY"`
-	EncryptionKeyFile string `help:"File with the keys instead, one a line." type:"path" placeholder:"FILE"`
+	EncryptionKey     string `help:"Keys that encrypt the webhooks' secrets in the database, separated by commas. The first key encrypts, all keys decrypt; if the first is the word none, new secrets are not encrypted. \"carteiro secrets key\" creates a key. The process list shows the flag, so prefer the variable or --encryption-key-file." placeholder:"KEY"`
+	EncryptionKeyFile string `help:"File that contains the keys, one per line." type:"path" placeholder:"FILE"`
 }
 
 // Keys reads the keys; nil when none are set. Its errors match [ErrUsage] and contain no part of a key.

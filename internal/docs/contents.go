@@ -58,6 +58,7 @@ var contents = []section{
 		{"reference/administration.md", "Administration", "Administração", false},
 		{"reference/schemas.md", "Schemas", "Esquemas", false},
 		{"reference/errors.md", "Errors", "Erros", false},
+		{"architecture.md", "Architecture", "Arquitetura", false},
 		{"attempts.md", "The life of an attempt", "A vida de uma tentativa", false},
 		{"contract-notes.md", "Notes on the contract", "Notas sobre o contrato", false},
 		{"performance.md", "Performance", "Desempenho", false},
