@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -54,17 +55,31 @@ func Compile(raw json.RawMessage) (*Template, error) {
 	if err := json.Compact(&compact, raw); err != nil {
 		return nil, fmt.Errorf("compact the template: %w", err)
 	}
-	c := compiler{template: new(Template)}
+	var c compiler
 	if err := c.object(compact.Bytes()); err != nil {
 		return nil, err
 	}
-	return c.template, nil
+	return c.compiled(), nil
 }
 
-// compiler builds a template from left to right.
+// compiler reads a template from left to right.
 type compiler struct {
-	template *Template
-	text     []byte // since the last placeholder
+	text  []byte
+	parts []part   // but for their nodes
+	paths []string // of the parts
+}
+
+// compiled makes the template. It copies what has grown, so that no room is left over.
+func (c *compiler) compiled() *Template {
+	tree, nodes, sorted := paths{}, []uint32(nil), sortPaths(slices.Clone(c.paths))
+	if len(sorted) > 0 {
+		tree, nodes = build(sorted)
+	}
+	for i, path := range c.paths {
+		n, _ := slices.BinarySearchFunc(sorted, path, comparePaths)
+		c.parts[i].node = nodes[n]
+	}
+	return &Template{text: bytes.Clone(c.text), parts: slices.Clone(c.parts), paths: tree}
 }
 
 // object reads a whole template without white space: everything is text but the strings that hold placeholders.
@@ -92,8 +107,6 @@ func (c *compiler) object(src []byte) error {
 		}
 	}
 	c.text = append(c.text, src[done:]...)
-	c.template.tail = c.text
-	c.template.literal += len(c.text)
 	return nil
 }
 
@@ -139,30 +152,25 @@ func cutPlaceholder(s string) (before, inside, after string, err error) {
 
 // placeholder ends the text so far with a placeholder.
 func (c *compiler) placeholder(inside string, inText bool) error {
-	segments, err := parsePath(inside)
+	path, err := parsePath(inside)
 	if err != nil {
 		return err
 	}
-	t := c.template
-	t.literal += len(c.text)
-	t.parts = append(t.parts, part{text: c.text, node: t.paths.add(segments), inText: inText})
-	c.text = nil
+	c.parts = append(c.parts, part{end: uint32(len(c.text)), inText: inText}) //nolint:gosec // MaxTemplateBytes bounds it
+	c.paths = append(c.paths, path)
 	return nil
 }
 
-func parsePath(inside string) ([]string, error) {
+// parsePath returns a placeholder's path: its segments, none of them empty, separated by full stops.
+func parsePath(inside string) (string, error) {
 	path := strings.TrimSpace(inside)
-	if path == "" {
-		return nil, placeholderError(ErrEmptyPath, "{{"+inside+"}}")
+	switch {
+	case path == "":
+		return "", placeholderError(ErrEmptyPath, "{{"+inside+"}}")
+	case strings.Count(path, ".") >= MaxPathSegments:
+		return "", placeholderError(ErrPathTooLong, "{{"+inside+"}}")
+	case path[0] == '.' || path[len(path)-1] == '.' || strings.Contains(path, ".."):
+		return "", placeholderError(ErrEmptySegment, "{{"+inside+"}}")
 	}
-	if strings.Count(path, ".") >= MaxPathSegments {
-		return nil, placeholderError(ErrPathTooLong, "{{"+inside+"}}")
-	}
-	segments := strings.Split(path, ".")
-	for _, segment := range segments {
-		if segment == "" {
-			return nil, placeholderError(ErrEmptySegment, "{{"+inside+"}}")
-		}
-	}
-	return segments, nil
+	return path, nil
 }

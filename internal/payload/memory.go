@@ -7,30 +7,28 @@ import (
 
 // What a compiled template takes besides its text, in bytes.
 const (
-	partBytes = 96 // of each placeholder
-	nodeBytes = 64 // of each node of the tree of paths
-	mapBytes  = 320
-	itemBytes = 48 // of each entry of a map
+	templateBytes = 512
+	partBytes     = 12 // of each placeholder
+	nodeBytes     = 8  // of each node of the tree of paths
+	spanBytes     = 8  // of each node, to render
 )
 
-// Memory returns about how many bytes the compiled template takes.
+// Memory returns about how many bytes the compiled template takes, and what it needs to render besides the body that it makes.
 func (t *Template) Memory() int {
-	size := t.literal + len(t.parts)*partBytes + len(t.paths)*nodeBytes
-	for i := range t.paths {
-		n := &t.paths[i]
-		if n.members != nil {
-			size += mapBytes + len(n.members)*itemBytes
-		}
-		if n.items != nil {
-			size += mapBytes + len(n.items)*itemBytes
-		}
-	}
-	return size
+	return templateBytes + len(t.text) + len(t.paths.names) + len(t.parts)*partBytes + len(t.paths.nodes)*(nodeBytes+spanBytes)
 }
 
-// MaxMemory returns a bound of [Template.Memory] for a template that is not compiled. Paths may take many times what their text takes.
+// MaxMemory returns a bound of [Template.Memory] for a template that is not compiled: a small multiple of its text.
 func MaxMemory(template json.RawMessage) int {
-	const perNode = partBytes + nodeBytes + 2*(mapBytes+itemBytes)
 	escapes := bytes.Count(template, []byte(`\u`)) // of braces or full stops, perhaps
-	return len(template) + perNode*(1+bytes.Count(template, []byte("{{"))+bytes.Count(template, []byte("."))+escapes)
+	placeholders := bytes.Count(template, []byte("{{")) + escapes
+	segments := placeholders + bytes.Count(template, []byte("."))
+	const escaped = 2 // a line separator takes three bytes, and six when it is escaped
+	return templateBytes + escaped*len(template) + placeholders*partBytes + (segments+2)*(nodeBytes+spanBytes)
+}
+
+// CompileMemory returns a bound of how many bytes [Compile] allocates for a template, over all.
+func CompileMemory(template json.RawMessage) int {
+	const multiple = 32
+	return templateBytes + multiple*len(template)
 }

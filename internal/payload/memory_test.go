@@ -55,9 +55,14 @@ func TestTheMemoryOfATemplateIsNotUnderestimated(t *testing.T) {
 		taken := int(after.HeapAlloc-before.HeapAlloc) / n
 		counted, bound := compiled[0].Memory(), payload.MaxMemory(raw)
 		runtime.KeepAlive(compiled)
-		t.Logf("%s: %d KiB taken, %d KiB counted, at most %d KiB", name, taken>>10, counted>>10, bound>>10)
+		allocated := int(after.TotalAlloc-before.TotalAlloc) / n
+		t.Logf("%s: %d KiB allocated, %d KiB taken, %d KiB counted, at most %d KiB", name, allocated>>10, taken>>10, counted>>10, bound>>10)
 		if counted < taken*9/10 || bound < counted {
 			t.Errorf("%s: %d bytes taken, %d counted, at most %d", name, taken, counted, bound)
+		}
+		const multiple = 8
+		if size := len(raw); taken > multiple*size || bound > 2*multiple*size || allocated > payload.CompileMemory(raw) {
+			t.Errorf("%s: a template of %d bytes takes %d, at most %d, and %d while it is compiled", name, size, taken, bound, allocated)
 		}
 	}
 }

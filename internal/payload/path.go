@@ -1,58 +1,98 @@
 package payload
 
-// paths are all the paths of a template as one tree, so that one pass over a body finds all their values. The first
-// node is the body itself; a node's parent always stands before it.
-type paths []node
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// paths are all the paths of a template as one tree, so that one pass over a body finds all their values. The nodes are in breadth-first
+// order: the first is the body itself, a parent precedes its children, and the children of a node are consecutive and sorted by
+// compareSegments. A node takes 8 bytes and its name, because the author of a template chooses how many there are.
+type paths struct {
+	nodes []node // with one more at the end, which ends the last node's children
+	names string // of all nodes
+}
 
 type node struct {
-	parent  int
-	members map[string]int // the nodes below, by their segments
-	items   map[int]int    // those of them whose segment can be an index
+	name  uint32 // where the node's name begins in names; it ends where the next node's begins
+	first uint32 // the first child; the last one precedes the next node's first child
 }
 
 // span is where a value stands in a body; empty if there is none.
-type span struct{ start, end int }
+type span struct{ start, end uint32 }
 
-func (s span) len() int { return s.end - s.start }
+func (s span) len() int { return int(s.end - s.start) }
 
 // holds reports whether the other span lies within this one.
 func (s span) holds(other span) bool { return s.start <= other.start && other.end <= s.end }
 
-// add makes the path's nodes, where they are not there yet, and gives its last.
-func (p *paths) add(segments []string) int {
-	if len(*p) == 0 {
-		*p = append(*p, node{})
-	}
-	at := 0
-	for _, segment := range segments {
-		at = p.child(at, segment)
-	}
-	return at
+// count returns the number of nodes.
+func (p *paths) count() int { return max(0, len(p.nodes)-1) }
+
+func (p *paths) name(at int) string { return p.names[p.nodes[at].name:p.nodes[at+1].name] }
+
+// children returns the first child of a node, and the node after the last one.
+func (p *paths) children(at int) (first, end int) {
+	return int(p.nodes[at].first), int(p.nodes[at+1].first)
 }
 
-func (p *paths) child(parent int, segment string) int {
-	n := &(*p)[parent]
-	if child, ok := n.members[segment]; ok {
-		return child
-	}
-	child := len(*p)
-	if n.members == nil {
-		n.members = map[string]int{}
-	}
-	n.members[segment] = child
-	if index, ok := asIndex(segment); ok {
-		if n.items == nil {
-			n.items = map[int]int{}
+// child returns the child with this name.
+func (p *paths) child(at int, name []byte) (child int, ok bool) {
+	_, isIndex := asIndex(name)
+	first, end := p.children(at)
+	for first < end {
+		middle := int(uint(first+end) / 2)
+		present := p.name(middle)
+		_, presentIsIndex := asIndex(present)
+		switch c := compareKinds(presentIsIndex, isIndex, len(present), len(name)); {
+		case c == 0 && present == string(name):
+			return middle, true
+		case c < 0 || c == 0 && present < string(name):
+			first = middle + 1
+		default:
+			end = middle
 		}
-		n.items[index] = child
 	}
-	*p = append(*p, node{parent: parent})
-	return child
+	return 0, false
+}
+
+// compareKinds orders the names of children: indexes come first, and then short names. So indexes are in the order of numbers. It returns
+// 0 for names whose bytes decide.
+func compareKinds(aIsIndex, bIsIndex bool, aLen, bLen int) int {
+	switch {
+	case aIsIndex == bIsIndex:
+		return aLen - bLen
+	case aIsIndex:
+		return -1
+	}
+	return 1
+}
+
+func compareSegments(a, b string) int {
+	_, aIsIndex := asIndex(a)
+	_, bIsIndex := asIndex(b)
+	return cmp.Or(compareKinds(aIsIndex, bIsIndex, len(a), len(b)), strings.Compare(a, b))
+}
+
+// comparePaths compares paths segment by segment; a path precedes the longer paths that begin with it.
+func comparePaths(a, b string) int {
+	for {
+		segmentA, restA, _ := strings.Cut(a, ".")
+		segmentB, restB, _ := strings.Cut(b, ".")
+		if c := compareSegments(segmentA, segmentB); c != 0 {
+			return c
+		}
+		if restA == "" || restB == "" {
+			return len(restA) - len(restB)
+		}
+		a, b = restA, restB
+	}
 }
 
 // asIndex reads an index as JSON would write it. Nine digits are more than any body has items.
-func asIndex(segment string) (int, bool) {
-	if segment == "" || len(segment) > 9 || len(segment) > 1 && segment[0] == '0' {
+func asIndex[S string | []byte](segment S) (int, bool) {
+	if len(segment) == 0 || len(segment) > 9 || len(segment) > 1 && segment[0] == '0' {
 		return 0, false
 	}
 	index := 0
@@ -70,40 +110,43 @@ func asIndex(segment string) (int, bool) {
 // If a name occurs twice the later value counts, and what was found below the earlier one must be forgotten. That is
 // seen from the spans: what was found there does not lie within the value that counts. Forgetting it on the spot would
 // make a body of many repetitions cost as much as their number times the tree's size.
-func (p paths) find(body []byte, values []span) {
-	if len(p) == 0 {
+func (p *paths) find(body []byte, values []span) {
+	if p.count() == 0 {
 		return
 	}
 	p.walk(0, body, skipSpace(body, 0), values)
-	for i := 1; i < len(p); i++ {
-		if !values[p[i].parent].holds(values[i]) {
-			values[i] = span{}
+	for parent := range p.count() {
+		first, end := p.children(parent)
+		for child := first; child < end; child++ {
+			if !values[parent].holds(values[child]) {
+				values[child] = span{}
+			}
 		}
 	}
 }
 
-// walk sets the spans of a node whose value starts at pos, and of all the nodes below it, and gives the value's end.
-// It goes no deeper than the tree; what no path leads to is skipped.
-func (p paths) walk(at int, body []byte, pos int, values []span) int {
-	n := &p[at]
-	end := 0
+// walk sets the spans of a node whose value starts at pos, and of all the nodes below it, and returns the value's end.
+// It goes no deeper than the tree; it skips what no path leads to.
+func (p *paths) walk(at int, body []byte, pos int, values []span) int {
+	first, end := p.children(at)
+	after := 0
 	switch {
-	case pos < len(body) && body[pos] == '{' && n.members != nil:
-		end = p.walkObject(n, body, pos, values)
-	case pos < len(body) && body[pos] == '[' && n.items != nil:
-		end = p.walkArray(n, body, pos, values)
+	case pos < len(body) && body[pos] == '{' && first < end:
+		after = p.walkObject(at, body, pos, values)
+	case pos < len(body) && body[pos] == '[' && first < end:
+		after = p.walkArray(at, body, pos, values)
 	default:
-		end = skipValue(body, pos)
+		after = skipValue(body, pos)
 	}
-	values[at] = span{pos, end}
-	return end
+	values[at] = span{uint32(pos), uint32(after)} //nolint:gosec // bodies are far below 4 GiB
+	return after
 }
 
-func (p paths) walkObject(n *node, body []byte, pos int, values []span) int {
+func (p *paths) walkObject(at int, body []byte, pos int, values []span) int {
 	var room [64]byte
 	members := cursor{data: body, pos: pos + 1}
 	for members.nextMember() {
-		if child, ok := n.members[string(decodedKey(room[:0], members.key))]; ok {
+		if child, ok := p.child(at, decodedKey(room[:0], members.key)); ok {
 			members.pos = p.walk(child, body, members.pos, values)
 		} else {
 			members.skipValue()
@@ -112,14 +155,99 @@ func (p paths) walkObject(n *node, body []byte, pos int, values []span) int {
 	return members.pos
 }
 
-func (p paths) walkArray(n *node, body []byte, pos int, values []span) int {
+// walkArray follows the children whose names are indexes. They are the first ones, in the order of numbers.
+func (p *paths) walkArray(at int, body []byte, pos int, values []span) int {
+	child, end := p.children(at)
 	items := cursor{data: body, pos: pos + 1}
-	for index := 0; items.nextItem(); index++ {
-		if child, ok := n.items[index]; ok {
-			items.pos = p.walk(child, body, items.pos, values)
-		} else {
+	for index, next := 0, p.index(child, end); items.nextItem(); index++ {
+		if index != next {
 			items.skipValue()
+			continue
 		}
+		items.pos = p.walk(child, body, items.pos, values)
+		child++
+		next = p.index(child, end)
 	}
 	return items.pos
+}
+
+// index returns the index that a child's name is; -1 if there is none, or no more children.
+func (p *paths) index(child, end int) int {
+	if child < end {
+		if index, ok := asIndex(p.name(child)); ok {
+			return index
+		}
+	}
+	return -1
+}
+
+// pathRange is the paths of a level of the tree that share a node: list[from:to], which are equal up to the byte at prefix.
+type pathRange struct{ from, to, prefix uint32 }
+
+// build makes the tree of sorted paths without duplicates, and returns the node of each.
+func build(list []string) (tree paths, ends []uint32) {
+	nodes, bytes := measure(list)
+	tree.nodes = make([]node, 1, nodes+2)
+	names := make([]byte, 0, bytes)
+	ends = make([]uint32, len(list))
+	level := []pathRange{{to: uint32(len(list))}} //nolint:gosec // MaxTemplateBytes bounds it, and everything below
+	for at := 0; len(level) > 0; {
+		var below []pathRange
+		for _, r := range level {
+			tree.nodes[at].first = uint32(len(tree.nodes)) //nolint:gosec // see above
+			for i := r.from; i < r.to; {
+				rest := list[i][min(int(r.prefix), len(list[i])):]
+				if rest == "" { // the path ends at this node
+					ends[i] = uint32(at)
+					i++
+					continue
+				}
+				segment, _, _ := strings.Cut(rest, ".")
+				group := pathRange{from: i, prefix: r.prefix + uint32(len(segment)) + 1} //nolint:gosec // see above
+				for i++; i < r.to && hasSegment(list[i][r.prefix:], segment); i++ {
+				}
+				group.to = i
+				below = append(below, group)
+				tree.nodes = append(tree.nodes, node{name: uint32(len(names))}) //nolint:gosec // see above
+				names = append(names, segment...)
+			}
+			at++
+		}
+		level = below
+	}
+	tree.nodes = append(tree.nodes, node{name: uint32(len(names)), first: uint32(len(tree.nodes))}) //nolint:gosec // see above
+	tree.names = string(names)
+	return tree, ends
+}
+
+// hasSegment reports whether a path begins with this segment.
+func hasSegment(path, segment string) bool {
+	return strings.HasPrefix(path, segment) && (len(path) == len(segment) || path[len(segment)] == '.')
+}
+
+// measure returns how many nodes sorted paths make besides the root, and how many bytes their names have.
+func measure(list []string) (nodes, bytes int) {
+	before := ""
+	for _, path := range list {
+		rest := path
+		for rest != "" {
+			segment, after, _ := strings.Cut(rest, ".")
+			if !hasSegment(before, segment) {
+				break
+			}
+			before, rest = strings.TrimPrefix(before[len(segment):], "."), after
+		}
+		if rest != "" {
+			separators := strings.Count(rest, ".")
+			nodes, bytes = nodes+separators+1, bytes+len(rest)-separators
+		}
+		before = path
+	}
+	return nodes, bytes
+}
+
+// sortPaths returns the paths sorted and without duplicates.
+func sortPaths(list []string) []string {
+	slices.SortFunc(list, comparePaths)
+	return slices.Compact(list)
 }

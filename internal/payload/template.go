@@ -33,18 +33,16 @@ const (
 // Placeholders are looked for in values only: the names of members are kept as they are written, and in their order.
 // There is no way to write "{{" so that it means itself.
 type Template struct {
+	text  []byte // between the placeholders, of all parts and the tail
 	parts []part
-	tail  []byte
 	paths paths
-
-	literal int // bytes of all parts and the tail
 }
 
-// part is a piece of the template's text and the placeholder that follows it.
+// part is a placeholder and the piece of the template's text before it, which begins where that of the previous part ends.
 type part struct {
-	text   []byte
-	node   int  // of the placeholder's path
-	inText bool // the placeholder stands in a longer text
+	end    uint32 // of the piece of text
+	node   uint32 // of the placeholder's path
+	inText bool   // the placeholder stands in a longer text
 }
 
 // Render makes the receiver's body out of the default body, which must be a valid JSON object; the result is one, too.
@@ -59,8 +57,10 @@ func (t *Template) Render(body []byte) ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	out := make([]byte, 0, size+len("null"))
+	done := uint32(0)
 	for _, p := range t.parts {
-		out = append(out, p.text...)
+		out = append(out, t.text[done:p.end]...)
+		done = p.end
 		value := body[values[p.node].start:values[p.node].end]
 		if p.inText {
 			out = appendAsText(out, value)
@@ -68,7 +68,7 @@ func (t *Template) Render(body []byte) ([]byte, error) {
 			out = appendAsValue(out, value)
 		}
 	}
-	if out = append(out, t.tail...); len(out) > MaxRenderedBytes {
+	if out = append(out, t.text[done:]...); len(out) > MaxRenderedBytes {
 		return nil, ErrTooLarge
 	}
 	return out, nil
@@ -79,16 +79,17 @@ const few = 24
 
 // find gives the values of the paths in a body. It uses room if it is enough.
 func (t *Template) find(body []byte, room []span) []span {
-	if len(t.paths) > len(room) {
-		room = make([]span, len(t.paths))
+	n := t.paths.count()
+	if n > len(room) {
+		room = make([]span, n)
 	}
-	values := room[:len(t.paths)]
+	values := room[:n]
 	t.paths.find(body, values)
 	return values
 }
 
 func (t *Template) size(values []span) int {
-	size := t.literal
+	size := len(t.text)
 	for _, p := range t.parts {
 		size += values[p.node].len()
 	}
@@ -107,7 +108,7 @@ func (t *Template) Size(body []byte) int {
 
 // MaxSize returns how many bytes [Template.Render] can make at most of a body of so many bytes.
 func (t *Template) MaxSize(body int) int {
-	return min(MaxRenderedBytes, t.literal+len(t.parts)*max(body, len("null")))
+	return min(MaxRenderedBytes, len(t.text)+len(t.parts)*max(body, len("null")))
 }
 
 // MaxRendered is [Template.MaxSize] of a template that is not compiled. It may be higher.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -340,5 +341,34 @@ func TestRenderAllocatesOnlyItsResult(t *testing.T) {
 	body := []byte(sampleBody)
 	if n := testing.AllocsPerRun(100, func() { _, _ = template.Render(body) }); n > 1 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestEveryPathOfAWideTemplateFindsItsValue(t *testing.T) {
+	const n = 300
+	names := []string{"a", "b", "01", "1a", "é", "10000000000", "ab", "aa", "a b"}
+	for i := range n {
+		names = append(names, fmt.Sprint(i), fmt.Sprintf("x%d", i))
+	}
+	body := map[string]any{"list": make([]int, n)}
+	template, want := map[string]string{}, map[string]any{}
+	for i, name := range names {
+		body[name] = map[string]any{"in": map[string]any{name: i}}
+		template[name], want[name] = "{{"+name+".in."+name+"}}", float64(i)
+	}
+	for i := range n {
+		body["list"].([]int)[i] = i * i
+		key := fmt.Sprint("item ", i)
+		template[key], want[key] = fmt.Sprintf("{{list.%d}}", n-1-i), float64((n-1-i)*(n-1-i))
+	}
+	text, _ := json.Marshal(template)
+	raw, _ := json.Marshal(body)
+	rendered, err := mustCompile(t, string(text)).Render(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(rendered, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }

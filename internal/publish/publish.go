@@ -151,7 +151,11 @@ func (b *batch) add(ctx context.Context, p *Publisher, i int, e *Event) error {
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = event.AcceptedAt()
 	}
-	if p.exceedsRenderedLimit(event, to.Webhooks) {
+	tooLarge, err := p.exceedsRenderedLimit(&b.memory, event, to.Webhooks)
+	if err != nil {
+		return err
+	}
+	if tooLarge {
 		b.results[i].Err = ErrRenderedTooLarge
 		return nil
 	}
