@@ -5,6 +5,8 @@ const list = '**/api/v1/agents?*'
 
 const said = (message: string, more: Record<string, unknown> = {}) => ({ success: false, message, ...more })
 
+const wait = { 'Retry-After': '3600' }
+
 /** Every way in which a read fails, and what the reader is told, in both languages. */
 const failures: [name: string, fail: (route: Route) => Promise<void>, en: string[], pt: string[]][] = [
   [
@@ -154,4 +156,29 @@ test('a page whose server was away shows its list again by itself', async ({ pag
   await expect(page.getByText('The server cannot be reached')).toBeVisible()
   await page.unroute('**/api/v1/webhooks?*')
   await expect(page.getByText('No webhooks yet')).toBeVisible()
+})
+
+test('a limit of one session does not hold the reads of the next', async ({ page, world }) => {
+  await page.route(list, json(429, said('Rate limit exceeded. Please wait before making more requests.'), wait))
+  await page.goto('/agents')
+  await expect(page.getByText('Too many requests')).toBeVisible()
+  await page.unroute(list)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByLabel('Environment token').fill(world.token)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page.getByText('No agents yet')).toBeVisible()
+})
+
+test('a limit of one session does not hold the reads of a session that another tab begins', async ({ page, world }) => {
+  await page.route(list, json(429, said('Rate limit exceeded. Please wait before making more requests.'), wait))
+  await page.goto('/agents')
+  await expect(page.getByText('Too many requests')).toBeVisible()
+  await page.unroute(list)
+  const other = await page.context().newPage()
+  await other.goto('/agents')
+  await other.getByRole('button', { name: 'Sign out' }).click()
+  await other.getByLabel('Environment token').fill(world.token)
+  await other.getByRole('button', { name: 'Sign in' }).click()
+  await expect(other.getByText('No agents yet')).toBeVisible()
+  await expect(page.getByText('No agents yet')).toBeVisible()
 })

@@ -3,7 +3,7 @@ import { environmentHeader } from './environment'
 import { keepSources, stringify } from './exact'
 import { ApiError, checkBody, failureOf } from './failure'
 import type { components, paths } from './schema'
-import { holdReads, readsHeldFor } from './wait'
+import { closedFor, closeGate, readGate } from './wait'
 
 export { ApiError, type FieldErrors, formErrors } from './failure'
 
@@ -16,15 +16,15 @@ export const base = '/api/v1'
  * the user does goes out at once.
  */
 export async function politeFetch(request: Request): Promise<Response> {
-  const isRead = request.method === 'GET'
-  const held = isRead ? readsHeldFor(Date.now()) : 0
+  const gate = readGate()
+  const held = request.method === 'GET' ? closedFor(gate, Date.now()) : 0
   if (held > 0) return tooMany(held)
   for (const [name, value] of Object.entries(environmentHeader(request.method, request.url)))
     request.headers.set(name, value)
   const response = await withSources(await fetch(request))
   if (response.status === 429) {
     const { retryAfter } = new ApiError(429, {}, response.headers)
-    if (retryAfter) holdReads(retryAfter, Date.now())
+    if (retryAfter) closeGate(gate, retryAfter, Date.now())
   }
   return response
 }

@@ -1,6 +1,7 @@
 import { QueryClient, useMutation, useQuery } from '@tanstack/react-query'
 import { createContext, useContext, useState, useSyncExternalStore } from 'react'
 import { ApiError, api, must, type Schemas } from './client'
+import { resetReadGate } from './wait'
 
 export type Session = Schemas['Session']
 
@@ -38,9 +39,12 @@ export function noticeRefusal(fault: unknown) {
   if (refused && sessions.getQueryData(sessionKey) !== null) sessions.invalidateQueries({ queryKey: sessionKey })
 }
 
-// Tells the other tabs, which share the cookie.
+// All tabs share the cookie: a tab that changes it tells the others.
 const tabs = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel('carteiro.session')
-tabs?.addEventListener('message', () => sessions.invalidateQueries({ queryKey: sessionKey }))
+tabs?.addEventListener('message', () => {
+  resetReadGate()
+  sessions.invalidateQueries({ queryKey: sessionKey })
+})
 
 // How often this tab has left one environment for another, or for none. All it shows then begins anew.
 let departures = 0
@@ -61,6 +65,7 @@ export function depart() {
 }
 
 function become(session: Session | null) {
+  resetReadGate()
   sessions.setQueryData(sessionKey, session)
   tabs?.postMessage(null)
 }

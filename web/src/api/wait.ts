@@ -8,12 +8,25 @@ export function parseWait(header: string | null | undefined, now: number): numbe
   return seconds > 0 ? Math.min(Math.ceil(seconds), longest) : undefined
 }
 
-let closedUntil = 0
+/** When reads may go out again, by the limit of one session. */
+export interface ReadGate {
+  until: number
+}
+
+let gate: ReadGate = { until: 0 }
+
+/** The gate of the current session. A request closes the gate that it went through. */
+export const readGate = () => gate
+
+/** Open the gate for the next session: it has its own limit. */
+export function resetReadGate() {
+  gate = { until: 0 }
+}
 
 /** Stop background reads for this many seconds. */
-export function holdReads(seconds: number, now: number) {
-  closedUntil = Math.max(closedUntil, now + seconds * 1000)
+export function closeGate(of: ReadGate, seconds: number, now: number) {
+  of.until = Math.max(of.until, now + seconds * 1000)
 }
 
 /** Seconds until reads may go out again, 0 when they may. */
-export const readsHeldFor = (now: number) => Math.max(Math.ceil((closedUntil - now) / 1000), 0)
+export const closedFor = (of: ReadGate, now: number) => Math.max(Math.ceil((of.until - now) / 1000), 0)
