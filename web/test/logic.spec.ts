@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from '@playwright/test'
 import { arrivedSince, merge, remember } from '../src/api/arrivals'
 import { bulkInput } from '../src/api/bulk'
-import type { Delivery, LogPage } from '../src/api/deliveries'
+import type { Delivery, LogPage } from '../src/api/delivery'
 import { canFollow, logQuery, meets, readFilters } from '../src/api/filters'
 import { preferredLanguage, translate } from '../src/i18n'
 import { en } from '../src/i18n/en'
@@ -15,7 +15,7 @@ import { at, differences } from '../src/pages/differences'
 import { scaleTop } from '../src/pages/outcome-chart'
 import { blank, changes, checkTemplates, draftOf } from '../src/pages/webhook-draft'
 
-test.describe('catalogues', () => {
+test.describe('catalogs', () => {
   const placeholders = (message: unknown) =>
     [...JSON.stringify(message).matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort()
   const forms = (message: unknown) => (typeof message === 'string' ? ['text'] : Object.keys(message as object).sort())
@@ -44,7 +44,7 @@ test.describe('catalogues', () => {
 
   test('never throw, whatever a newer server says', () => {
     const { t, moment, clock, relative, duration, tick, eventTypes } = translate(
-      { language: 'pt-BR', catalogue: pt, server: (text) => text },
+      { language: 'pt-BR', catalog: pt, server: (text) => text },
       async () => {},
     )
     expect(t('audit.webhook.paused' as 'audit.webhook.updated')).toBe('webhook.paused')

@@ -1,4 +1,4 @@
-import type { Delivery, LogPage } from './deliveries'
+import type { Delivery, LogPage } from './delivery'
 import { type Filters, meets } from './filters'
 
 /** The longest a followed page grows, in rows. */

@@ -1,14 +1,10 @@
 import { keepPreviousData, type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query'
 import { arrivedSince, merge } from './arrivals'
-import { must, type Schemas } from './client'
+import { must } from './client'
+import type { Delivery, LogPage, Preview } from './delivery'
 import { type Filters, logQuery } from './filters'
 import { useIdempotencyKey, useOnce } from './once'
 import { type Place, webhookAt } from './owned'
-
-export type Delivery = Schemas['DeliveryLog']
-export type DeliveryStatus = Schemas['DeliveryStatus']
-export type Preview = Schemas['RetryPreview']
-export type LogPage = Schemas['DeliveryLogList']
 
 export const logsKey = ({ owner, webhook }: Place) => ['logs', owner.kind, owner.id, webhook] as const
 export const pageKey = (place: Place, filters: Filters) => [...logsKey(place), 'page', filters] as const

@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryStatus } from './deliveries'
+import type { Delivery, DeliveryStatus } from './delivery'
 
 /** How the log is filtered; it stands so in the address bar. `since` is a span up to now and excludes `from` and `to`. */
 export interface Filters {

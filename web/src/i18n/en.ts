@@ -1,4 +1,4 @@
-/** Every text of the page, in English. Its keys are those of every other catalogue. `{name}` stands for a value. */
+/** Every text of the page, in English. All languages have the same keys. `{name}` stands for a value. */
 export const en = {
   nav: 'Main',
   'nav.overview': 'Overview',

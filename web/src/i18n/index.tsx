@@ -1,29 +1,28 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
 import { keep, recall } from '../storage'
+import type { Catalog, Key } from './catalog'
 import type { en } from './en'
 import { type Formats, formats } from './formats'
 import { format, type Message, type Values } from './message'
 
-export type Key = keyof typeof en
+export type { Key } from './catalog'
 export type Language = 'en' | 'pt-BR'
-/** A whole catalogue: every key of the English one, and no other. */
-export type Catalogue = Record<Key, Message>
 
 const stored = 'carteiro.language'
 
 /** What is loaded for one language. */
 export interface Loaded {
   language: Language
-  catalogue: Catalogue
+  catalog: Catalog
   /** Translate a text of the server. */
   server: (text: string) => string
 }
 
 /** Load the texts of a language. Each is a file of its own, so that a reader loads one. */
 export async function loadLanguage(language: Language): Promise<Loaded> {
-  if (language === 'en') return { language, catalogue: (await import('./en')).en, server: (text) => text }
+  if (language === 'en') return { language, catalog: (await import('./en')).en, server: (text) => text }
   const [{ ptBR }, { translateServerText }] = await Promise.all([import('./pt-BR'), import('./server')])
-  return { language, catalogue: ptBR, server: translateServerText }
+  return { language, catalog: ptBR, server: translateServerText }
 }
 
 type Arguments<K extends Key> = keyof Values<(typeof en)[K]> extends never ? [] : [values: Values<(typeof en)[K]>]
@@ -72,7 +71,7 @@ export function TranslationProvider({ initial, children }: { initial: Loaded; ch
 }
 
 export function translate(
-  { language, catalogue, server }: Loaded,
+  { language, catalog, server }: Loaded,
   setLanguage: (language: Language) => Promise<void>,
 ): Translation {
   const plural = new Intl.PluralRules(language)
@@ -82,15 +81,15 @@ export function translate(
     language,
     setLanguage,
     t: (key, ...values) => {
-      const message: Message | undefined = catalogue[key]
+      const message: Message | undefined = catalog[key]
       return message === undefined ? wordOf(key) : format(message, values[0] ?? {}, plural, f.number)
     },
     server,
-    eventTypes: Object.keys(catalogue)
+    eventTypes: Object.keys(catalog)
       .filter((key) => /^event\.(event_|campaign|webhook\.|delivery\.)/.test(key) && key !== 'event.webhook.test')
       .map((key) => key.slice('event.'.length)),
     eventMeaning: (event) => {
-      const message: Message | undefined = catalogue[`event.${event}` as Key]
+      const message: Message | undefined = catalog[`event.${event}` as Key]
       return typeof message === 'string' ? message : undefined
     },
   }

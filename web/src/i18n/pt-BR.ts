@@ -1,4 +1,4 @@
-import type { Catalogue } from '.'
+import type { Catalog } from './catalog'
 
 export const ptBR = {
   nav: 'Principal',
@@ -607,4 +607,4 @@ export const ptBR = {
   'event.campaign_call.failed': 'A chamada falhou',
   'event.event_call_transcript': 'Transcrição da chamada disponível',
   'event.event_call_report': 'Relatório da chamada disponível',
-} satisfies Catalogue
+} satisfies Catalog

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import { memo, type Ref, useState } from 'react'
-import { type Delivery, isSuperseded } from '../api/deliveries'
+import { isSuperseded } from '../api/deliveries'
+import type { Delivery } from '../api/delivery'
 import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'

@@ -1,6 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { type Delivery, isSuperseded, useAttempts, useDelivery, usePreview } from '../api/deliveries'
+import { isSuperseded, useAttempts, useDelivery, usePreview } from '../api/deliveries'
+import type { Delivery } from '../api/delivery'
 import type { Place } from '../api/owned'
 import { useWebhook } from '../api/webhooks'
 import { useTranslation } from '../i18n'

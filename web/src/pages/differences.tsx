@@ -1,4 +1,4 @@
-import type { Preview } from '../api/deliveries'
+import type { Preview } from '../api/delivery'
 import { membersOf, sourceOf } from '../api/exact'
 import { useTranslation } from '../i18n'
 import { Notice } from '../ui/notice'

@@ -1,5 +1,5 @@
 import { type Ref, useCallback, useId, useState } from 'react'
-import type { DeliveryStatus } from '../api/deliveries'
+import type { DeliveryStatus } from '../api/delivery'
 import { type Filters, filterCount, idBeginning, readFilters } from '../api/filters'
 import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'

@@ -1,4 +1,5 @@
-import { type Delivery, type Preview, usePreview, useRetry } from '../api/deliveries'
+import { usePreview, useRetry } from '../api/deliveries'
+import type { Delivery, Preview } from '../api/delivery'
 import { sourceOf } from '../api/exact'
 import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'

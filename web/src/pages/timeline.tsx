@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { Delivery } from '../api/deliveries'
+import type { Delivery } from '../api/delivery'
 import type { Place } from '../api/owned'
 import { useTranslation } from '../i18n'
 import { Icon, type IconName } from '../ui/icon'
