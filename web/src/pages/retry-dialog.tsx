@@ -6,6 +6,7 @@ import { useTranslation } from '../i18n'
 import { Button } from '../ui/button'
 import { Code, Headers } from '../ui/code'
 import { Dialog } from '../ui/dialog'
+import { focusOnMount } from '../ui/focus'
 import { Fault, Notice } from '../ui/notice'
 import { Loading } from '../ui/page'
 import { useToast } from '../ui/toast'
@@ -67,7 +68,7 @@ export function RetryDialog({
             busy={retry.isPending}
             onClick={send}
             key={shown ? 'ready' : 'wait'}
-            autoFocus={Boolean(shown)}
+            ref={shown && focusOnMount}
           >
             {t('retry.now')}
           </Button>

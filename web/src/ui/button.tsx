@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes } from 'react'
+import type { ButtonHTMLAttributes, Ref } from 'react'
 import { Icon, type IconName } from './icon'
 
 export type Look = 'primary' | 'plain' | 'quiet' | 'danger'
@@ -21,6 +21,7 @@ interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
   small?: boolean
   icon?: IconName
   busy?: boolean
+  ref?: Ref<HTMLButtonElement> | undefined
 }
 
 /** While busy a button keeps its place, its size and the focus, and does nothing. */
