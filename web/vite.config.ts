@@ -1,9 +1,8 @@
 import tailwindcss from '@tailwindcss/vite'
-import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
 export default defineConfig({
-  plugins: [react(), tailwindcss()],
+  plugins: [tailwindcss()],
   resolve: {
     // The libraries import React; Preact implements the same API in a fraction of the size.
     alias: {
@@ -11,6 +10,7 @@ export default defineConfig({
       'react-dom': 'preact/compat',
       'react-dom/client': 'preact/compat/client',
       'react/jsx-runtime': 'preact/jsx-runtime',
+      'react/jsx-dev-runtime': 'preact/jsx-dev-runtime',
     },
   },
   build: {
@@ -19,6 +19,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // The polyfill would be an inline script.
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      // Libraries mark files for React's server components, which this page does not use.
+      onLog: (level, log, report) => {
+        if (log.code !== 'MODULE_LEVEL_DIRECTIVE') report(level, log)
+      },
+    },
   },
   // The host stays as the browser sends it: signing in is for pages of the server's own origin.
   server: { proxy: { '/api': { target: process.env.CARTEIRO_URL ?? 'http://127.0.0.1:8080', changeOrigin: false } } },

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-const limits = { first: 157_000, all: 215_000 }
+const limits = { first: 120_000, all: 175_000 }
 const dist = new URL('../dist', import.meta.url).pathname
 
 const sizes = new Map()
