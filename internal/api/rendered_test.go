@@ -71,3 +71,25 @@ func TestAttemptsOnTheirWayIntoTheStoreCountAgainstTheBudget(t *testing.T) {
 	batch(50).has(202, `"accepted":50`)
 	w.uses(memory, mib)
 }
+
+// A template takes several times its text while it is compiled: to be checked, and to find out how much it makes of an event.
+func TestCompilingTemplatesCountsAgainstTheBudget(t *testing.T) {
+	memory := budget.New(6 * mib)
+	w := newWorld(t, func(c *api.Config) { c.Memory = memory })
+	w.publisher.Memory = memory
+	o := w.newOwner(w.home, "agents")
+	large := map[string]any{o.event: map[string]any{"d": strings.Repeat("{{d}}", 12_000)}}
+	hook := map[string]any{"name": "CRM", "webhook_url": "https://example.com", "events": []string{o.event}, "payload_templates": large}
+	for range 20 { // more than templates may make of an event, if it were not for the empty value
+		w.call("POST", o.hooks, hook).has(201)
+	}
+	event := fmt.Sprintf(`{"agent_id":%q,"event":%q,"payload":{}}`, o.id, o.event)
+	w.call("POST", o.events, json.RawMessage(event)).has(202, `"deliveries":2`)
+	w.uses(memory, 0)
+	w.slowBody(w.home, 2*mib)
+	w.uses(memory, 2*mib)
+	w.call("POST", o.hooks, hook).is(429, limited)
+	w.call("PUT", o.hook, map[string]any{"payload_templates": large}).is(429, limited)
+	w.call("POST", o.events, json.RawMessage(event)).is(429, limited)
+	w.uses(memory, 2*mib)
+}

@@ -98,6 +98,16 @@ func readEvents(in *input, w *carteiro.Webhook, k *ownerRoutes) {
 	w.Events = events
 }
 
+// chargeTemplates charges n bytes to compile the templates that were sent, one after another, unless they are small.
+func (r *request) chargeTemplates(in *input) (n int64, err error) {
+	raw, ok := in.sent(fieldPayloadTemplates)
+	if !ok || len(raw) <= freeBytes {
+		return 0, nil
+	}
+	n = int64(payload.CompileMemory(raw[:min(len(raw), payload.MaxTemplateBytes)]))
+	return n, refusedMemory(r.account.Grow(n))
+}
+
 // readTemplates reads the templates by event type. They replace those there were.
 func (s *server) readTemplates(in *input, w *carteiro.Webhook, k *ownerRoutes) error {
 	raw, ok := in.sent(fieldPayloadTemplates)

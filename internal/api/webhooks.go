@@ -155,10 +155,15 @@ func (s *server) createWebhook(r *request, k *ownerRoutes) error {
 	if err != nil {
 		return err
 	}
+	charged, err := r.chargeTemplates(&in)
+	if err != nil {
+		return err
+	}
 	told, err := s.readWebhook(&in, &w, k, true)
 	if err != nil {
 		return err
 	}
+	r.account.Shrink(charged)
 	stored := w
 	stored.Version = 1
 	if err := c.keep(answer{Message: k.messages.webhookCreated, Data: showWebhook(&stored)}); err != nil {
@@ -189,6 +194,10 @@ func (s *server) updateWebhook(r *request, k *ownerRoutes) error {
 	if err != nil {
 		return err
 	}
+	charged, err := r.chargeTemplates(&in)
+	if err != nil {
+		return err
+	}
 	var told string
 	w, err := s.changeWebhook(r, p, func(w *carteiro.Webhook) (err error) {
 		f = faults{} // of an earlier try
@@ -198,6 +207,7 @@ func (s *server) updateWebhook(r *request, k *ownerRoutes) error {
 	if err != nil {
 		return err
 	}
+	r.account.Shrink(charged)
 	return r.answerWebhook(http.StatusOK, k.messages.webhookUpdated, w, told)
 }
 

@@ -54,7 +54,7 @@ var attacks = map[string]attack{
 	"DELETE /agents/{agent_id}":                                  slow(64, blank(mib)),
 	"POST /agents/{agent_id}/events":                             slow(400, largeEvent),
 	"GET /agents/{agent_id}/webhooks":                            unread(64, ""),
-	"POST /agents/{agent_id}/webhooks":                           slow(200, largeWebhook),
+	"POST /agents/{agent_id}/webhooks":                           each(slow(200, largeWebhook), deepTemplates),
 	"GET /agents/{agent_id}/webhooks/{id}":                       unread(200, ""),
 	"PUT /agents/{agent_id}/webhooks/{id}":                       slow(200, largeWebhook),
 	"DELETE /agents/{agent_id}/webhooks/{id}":                    slow(64, blank(mib)),
@@ -136,7 +136,7 @@ func TestOneTokenCannotTakeTheMemory(t *testing.T) {
 func TestOneTokenCannotTakeTheMemoryOnPostgres(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t, "CARTEIRO_DATABASE="+postgrestest.Database(t, ""))
-	h.runAll(t, "GET /agents/{agent_id}/webhooks/{id}/logs", "POST /events/batch")
+	h.runAll(t, "GET /agents/{agent_id}/webhooks/{id}/logs", "POST /agents/{agent_id}/webhooks", "POST /events/batch")
 	h.stop()
 }
 
@@ -473,6 +473,47 @@ func each(list ...attack) attack {
 		}
 		return list[len(list)-1](h, request)
 	}
+}
+
+// deepTemplates makes many webhooks, whose templates take as much memory as possible when they are compiled, and publishes to all of them.
+func deepTemplates(h *hostile, _ string) func() {
+	const agents, webhooks, rounds = 6, 50, 3
+	var arrived sync.WaitGroup
+	arrived.Add(agents * webhooks * rounds)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Done() }))
+	settings, _ := json.Marshal(map[string]any{
+		"name": "Deep", "webhook_url": receiver.URL, "events": []string{callEnded}, "max_retries": 0,
+		"payload_templates": map[string]json.RawMessage{callEnded: deepTemplate(0), "event_action": deepTemplate(1), "event_recording": deepTemplate(2)},
+	})
+	owners := make([]string, agents)
+	for i := range owners {
+		owners[i] = h.newAgent()
+		for range webhooks {
+			if status, body := h.call("POST", "/agents/"+owners[i]+"/webhooks", settings); status != http.StatusCreated {
+				h.t.Fatalf("%d %.1000s", status, body)
+			}
+		}
+	}
+	for range rounds {
+		for _, o := range owners {
+			if _, err := h.client().Publish(within(h.t), client.Event{Owner: client.AgentOwner(o), Type: callEnded, Payload: map[string]any{}}); err != nil {
+				h.t.Fatal(err)
+			}
+		}
+	}
+	return func() {
+		arrived.Wait()
+		receiver.Close()
+	}
+}
+
+// deepTemplate is as large as a template may be, and has as many nodes in its paths as it can have.
+func deepTemplate(n int) json.RawMessage {
+	var text strings.Builder
+	for i := 0; text.Len() < 64<<10-200; i++ {
+		fmt.Fprintf(&text, "{{%d%s}}", i, strings.Repeat(fmt.Sprint(".", n), 63))
+	}
+	return json.RawMessage(`{"d":"` + text.String() + `"}`)
 }
 
 // stream opens as many streams as there may be, which tell all that happened, and reads nothing of them.
