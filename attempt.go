@@ -39,7 +39,7 @@ type Attempt struct {
 	WebhookID ID
 	EventID   ID
 	EventType string
-	// Number counts the attempts of this event at this webhook, from 1; manual retries go on counting.
+	// Number counts the attempts of this event at this webhook, from 1. Manual retries continue the count.
 	Number int
 	// ChainStart is the Number at which the present chain of automatic retries began: 1, or that of the manual retry.
 	// Automatic retries are counted from it.
@@ -64,7 +64,7 @@ func (a *Attempt) IsRetry() bool { return a.Number > a.ChainStart }
 type Delivery struct {
 	Attempt
 	Event *Event
-	// TraceParent is what the receiver is told of the trace; empty: the event's. It is not stored.
+	// TraceParent is the traceparent header for the receiver; empty means the event's. It is not stored.
 	TraceParent string
 	// MayBegin, if set, is asked when the receiver is connected to, right before the first byte goes out: connecting takes
 	// its time, and the node may have lost the attempt meanwhile. It is not stored.
@@ -108,13 +108,13 @@ var ErrNotClear = errors.New("the attempt is not to be made by this node any mor
 // ErrProxy says that an attempt could not be made because the egress proxy was unavailable.
 var ErrProxy = errors.New("the egress proxy is unavailable")
 
-// Outcome is what became of sending one attempt: what was sent, what came back, how long it took and why it failed.
+// Outcome is the result of one attempt: the request, the response, the duration and the cause of failure.
 // It is written once and never changed.
 type Outcome struct {
 	Success    bool
 	Reason     Reason
 	Error      string        // the cause in a few words, empty on success
-	Detail     string        // more of it where there is more to say, such as what is wrong with a certificate
+	Detail     string        // additional details of Error, such as why a certificate is invalid
 	FinishedAt time.Time     // on success, when it was delivered
 	Duration   time.Duration // of the whole exchange; zero when nothing was sent
 	// NotSent is why nothing was sent though it was the receiver's turn, through no fault of its: [ErrNotClear], what matches

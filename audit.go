@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// AuditEntry says that somebody changed something: who, what, from where, and from what into what. It is written in the
+// AuditEntry records one change: actor, subject, remote address, and old and new values. It is written in the
 // transaction of the change and never changed itself.
 type AuditEntry struct {
 	ID            ID // version 7: carries the time
@@ -34,9 +34,9 @@ type ActorKind string
 // The kinds of actors.
 const (
 	ActorToken   ActorKind = "token"
-	ActorSession ActorKind = "session" // somebody who signed in to the dashboard with a token
-	ActorAdmin   ActorKind = "admin"   // whoever has the admin token
-	ActorCLI     ActorKind = "cli"     // whoever gave a command on a machine with the database
+	ActorSession ActorKind = "session" // a user who signed in to the dashboard with a token
+	ActorAdmin   ActorKind = "admin"   // the holder of the admin token
+	ActorCLI     ActorKind = "cli"     // a user of the command line on a machine with the database
 	ActorSystem  ActorKind = "system"  // the server by itself
 )
 
@@ -45,7 +45,7 @@ func ActorKinds() []ActorKind {
 	return []ActorKind{ActorToken, ActorSession, ActorAdmin, ActorCLI, ActorSystem}
 }
 
-// AuditAction is what was done: the kind of the subject and a word for it.
+// AuditAction names a change: the kind of its subject and a verb.
 type AuditAction string
 
 // The actions.
@@ -83,7 +83,7 @@ func AuditActions() []AuditAction {
 	}
 }
 
-// Subject is what was changed.
+// Subject identifies the changed resource.
 type Subject struct {
 	Kind      SubjectKind
 	ID        ID

@@ -21,7 +21,7 @@ type BulkRetry struct {
 	Skipped BulkSkips
 	// Cursor is the last entry that it has come to; zero at the beginning.
 	Cursor ID
-	// DueAt is when it goes on, while it is queued or running.
+	// DueAt is the time of the next step while the job is queued or running.
 	DueAt     time.Time
 	UpdatedAt time.Time
 	EndedAt   time.Time // zero while it is open
@@ -30,7 +30,7 @@ type BulkRetry struct {
 // CreatedAt is when the job was created.
 func (b *BulkRetry) CreatedAt() time.Time { return b.ID.Time() }
 
-// Remaining is how many of the entries that matched it has not come to.
+// Remaining returns the number of matched entries that the job has not processed yet.
 func (b *BulkRetry) Remaining() int {
 	if b.Status == BulkDone {
 		return 0
@@ -55,7 +55,7 @@ type ReplayFilter struct {
 	To         time.Time `json:"to,omitzero"`
 	// Undelivered is for events that went to no webhook at all.
 	Undelivered bool `json:"undelivered,omitempty"`
-	// CallEvents is for those of agents' calls that belong to a campaign, beside the campaign's own.
+	// CallEvents includes the agent events of a campaign's calls in addition to the campaign's own events.
 	CallEvents bool `json:"call_events,omitempty"`
 }
 

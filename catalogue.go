@@ -5,7 +5,7 @@ import "slices"
 // EventType is a kind of event that webhooks can subscribe to and publishers can publish.
 type EventType struct {
 	Name        string
-	Description string // short, English, as shown to whoever chooses
+	Description string // short, in English, shown next to the type
 }
 
 // Catalogue is the event types of a server, by kind of owner, in the order in which they are listed.

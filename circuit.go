@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The rule by which a webhook's circuit opens and closes; docs/circuits.md says why it is what it is.
+// The rules by which a webhook's circuit opens and closes. docs/circuits.md gives the reasons.
 const (
 	// FailuresForError is how many failures in a row open the circuit and turn the webhook's status to "error".
 	FailuresForError = 5

@@ -2,7 +2,7 @@ package carteiro
 
 import "time"
 
-// TestEvent is the type of the event that a webhook's test sends. Nobody can publish or subscribe to it.
+// TestEvent is the type of the event that a webhook's test sends. Clients can neither publish nor subscribe to it.
 const TestEvent = "webhook.test"
 
 // Event is something that happened to an agent or a campaign, as its publisher told it.

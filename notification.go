@@ -2,7 +2,7 @@ package carteiro
 
 import "time"
 
-// The events that an environment's own webhooks may subscribe to. The server makes them; nobody can publish one.
+// The event types that operator webhooks can subscribe to. The server creates these events; clients cannot publish them.
 const (
 	WebhookErrorEvent      = "webhook.error"      // a circuit opened
 	WebhookRecoveredEvent  = "webhook.recovered"  // a circuit closed

@@ -8,7 +8,7 @@ import (
 )
 
 // Scopes is a set of scopes: of those that a token has, or of those that a call needs. The zero one is empty and opens
-// nothing. Its bits are stored, so that a scope keeps its bit for good.
+// nothing. The bits are stored, so a scope never changes its bit.
 type Scopes uint8
 
 // The scopes. Each stands for itself: a token that shall read and retry needs both.
@@ -70,7 +70,7 @@ func (s Scopes) Names() []string {
 func (s Scopes) String() string { return strings.Join(s.Names(), ",") }
 
 // Allow says whether a token with these scopes may do what needs all of the others. What needs none is allowed to none:
-// a call that forgot to say what it needs stays shut.
+// a route that declares no scope stays closed.
 func (s Scopes) Allow(needed Scopes) bool {
 	return needed != 0 && (s&ScopeAll != 0 || s&needed == needed)
 }

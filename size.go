@@ -1,6 +1,6 @@
 package carteiro
 
-// webhookOverhead is what a webhook takes besides its texts, in bytes: itself, and allocation headers.
+// webhookOverhead is the size of a webhook without its texts, in bytes, including allocation headers.
 const webhookOverhead = 1 << 10
 
 // textOverhead is what each text of a list takes besides its characters, in bytes.

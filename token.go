@@ -11,13 +11,13 @@ import (
 // TokenHash is the SHA-256 of an environment token; the token itself is never stored.
 type TokenHash [sha256.Size]byte
 
-// Token is what is kept of a token: enough to recognise it, not enough to be it.
+// Token is the stored part of a token. It identifies the token and does not contain its secret.
 type Token struct {
 	ID            ID
 	EnvironmentID ID
 	Name          string // 1 to 255 characters, for people; may repeat. A session has that of the token it comes from
 	Hash          TokenHash
-	Scopes        Scopes // what it opens; none of it can be changed later
+	Scopes        Scopes // immutable
 	CreatedAt     time.Time
 	ExpiresAt     time.Time // zero: never
 	LastUsedAt    time.Time // to about a minute; zero: not yet

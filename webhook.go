@@ -42,7 +42,7 @@ const (
 	HeadersBoth     HeaderStyle = "both"
 )
 
-// FormerSecret is one that still signs, beside the present one, until it ends.
+// FormerSecret is a rotated secret that signs next to the current one until it expires.
 type FormerSecret struct {
 	Secret string
 	Scheme SignatureScheme
@@ -80,7 +80,7 @@ func (h *Header) IsSecret() bool { return h.Secret || Secretive(h.Key) }
 // Masked stands in the place of a value that is never shown.
 const Masked = "********"
 
-// Webhook is one registration: where to send which events of its owner, and how.
+// Webhook is a subscription to events of one owner: the receiver, the event types and the request settings.
 type Webhook struct {
 	ID            ID
 	EnvironmentID ID
@@ -175,7 +175,7 @@ func (w *Webhook) RotateSecret(secret string, scheme SignatureScheme, now, endsA
 	return true
 }
 
-// SigningUntil gives the former secrets that have not ended.
+// SigningUntil returns the former secrets that have not expired.
 func (w *Webhook) SigningUntil(now time.Time) (signing []FormerSecret) {
 	for _, f := range w.FormerSecrets {
 		if f.EndsAt.After(now) {
