@@ -1,11 +1,11 @@
-// Package store is the port to the database: some 40 verbs, each one transaction, each with one parameter struct and
-// with the time as an argument. A database keeps these guarantees with its own SQL; the rules of the business live
-// above. The suite in storetest says what each verb promises, and every database passes it.
+// Package store defines the interface to the database. Each method is one transaction, with one parameter struct and
+// an explicit current time. Business rules live above the store. The conformance suite in storetest specifies each
+// method, and every implementation passes it.
 //
-// Three tables matter to the rest of the house. "open" holds the attempts that are queued, scheduled or in flight: it
-// is the queue and stays small. "attempts" is the history: appended to when an attempt is finished, never changed.
-// "counts" is kept in the transactions that change those two, and always equals what counting their rows gives.
-// "activity" counts what was recorded by environment and time, and is kept for a time of its own.
+// Four tables matter to other packages. "open" is the queue: attempts that are pending, scheduled or in flight. It
+// stays small. "attempts" is the history: finished attempts are appended and never change. "counts" changes in the same
+// transactions and always equals the number of rows in both. "activity" counts results by environment and time, with
+// its own retention.
 package store
 
 import (
@@ -17,25 +17,25 @@ import (
 	"github.com/carteiro/carteiro"
 )
 
-// The errors that verbs answer with, besides the context's. Anything else is the database's fault.
+// Errors that methods return besides context errors. Any other error is a fault of the database.
 var (
-	// ErrNotFound: what the verb speaks of does not exist, or not for the one who asks.
+	// ErrNotFound: the resource does not exist, or belongs to another environment or owner.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: it has been changed by someone else since it was read, or it exists already.
+	// ErrConflict: the resource has changed since it was read, or exists already.
 	ErrConflict = errors.New("conflict")
-	// ErrTooMany: as many as there may be exist already.
+	// ErrTooMany: the maximum number of resources exists already.
 	ErrTooMany = errors.New("too many")
-	// ErrKeyReused: the idempotency key was used before, with another request.
+	// ErrKeyReused: the idempotency key was used for another request.
 	ErrKeyReused = errors.New("idempotency key was used for another request")
-	// ErrLeaseLost: the session that presents itself is no longer known; what it held may be others' by now.
+	// ErrLeaseLost: the session has ended; other sessions may hold its attempts.
 	ErrLeaseLost = errors.New("lease lost")
-	// ErrUnavailable wraps faults of the database that may pass: full disk, lost connection, read-only file.
+	// ErrUnavailable wraps temporary faults of the database: full disk, lost connection, read-only file.
 	ErrUnavailable = errors.New("store unavailable")
 )
 
-// Store is a database. All methods are safe for concurrent use and return once their effect is durable.
-// A method that fails has changed nothing, unless it fails with the context's error or [ErrUnavailable]: then the
-// change may have happened or not, and asking is the only way to know.
+// Store is a database. All methods are safe for concurrent use and return when their effect is durable.
+// A method that returns an error has changed nothing, unless the error is the context's or [ErrUnavailable]: then the
+// outcome is unknown and must be read back.
 type Store interface {
 	Environments
 	Tokens
@@ -50,65 +50,64 @@ type Store interface {
 	Audit
 	Secrets
 
-	// Ping says whether the store answers and can be written to.
+	// Ping reports whether the store responds and accepts writes.
 	Ping(ctx context.Context) error
-	// Close waits for what is being written and releases the database.
+	// Close waits for pending writes and closes the database.
 	Close() error
 }
 
-// Shared is a store that several nodes work on at once, and that lets each hear of what the others do.
+// Shared is a store that several nodes use at the same time. They send each other hints.
 type Shared interface {
 	Store
-	// Listen calls hear with hints of other nodes until ctx ends. Hints come within moments or are lost; they save waiting,
-	// and nothing else depends on them.
+	// Listen calls hear with hints of other nodes until ctx ends. Hints may be lost; they only reduce latency.
 	Listen(ctx context.Context, hear func(Hint))
 }
 
-// Hint is what one node tells the others.
+// Hint is a notification of one node to the others.
 type Hint struct {
-	Waiting  []carteiro.ID // webhooks that have attempts due that nobody holds
-	Owners   []OwnerRef    // agents and campaigns that were changed, or whose webhooks were
-	Webhooks []carteiro.ID // that were changed
-	Lost     bool          // hints may have been lost: all of it may have happened
+	Waiting  []carteiro.ID // webhooks with unleased attempts that are due
+	Owners   []OwnerRef    // changed agents and campaigns, and owners of changed webhooks
+	Webhooks []carteiro.ID // changed webhooks
+	Lost     bool          // hints may have been lost; anything may have changed
 }
 
 // CreateWebhook is the parameter of [Registry.CreateWebhook].
 type CreateWebhook struct {
 	Webhook *carteiro.Webhook // its Version is set
-	Most    int               // how many webhooks its owner may have; 0: any number
+	Most    int               // maximum number of webhooks of the owner; 0: no limit
 	Audit   *carteiro.AuditEntry
-	Key     *Key // of the call, if any; it is used up only if the webhook is created
+	Key     *Key // idempotency key of the call, if any; consumed only if the webhook is created
 }
 
-// Registry are the verbs on agents, campaigns and webhooks.
+// Registry manages agents, campaigns and webhooks.
 type Registry interface {
 	// PutOwner creates an agent or campaign, or changes name and agent of the one that has this id in the
-	// environment, keeping its CreatedAt. It gives back what is stored, and whether it was created. With CreateOnly it fails
-	// with ErrConflict when there is one.
+	// environment, keeping its CreatedAt. It returns the stored owner and whether it was created. With CreateOnly it fails
+	// with ErrConflict if the owner exists.
 	PutOwner(ctx context.Context, p PutOwner) (owner carteiro.Owner, created bool, err error)
-	// GetOwner gives one. It fails with ErrNotFound.
+	// GetOwner returns an agent or campaign. It fails with ErrNotFound.
 	GetOwner(ctx context.Context, ref OwnerRef) (carteiro.Owner, error)
-	// ListOwners gives a page, newest first, and how many there are in all.
+	// ListOwners returns a page, newest first, and the total number of owners.
 	ListOwners(ctx context.Context, p ListOwners) (owners []carteiro.Owner, total int, err error)
-	// DeleteOwner removes an agent or campaign and marks its webhooks as deleted, without their secrets; a deleted
-	// agent's campaigns stay, without it. It gives back the ids of the webhooks it marked. It fails with ErrNotFound.
+	// DeleteOwner removes an agent or campaign, marks its webhooks as deleted and erases their secrets. Campaigns of a
+	// deleted agent stay, without an agent. It returns the ids of the marked webhooks. It fails with ErrNotFound.
 	DeleteOwner(ctx context.Context, p DeleteOwner) (webhooks []carteiro.ID, err error)
 
-	// CreateWebhook stores a webhook with Version 1. It fails with ErrNotFound when its owner does not exist, and with
-	// ErrTooMany when the owner has p.Most webhooks already, deleted ones not counted: also of callers at the same instant
-	// no more than that come through. If p.Key was used before, it fails with a [*KeyUsedError].
+	// CreateWebhook stores a webhook with Version 1. It fails with ErrNotFound if its owner does not exist, and with
+	// ErrTooMany if the owner has p.Most webhooks, not counting deleted ones. Concurrent calls do not exceed the limit.
+	// If p.Key was used before, it fails with a [*KeyUsedError].
 	CreateWebhook(ctx context.Context, p CreateWebhook) error
-	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt, health and circuit are not settings) and raises
-	// its version, in the argument too. What follows for health and circuit, by carteiro.Webhook.ChangedFrom with UpdatedAt
-	// for now, is stored and put into the argument. DeletedAt deletes it and erases its secrets. It fails with ErrConflict when webhook.Version is not
-	// the stored one, and with ErrNotFound when the webhook is not there or deleted.
+	// UpdateWebhook stores all settings of a webhook (owner, CreatedAt, health and circuit are not settings) and increments
+	// its version, also in the argument. It derives health and circuit with carteiro.Webhook.ChangedFrom, using UpdatedAt as
+	// the current time, and writes them to the argument. DeletedAt deletes the webhook and erases its secrets. It fails with
+	// ErrConflict if webhook.Version is not the stored version, and with ErrNotFound if the webhook does not exist or is deleted.
 	UpdateWebhook(ctx context.Context, p UpdateWebhook) error
-	// GetWebhook gives a webhook by its id alone, deleted ones included. It fails with ErrNotFound.
+	// GetWebhook returns a webhook by id, including deleted ones. It fails with ErrNotFound.
 	GetWebhook(ctx context.Context, id carteiro.ID) (*carteiro.Webhook, error)
-	// ListWebhooks gives the webhooks of an owner that are not deleted, oldest first.
+	// ListWebhooks returns the webhooks of an owner, oldest first, without deleted ones.
 	ListWebhooks(ctx context.Context, ref OwnerRef) ([]*carteiro.Webhook, error)
-	// FindWebhooks gives a page of the webhooks of an environment that are not deleted, by name in any case and then by
-	// id, and how many there are in all.
+	// FindWebhooks returns a page of an environment's webhooks, ordered by name (ignoring case) and id, and the total
+	// number. It omits deleted webhooks.
 	FindWebhooks(ctx context.Context, p FindWebhooks) (found []FoundWebhook, total int, err error)
 }
 
@@ -131,7 +130,8 @@ type FoundWebhook struct {
 	OwnerName string
 }
 
-// OwnerRef names an agent, a campaign, or an environment as the owner of its operators' webhooks. Ids are the callers' own, so that one id may stand in several environments.
+// OwnerRef identifies an agent, a campaign, or an environment as the owner of its operator webhooks. Clients choose the
+// ids, so several environments may use the same id.
 type OwnerRef struct {
 	EnvironmentID carteiro.ID
 	Kind          carteiro.OwnerKind
@@ -141,8 +141,8 @@ type OwnerRef struct {
 // PutOwner is the parameter of [Registry.PutOwner].
 type PutOwner struct {
 	Owner      carteiro.Owner       // CreatedAt and UpdatedAt are the time of the call
-	KeepAgent  bool                 // leave AgentID of an existing campaign as it is
-	CreateOnly bool                 // change none that exists
+	KeepAgent  bool                 // keep AgentID of an existing campaign
+	CreateOnly bool                 // fail if the owner exists
 	Audit      *carteiro.AuditEntry // action, name and changes are filled in
 	Key        *Key                 // of the call, if any: if it was used before, PutOwner fails with a [*KeyUsedError]
 }
@@ -164,22 +164,22 @@ type DeleteOwner struct {
 	AuditWebhook func(*carteiro.Webhook) *carteiro.AuditEntry
 }
 
-// Session is one running node's claim to what it holds: every attempt that is claimed carries the session, and every
-// write of a result presents it. Its lease must be renewed; a session that let it run out may be ended by any node,
-// and then presents itself in vain.
+// Session identifies a running node as the holder of leases. Every claimed attempt carries the session, and every write of
+// a result must present it. The node renews its lease; any node may end a session whose lease has expired, and later
+// writes of that session fail with ErrLeaseLost.
 type Session struct {
 	ID   int64
-	Node string // for people: which machine and process
+	Node string // host and process, for operators
 }
 
-// Queue are the verbs on events and open attempts: accept, claim, record.
+// Queue accepts events, and leases and records open attempts.
 type Queue interface {
-	// Join begins a session whose lease lasts until p.Until.
+	// Join begins a session with a lease until p.Until.
 	Join(ctx context.Context, p Join) (Session, error)
-	// Renew keeps a session until p.Until. It fails with ErrLeaseLost when the session has ended.
+	// Renew extends the lease until p.Until. It fails with ErrLeaseLost if the session has ended.
 	Renew(ctx context.Context, p Renew) error
-	// EndSessions ends p.Session, if not zero, and every session whose lease ran out before p.Now. What they held is
-	// free to be claimed. It gives back how many attempts that are.
+	// EndSessions ends p.Session, if not zero, and every session whose lease expired before p.Now. It releases their
+	// attempts and returns the number of released attempts.
 	EndSessions(ctx context.Context, p EndSessions) (freed int, err error)
 
 	// Accept stores events with their first attempts; one without any and without a reason why is Undelivered for one that
@@ -187,50 +187,51 @@ type Queue interface {
 	// call that was used before leaves all of them undone; results are in the order of the items.
 	// It fails with ErrLeaseLost when an attempt is to be held by a session that has ended.
 	Accept(ctx context.Context, p Accept) (AcceptResult, error)
-	// Backlog lists the webhooks that have attempts nobody holds, with the time at which the first of them is due,
-	// in the order of their ids, from the first after p.After. An empty answer says that there are no more.
+	// Backlog lists webhooks with unleased attempts and the due time of the first of them, ordered by id and starting after
+	// p.After. An empty page is the last.
 	Backlog(ctx context.Context, p Backlog) ([]Waiting, error)
-	// Claim hands attempts of one webhook to a session: those due, held by nobody, in the order in which they fell due,
-	// at most p.Limit and at most p.MaxBytes of payload (but always one). It also says when the next one that is left is due,
-	// and which version the webhook has: whoever knows an older one must read it again before sending.
-	// Of an enabled webhook it hands out no more than carteiro.Circuit.Grant says: while the circuit is open one at a time, as
-	// a probe, however many sessions ask; while it ramps up, so many over all sessions. A probe that was released, or whose
-	// session has ended, is followed by another at once.
-	// It fails with ErrLeaseLost when the session has ended.
+	// Claim leases due attempts of one webhook to a session, in the order of their due times: at most p.Limit attempts and
+	// p.MaxBytes of payload, but at least one attempt. It also returns the due time of the next attempt and the webhook's
+	// version; a node with an older version must read the webhook again before it sends.
+	// For an enabled webhook the limit of carteiro.Circuit.Grant applies over all sessions: one probe at a time while the
+	// circuit is open, a growing number while it ramps up. If a probe is released or its session ends, the next claim gets
+	// another probe.
+	// It fails with ErrLeaseLost if the session has ended.
 	Claim(ctx context.Context, p Claim) (Claimed, error)
-	// Release gives attempts back unsent. Those that p.Session does not hold are left alone.
+	// Release ends the leases of unsent attempts. It ignores attempts that p.Session does not hold.
 	Release(ctx context.Context, p Release) error
-	// Held lists what a session holds, in the order of webhooks and ids, from the first after p.After: nothing once it has
-	// ended. A node asks after an Accept, Claim or Retry that failed with ErrUnavailable: it may hold what it does not know of.
+	// Held lists the attempts that a session holds, ordered by webhook and id and starting after p.After. It returns nothing
+	// if the session has ended. A node calls it after an Accept, Claim or Retry failed with ErrUnavailable, because the call
+	// may have leased attempts that the node does not know.
 	Held(ctx context.Context, p Held) ([]AttemptRef, error)
-	// Record finishes attempts: each is taken out of the open ones, appended to the history and followed by its
-	// successor if there is one. Those that p.Session does not hold (any more) are left alone and told in the answer.
-	// Of a deleted webhook the result is recorded, and nothing follows from it: no successor, no notice, no change of the webhook.
-	// A success sets the webhook's FailuresInARow, FailingSince and LastError to zero. A failure adds one, sets LastError and
-	// LastFailedAt, and FailingSince if it is the first, unless nothing was sent because the webhook was disabled or
-	// deleted, or the event is a test's.
-	// All this, the circuit and DisableWebhook count only for results with the version that the webhook has when the call begins:
-	// what was sent to earlier settings says nothing of the present ones.
-	// A call's results are taken together for the circuit: what they come to opens or closes it, by carteiro.Webhook.Judge
-	// at p.Now. That does not change the version. The first result that counts of such a webhook is told of it.
-	// Every result that counts is counted in the activity of its event's environment, at Outcome.FinishedAt.
+	// Record finishes attempts: it removes each from the queue, appends it to the history and inserts its successor, if
+	// any. Attempts that p.Session does not hold stay unchanged and are reported as Lost.
+	// For a deleted webhook it records the result without successor, notification or change of the webhook.
+	// A success resets the webhook's FailuresInARow, FailingSince and LastError. A failure increments FailuresInARow, sets
+	// LastError and LastFailedAt, and sets FailingSince if it is the first. Tests do not count as failures, nor do attempts
+	// that were not sent because the webhook was disabled or deleted.
+	// Health, circuit and DisableWebhook follow only results with the webhook's version at the beginning of the call,
+	// because results of earlier settings do not describe the current ones.
+	// carteiro.Webhook.Judge decides at p.Now, from all results of the call, whether the circuit opens or closes. That does
+	// not change the version. The first counted result of the webhook reports the change.
+	// Each counted result increments the activity of its event's environment at Outcome.FinishedAt.
 	Record(ctx context.Context, p Record) ([]Recorded, error)
-	// Retry opens a new attempt from a log entry, or says why not. Of any number of calls at once, for logs of one
-	// event at one webhook, one gets the attempt. Of several reasons to refuse the first holds: the event was delivered
-	// to the webhook, an attempt of it is open there, the log entry is too old, the webhook is disabled. A key that was
-	// granted before is answered before all else; a refusal spends no key. The new attempt is due at p.Now, numbered one
-	// above the highest so far, and begins a chain. It fails with ErrNotFound when there is no such webhook (deleted ones
-	// included) or log, and with ErrLeaseLost when it is to be held by a session that has ended.
+	// Retry creates a new attempt from a log entry, or returns the reason for a refusal. Exactly one of several concurrent
+	// calls for the same event and webhook creates an attempt. The first of these reasons applies: the event was delivered
+	// to the webhook, an attempt is open, the log entry is too old, the webhook is disabled. A key that was used before
+	// takes precedence; a refusal does not consume the key. The new attempt is due at p.Now, has the next number, and begins
+	// a chain. Retry fails with ErrNotFound if the webhook does not exist or is deleted, or the log entry does not exist, and
+	// with ErrLeaseLost if a session that has ended is to hold the attempt.
 	Retry(ctx context.Context, p Retry) (RetryResult, error)
-	// PreviewRetry says what [Queue.Retry] would answer to the same parameters, without a key and with nothing changed:
-	// the reason to refuse, and in any case the delivery that would be made. It fails with ErrNotFound as Retry does.
+	// PreviewRetry returns what [Queue.Retry] would return for the same parameters without a key, and changes nothing: the
+	// reason for a refusal, and in any case the delivery. It fails with ErrNotFound like Retry.
 	PreviewRetry(ctx context.Context, p PreviewRetry) (RetryPreview, error)
 
-	// Purge deletes finished attempts and events from before p.Before, bulk retries that have ended before it, and
-	// idempotency keys that have expired: at most p.Limit of each, or a day of attempts and events where days are kept
-	// apart. Of the attempts and events of the day (UTC) that p.Before lies in a database may keep what it likes; older
-	// days go as a whole. An event stays as long as an attempt of it. Sessions' tokens go once they have ended, and
-	// activity when it is older than [MinutesKept] and [HoursKept]. More says that there is more to delete.
+	// Purge deletes finished attempts and events older than p.Before, bulk retries that ended before it, and
+	// expired idempotency keys: at most p.Limit of each, or one day of attempts and events if the database partitions by
+	// day. A database may keep rows of the day (UTC) that contains p.Before, but deletes older days completely. An event
+	// stays as long as one of its attempts. Purge also deletes expired session tokens, and activity older than
+	// [MinutesKept] and [HoursKept]. It reports whether more rows can be deleted.
 	Purge(ctx context.Context, p Purge) (more bool, err error)
 }
 
@@ -252,26 +253,25 @@ type EndSessions struct {
 	Now     time.Time
 }
 
-// Key is an Idempotency-Key with the answer it stands for: the first call with a key stores it, and later ones within
-// its life are given it back.
+// Key is an Idempotency-Key with its response. The first call with the key stores the response; later calls get it until
+// the key expires.
 type Key struct {
 	EnvironmentID carteiro.ID
 	Key           string   // 1 to 255 characters
-	Fingerprint   [32]byte // of the whole request; another one under the same key is another request
+	Fingerprint   [32]byte // hash of the whole request; a different one under the same key means a different request
 	Answer        []byte
 	ExpiresAt     time.Time
-	// Peek asks what the key gave before, and does not take it.
+	// Peek reads the stored response without consuming the key.
 	Peek bool
 }
 
-// Replay is what an idempotency key gave before.
+// Replay is the stored response of an idempotency key.
 type Replay struct {
 	Fingerprint [32]byte
 	Answer      []byte
 }
 
-// KeyUsedError is the error of a call that creates something under an idempotency key that was used before. Nothing was
-// created.
+// KeyUsedError is the error of a creation whose idempotency key was used before. The call created nothing.
 type KeyUsedError struct{ Replay }
 
 func (*KeyUsedError) Error() string { return "idempotency key was used before" }
@@ -280,7 +280,7 @@ func (*KeyUsedError) Error() string { return "idempotency key was used before" }
 type Accept struct {
 	Now     time.Time
 	Session Session // holds the attempts marked Held
-	Key     *Key    // of the whole call, if any
+	Key     *Key    // idempotency key of the whole call, if any
 	Items   []AcceptItem
 	// Answer replaces Key.Answer when the keys of some items were used before. replays is AcceptResult.Items. If it
 	// returns nil, Key stays unused. A nil Answer keeps Key.Answer. The store may call it more than once, so it must not
@@ -301,22 +301,22 @@ func (p *Accept) AnswerAfter(replays []*Replay) (answer []byte, changed bool) {
 type AcceptItem struct {
 	Event    *carteiro.Event
 	Attempts []AcceptAttempt
-	Key      *Key // of this event, if any
+	Key      *Key // idempotency key of this event, if any
 }
 
-// AcceptAttempt is a first attempt: its number is 1, it is due at once (at the time that its event's id carries), and
-// its id is a sibling of the event's.
+// AcceptAttempt is the first attempt of an event at a webhook. Its number is 1, its due time is the time in the event's id,
+// and its id is a sibling of the event's id.
 type AcceptAttempt struct {
 	ID        carteiro.ID
 	WebhookID carteiro.ID
 	Trigger   carteiro.Trigger
-	Held      bool // by the session of the call, which will send it from memory; otherwise it waits to be claimed
+	Held      bool // leased by the session of the call, which sends it from memory; otherwise the attempt waits for a claim
 }
 
-// AcceptResult is what became of the items. With a Replay of the whole call nothing was stored.
+// AcceptResult is the result of [Queue.Accept]. If Replay is set, the call stored nothing.
 type AcceptResult struct {
 	Replay *Replay
-	Items  []*Replay // nil where the item was stored; otherwise what its key gave before
+	Items  []*Replay // nil for a stored item; otherwise the stored response of its key
 }
 
 // Backlog is the parameter of [Queue.Backlog].
@@ -325,7 +325,7 @@ type Backlog struct {
 	Limit int
 }
 
-// Waiting is a webhook with attempts that nobody holds.
+// Waiting is a webhook with unleased attempts and the due time of the first.
 type Waiting struct {
 	WebhookID carteiro.ID
 	DueAt     time.Time
@@ -341,18 +341,18 @@ type Claim struct {
 	Spread    float64 // in [0,1): places the next probe within its jitter, if a probe is handed out
 }
 
-// Claimed is what a claim got.
+// Claimed is the result of [Queue.Claim].
 type Claimed struct {
 	Deliveries []*carteiro.Delivery
-	NextDue    time.Time // of the first one left unclaimed, past or future; zero when none is left
-	Version    int64     // of the webhook; 0 when there is none
-	// CircuitOpen says whether the webhook's circuit is open. A node that knows otherwise must read the webhook again.
+	NextDue    time.Time // due time of the next unclaimed attempt, past or future; zero if there is none
+	Version    int64     // version of the webhook; 0 if it does not exist
+	// CircuitOpen reports whether the webhook's circuit is open. A node that cached another state must read the webhook again.
 	CircuitOpen bool
-	// HeldBack is when the webhook's circuit may let more go: until then whatever is due waits. Zero: it lets all go.
+	// HeldBack is the time until which the webhook's circuit throttles due attempts. Zero: no throttling.
 	HeldBack time.Time
 }
 
-// AttemptRef names an attempt.
+// AttemptRef identifies an attempt.
 type AttemptRef struct {
 	WebhookID, ID carteiro.ID
 }
@@ -377,30 +377,31 @@ type Record struct {
 	Results []Result
 }
 
-// Result is the end of one attempt.
+// Result is the result of one attempt.
 type Result struct {
 	Delivery *carteiro.Delivery
 	Outcome  *carteiro.Outcome
-	// Next is the successor, if one is due: same event and webhook, a number higher, held by nobody.
+	// Next is the successor, if any: same event and webhook, next number, unleased.
 	Next *carteiro.Attempt
-	// Version is that of the webhook that the attempt was sent to; 0 when it was sent to none.
+	// Version is the version of the webhook that the attempt was sent to; 0 if it was not sent.
 	Version int64
-	// DisableWebhook switches the webhook off, because the receiver is gone, and raises its version. Audit is written if it was on.
+	// DisableWebhook disables the webhook because its receiver is gone, and increments its version. Audit is written if the
+	// webhook was enabled.
 	DisableWebhook bool
 	Audit          *carteiro.AuditEntry
-	// Exhausted says that the webhook grants the delivery no more attempts, of which a notice is written.
+	// Exhausted reports that no attempts are left; the store writes a notification.
 	Exhausted bool
 }
 
-// Recorded says what became of a result.
+// Recorded is the effect of one result.
 type Recorded struct {
-	Lost     bool // the session did not hold the attempt; nothing was changed
-	Disabled bool // the result has switched the webhook off
-	// Circuit is what has become of the webhook's circuit, in the first result that counts of the webhook.
+	Lost     bool // the session did not hold the attempt; nothing changed
+	Disabled bool // the result disabled the webhook
+	// Circuit is the change of the webhook's circuit. It is set in the webhook's first counted result.
 	Circuit carteiro.CircuitChange
 }
 
-// LogRef names a log entry and whose it must be.
+// LogRef identifies a log entry and its expected owner and webhook.
 type LogRef struct {
 	OwnerRef
 	WebhookID carteiro.ID
@@ -411,16 +412,16 @@ type LogRef struct {
 type Retry struct {
 	LogRef
 	Now       time.Time
-	NotBefore time.Time   // a log entry created before is too old
+	NotBefore time.Time   // log entries created earlier are too old
 	NewID     carteiro.ID // of the new attempt
 	Trigger   carteiro.Trigger
 	Session   Session
 	Held      bool // see AcceptAttempt.Held
 	Key       *Key
-	Audit     *carteiro.AuditEntry // written when the attempt is opened
+	Audit     *carteiro.AuditEntry // written if the attempt is created
 }
 
-// RetryResult is what came of a retry: one of its fields is set.
+// RetryResult is the result of [Queue.Retry]. One field is set.
 type RetryResult struct {
 	Delivery *carteiro.Delivery
 	Refused  carteiro.NotRetriable
@@ -431,14 +432,14 @@ type RetryResult struct {
 type PreviewRetry struct {
 	LogRef
 	Now       time.Time
-	NotBefore time.Time // a log entry created before is too old
+	NotBefore time.Time // log entries created earlier are too old
 	NewID     carteiro.ID
 }
 
-// RetryPreview is what a retry would come to.
+// RetryPreview is the result of [Queue.PreviewRetry].
 type RetryPreview struct {
-	Log      *carteiro.Attempt  // the entry as it is
-	Delivery *carteiro.Delivery // what a retry would make if it was granted
+	Log      *carteiro.Attempt  // the log entry
+	Delivery *carteiro.Delivery // the delivery that a retry would create
 	Refused  carteiro.NotRetriable
 }
 
@@ -450,13 +451,13 @@ type Purge struct {
 	Limit       int
 }
 
-// Logs are the verbs that read the delivery log.
+// Logs reads the delivery log.
 type Logs interface {
-	// GetLog gives one entry with everything that was sent and came back. It fails with ErrNotFound.
+	// GetLog returns one entry with its request and response. It fails with ErrNotFound.
 	GetLog(ctx context.Context, ref AttemptRef) (*carteiro.Attempt, error)
-	// GetLogs returns entries of a webhook, complete, in the order of ids. It leaves out those that do not exist.
+	// GetLogs returns complete entries of a webhook in the order of ids. It omits missing entries.
 	GetLogs(ctx context.Context, webhook carteiro.ID, ids []carteiro.ID) ([]*carteiro.Attempt, error)
-	// ListLogs gives a page of a webhook's entries, newest first, and how many match in all.
+	// ListLogs returns a page of a webhook's entries, newest first, and the total number of matches.
 	ListLogs(ctx context.Context, p ListLogs) (LogPage, error)
 	// Overview says how an environment's deliveries are doing. It reads counts and bounded ranges: its cost does not
 	// grow with the log, nor with the number of webhooks.
