@@ -10,14 +10,14 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// The circuit of a webhook is the store's: it opens and closes with what is recorded, and a claim gets what it lets go. A
-// lane only sees to it that nothing passes beside the store while it holds something back. What it knows may be old by as
-// much as a directory's entry: then some deliveries are sent that need not have been, or are put back that need not.
+// The store owns the circuit of a webhook: recorded results open and close it, and it limits claims. A lane only ensures
+// that deliveries do not bypass the store while the circuit throttles. Its information may be as old as a directory entry;
+// then a few deliveries are sent or put back unnecessarily.
 
-// lookAgain is how soon a lane looks at a circuit again that other nodes may have closed, should it not hear of it.
+// lookAgain is how soon a lane checks a circuit again that another node may have closed without a hint.
 const lookAgain = 30 * time.Second
 
-// holdBack takes down what a claim said of the circuit. The mutex is held.
+// holdBack notes until when the circuit throttles the lane, as a claim reported. The mutex is held.
 func (d *Dispatcher) holdBack(l *lane, until, now time.Time) {
 	if d.Shared && until.After(now.Add(lookAgain)) {
 		until = now.Add(lookAgain)
@@ -28,7 +28,7 @@ func (d *Dispatcher) holdBack(l *lane, until, now time.Time) {
 	}
 }
 
-// waits says whether a delivery is to wait until its webhook's circuit closes. What someone asked for and probes do not.
+// waits reports whether a delivery must wait until its webhook's circuit closes. Tests, manual retries and probes do not wait.
 func waits(w *carteiro.Webhook, delivery *carteiro.Delivery) bool {
 	return w != nil && w.Live() && w.Circuit.Open() && mayWait(delivery)
 }
@@ -37,8 +37,8 @@ func mayWait(delivery *carteiro.Delivery) bool {
 	return !delivery.Probe && delivery.Trigger != carteiro.TriggerManual && delivery.Trigger != carteiro.TriggerTest
 }
 
-// putBack gives a delivery back to the store unsent, with all that its lane holds and that may wait. What comes in goes to
-// the store from now on, until a claim says otherwise.
+// putBack releases an unsent delivery and all queued deliveries of its lane that may wait. New deliveries stay in the store
+// until a claim finds the circuit closed.
 func (d *Dispatcher) putBack(l *lane, delivery *carteiro.Delivery) {
 	d.mu.Lock()
 	back := append([]*carteiro.Delivery{delivery}, l.emptied()...)
@@ -49,7 +49,7 @@ func (d *Dispatcher) putBack(l *lane, delivery *carteiro.Delivery) {
 	d.release(back)
 }
 
-// emptied takes what may wait out of a lane's queue.
+// emptied removes the deliveries that may wait from a lane's queue.
 func (l *lane) emptied() (back []*carteiro.Delivery) {
 	var stay []*carteiro.Delivery
 	for l.queue.len() > 0 {
@@ -65,13 +65,13 @@ func (l *lane) emptied() (back []*carteiro.Delivery) {
 	return back
 }
 
-// release gives attempts back. They are known of until the store has answered: nobody else may give them back beside it. A
-// call that fails may still be carried out, and would take away what was given back and claimed again meanwhile; so they
-// are left for as long as it may be, and given back as what is held unknown.
+// release ends the leases of attempts. They stay known until the store responds, so that no other call releases them
+// meanwhile. A failed call may still be executed and would release attempts that were claimed again, so the node waits
+// as long as that can happen and then releases them as unknown attempts.
 //
-// Each is released by the session that holds it. The lease may have been lost and the node rejoined since some were taken.
+// Each attempt is released by the session that holds it, because the node may have lost its lease and rejoined since.
 //
-// A probe that is released returns its turn, and its lane claims another one at once.
+// A released probe returns its turn, and its lane immediately claims another one.
 func (d *Dispatcher) release(back []*carteiro.Delivery) {
 	if len(back) == 0 {
 		return
@@ -130,15 +130,15 @@ func (d *Dispatcher) followCircuit(r *result, recorded store.Recorded) (back []*
 	return back
 }
 
-// recheck has a lane claim at once, to learn what its circuit holds back now. A claim that is under way may have read the
-// circuit before it changed, so that another follows it. The mutex is held.
+// recheck makes a lane claim immediately, to learn the state of its circuit. A claim in progress may have read the circuit
+// before it changed, so another claim follows it. The mutex is held.
 func (d *Dispatcher) recheck(l *lane) {
 	l.stale = l.claiming
 	l.heldBack = d.IDs.Now()
 	l.notice(l.heldBack)
 }
 
-// LookAgain has lanes follow changes of their webhooks, made here or elsewhere: they ask what their circuits let go, and finish
+// LookAgain notifies lanes that their webhooks have changed on this or another node. The lanes check their circuits, and finish
 // their queues if the webhooks are deleted.
 func (d *Dispatcher) LookAgain(webhooks ...carteiro.ID) {
 	d.mu.Lock()
@@ -159,8 +159,8 @@ func (d *Dispatcher) recheckAll() {
 	d.follow(slices.Collect(maps.Values(d.lanes)))
 }
 
-// follow has every lane claim that its circuit holds back, and every one that may learn so from a claim under way. It looks for
-// deleted webhooks. The mutex is held.
+// follow makes throttled lanes claim, as well as lanes whose claim in progress may report throttling. It also looks for deleted
+// webhooks. The mutex is held.
 func (d *Dispatcher) follow(lanes []*lane) {
 	var busy []*lane
 	for _, l := range lanes {
@@ -175,7 +175,7 @@ func (d *Dispatcher) follow(lanes []*lane) {
 	d.checkDeleted(busy)
 }
 
-// tellCircuit has the webhook read anew when its circuit has changed, or may have, and tells the operator.
+// tellCircuit drops the cached webhook if its circuit may have changed, and logs the change.
 func (d *Dispatcher) tellCircuit(r *result, recorded store.Recorded, batch []result) {
 	if r.webhook == nil || recorded.Circuit == carteiro.CircuitUnchanged && !recorded.Lost {
 		return
@@ -191,8 +191,8 @@ func (d *Dispatcher) tellCircuit(r *result, recorded store.Recorded, batch []res
 	}
 }
 
-// lastError is why the last of a webhook's failures in a batch has failed: the result that is told of the circuit may be a
-// success that came before them.
+// lastError returns the error of a webhook's last failure in a batch. The result that reports the circuit may be an earlier
+// success.
 func lastError(batch []result, webhook carteiro.ID) string {
 	for _, r := range slices.Backward(batch) {
 		if r.Delivery.WebhookID == webhook && !r.Outcome.Success {

@@ -12,16 +12,16 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// A call on the store that fails because the store is unavailable may have been carried out all the same, or be carried out
-// a moment later. The session then holds attempts that this node knows nothing of, and nobody else may send them. So for a
-// while what is held is compared with what is known, and the rest is given back.
+// A store call that fails with ErrUnavailable may have committed, or may commit a moment later. The session then holds
+// attempts that this node does not know, and no other node may send them. So for a while after such a failure the node
+// compares the attempts that its session holds with those in memory, and releases the unknown ones.
 
-// doubtFor is how long after such a failure there may be something to find: longer than a database may take to carry out
-// what it was told before the connection broke.
+// doubtFor is how long after such a failure the node looks for unknown attempts. It is longer than a database takes to
+// execute a statement that it received before the connection broke.
 const doubtFor = 30 * time.Second
 
-// Doubt reports that a call that stores attempts has failed with err. It may have been carried out: the session may hold
-// attempts that this node does not know, and others may wait in the store without their lanes being notified.
+// Doubt reports that a call that stores attempts failed with err. If it committed nevertheless, the session may hold
+// attempts that this node does not know, and the store may contain attempts whose lanes were not notified.
 func (d *Dispatcher) Doubt(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -36,16 +36,16 @@ func (d *Dispatcher) Doubt(err error) {
 // doubt is Doubt with the mutex held.
 func (d *Dispatcher) doubt(now time.Time) { d.doubtUntil = now.Add(doubtFor) }
 
-// heldPage is how many held attempts are asked for at a time.
+// heldPage is the page size when the node lists the attempts of its session.
 const heldPage = 1000
 
-// settleDoubt releases what the session holds and this node knows nothing of, if there may be anything.
+// settleDoubt releases attempts that the session holds and this node does not know, if there may be any.
 func (d *Dispatcher) settleDoubt() {
 	session, begun := d.Session(), time.Now()
 	if !d.doubtful(begun) {
 		return
 	}
-	d.Rescan() // the call may also have stored attempts that nobody holds and no lane was told of
+	d.Rescan() // the call may also have stored unleased attempts whose lanes were not notified
 	unknown, err := d.findUnknown(session)
 	if err != nil {
 		d.Logger.Warn("could not compare what is held with what is known; trying again", "error", err)
@@ -65,15 +65,15 @@ func (d *Dispatcher) settleDoubt() {
 	d.trust(begun)
 }
 
-// doubtful says whether the session may hold what this node knows nothing of, and it may be released.
+// doubtful reports whether the session may hold unknown attempts that may be released now.
 func (d *Dispatcher) doubtful(now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return !d.doubtUntil.IsZero() && !now.Before(d.releaseAfter)
 }
 
-// holdClaims lets a lane begin no claim until released is called. A claim that begins while the release is under way gets what was
-// released, and cannot keep it; with claims that follow one another an attempt would never be sent. The mutex is held.
+// holdClaims prevents new claims of a lane until released is called. A claim that begins during the release may get a released
+// attempt, and must drop it; with continuous claims the attempt would never be sent. The mutex is held.
 func (d *Dispatcher) holdClaims(webhook carteiro.ID) {
 	d.unclaimed[webhook] = struct{}{}
 	if l := d.lanes[webhook]; l != nil && l.index >= 0 {
@@ -81,8 +81,8 @@ func (d *Dispatcher) holdClaims(webhook carteiro.ID) {
 	}
 }
 
-// released notes that a release of unknown attempts has ended. Claims that have begun by now may have got one of them before it was
-// released; what they answer does not count for it.
+// released notes that a release of unknown attempts has ended. Claims that began before may return one of these attempts; enqueue
+// drops it.
 func (d *Dispatcher) released(unknown []store.AttemptRef, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,16 +101,16 @@ func (d *Dispatcher) released(unknown []store.AttemptRef, err error) {
 	}
 }
 
-// waitToRelease is called when a release has failed. It may still be carried out. Were its attempts released meanwhile by another
-// call, and claimed again, it would take away what is in flight then. The mutex is held.
+// waitToRelease postpones further releases after a failed one, which may still be executed. If another call released its attempts
+// and a claim took them again, the late execution would release attempts in flight. The mutex is held.
 func (d *Dispatcher) waitToRelease(now time.Time) {
 	d.doubt(now)
 	d.releaseAfter = now.Add(doubtFor)
 	clear(d.suspects)
 }
 
-// trust ends the doubt when what was looked at is later than anything that may have been carried out late. Time alone does not
-// end it: the store may have been away for all of it.
+// trust ends the doubt if the session's attempts were listed after the latest possible execution of a failed call. Time alone
+// does not end it, because the store may have been unavailable all the time.
 func (d *Dispatcher) trust(looked time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -119,13 +119,13 @@ func (d *Dispatcher) trust(looked time.Time) {
 	}
 }
 
-// suspect is an attempt that may be on its way from a claim, as a look at what is held has found it.
+// suspect is a held attempt that may belong to a claim in progress.
 type suspect struct {
 	claim uint64 // that was under way
 	look  uint64
 }
 
-// oldestClaim is the number of the first claim that is under way; more than any if none is. The mutex is held.
+// oldestClaim returns the number of the oldest claim in progress, or a higher number than any if there is none. The mutex is held.
 func (d *Dispatcher) oldestClaim() uint64 {
 	oldest := d.claimed + 1
 	for _, l := range d.lanes {
@@ -136,14 +136,14 @@ func (d *Dispatcher) oldestClaim() uint64 {
 	return oldest
 }
 
-// findUnknown lists the attempts that the session holds and this node knows nothing of, and marks them as being released.
+// findUnknown lists the attempts that the session holds and this node does not know, and marks them as being released.
 func (d *Dispatcher) findUnknown(session store.Session) (unknown []store.AttemptRef, err error) {
 	if unknown, err = d.listUnknown(session); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// While this was listed a call that released some may have failed: those are no longer known, and must wait.
+	// A release may have failed during the listing. Its attempts are no longer known, and must wait.
 	if session != d.session || time.Now().Before(d.releaseAfter) {
 		clear(d.suspects)
 		return nil, nil
@@ -151,7 +151,7 @@ func (d *Dispatcher) findUnknown(session store.Session) (unknown []store.Attempt
 	maps.DeleteFunc(d.suspects, func(_ carteiro.ID, s suspect) bool { return s.look != d.look })
 	oldest := d.oldestClaim()
 	maps.DeleteFunc(d.releasing, func(_ carteiro.ID, last uint64) bool { return last < oldest })
-	// Some may have become known since their page was looked at.
+	// Some may have become known since their page was read.
 	unknown = slices.DeleteFunc(unknown, func(ref store.AttemptRef) bool { _, known := d.inHand[ref.ID]; return known })
 	for _, ref := range unknown {
 		d.releasing[ref.ID] = math.MaxUint64
@@ -160,8 +160,8 @@ func (d *Dispatcher) findUnknown(session store.Session) (unknown []store.Attempt
 	return unknown, nil
 }
 
-// listUnknown reads what the session holds, and picks what this node knows nothing of. It ends with the first page that is not
-// full: what is accepted meanwhile would keep it going. Pages may be many and slow, so it renews the lease between them.
+// listUnknown lists the attempts of the session and returns the unknown ones. It stops at the first page that is not full,
+// because newly accepted attempts could extend the list forever. Many pages may be slow, so it renews the lease between them.
 func (d *Dispatcher) listUnknown(session store.Session) (unknown []store.AttemptRef, err error) {
 	d.look++
 	renewed := time.Now()
@@ -186,10 +186,10 @@ func (d *Dispatcher) listUnknown(session store.Session) (unknown []store.Attempt
 	}
 }
 
-// unknown picks those of held attempts that this node knows nothing of. While a claim of the webhook is under way, an attempt may be
-// on its way from there. It becomes a suspect, and is unknown if it is still held unknown at a later look, after that claim has
-// ended: a later claim gets only what nobody holds. An attempt that is being stored is known since its place was reserved. One that
-// was finished since the page was read is no longer held, and releasing it does nothing.
+// unknown returns the held attempts that this node does not know. While a claim of the webhook is in progress, the attempt may be part
+// of its result. It becomes a suspect, and counts as unknown if a later listing, after the end of that claim, still contains it: later
+// claims return only unleased attempts. An attempt that is being stored is known since its place was reserved. An attempt that was
+// finished since the page was read is no longer held, and releasing it has no effect.
 func (d *Dispatcher) unknown(session store.Session, held []store.AttemptRef) (unknown []store.AttemptRef) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

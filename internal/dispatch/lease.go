@@ -9,37 +9,37 @@ import (
 	"github.com/carteiro/carteiro/internal/store"
 )
 
-// A lease of a node that is not heard of ends when its term has run out, and others see that within a beat: together no
-// later than Lease after the last time it was heard of. The node itself takes it to end a little before, because clocks
-// are not quite the same, and because a request takes its time to go out.
+// The lease of a dead node expires at the end of its term, and other nodes notice within one heartbeat: together at most
+// Lease after its last renewal. The node itself stops a little earlier, because clocks differ slightly and sending a
+// request takes time.
 
-// term is what the lease is kept for, each time.
+// term is how long a renewal extends the lease.
 func (d *Dispatcher) term() time.Duration { return d.Lease * 4 / 5 }
 
-// beatEvery is how often the lease is renewed, and others' are looked at.
+// beatEvery is the interval of renewing the lease and looking for expired leases of other nodes.
 func (d *Dispatcher) beatEvery() time.Duration { return d.Lease / 5 }
 
-// leaseFrom notes that the lease was kept at a time. The mutex is held.
+// leaseFrom notes that the lease was renewed at a time. The mutex is held.
 func (d *Dispatcher) leaseFrom(now time.Time) {
 	d.leaseUntil = now.Add(d.term() - d.Lease/30)
 	d.leased.Broadcast()
 }
 
-// leaseRuns says whether the lease runs. The monotonic clock stands still while a machine is suspended, and the other one can
-// be set back: both must agree. The mutex is held.
+// leaseRuns reports whether the lease is valid. The monotonic clock stops while the machine is suspended, and the wall clock
+// can be set back, so both must agree. The mutex is held.
 func (d *Dispatcher) leaseRuns() bool {
 	now := time.Now()
 	return now.Before(d.leaseUntil) && now.Round(0).Before(d.leaseUntil.Round(0))
 }
 
-// paused says whether this node must not start attempts at present: it could not record their outcomes, or its lease has
-// run out. The mutex is held.
+// paused reports whether this node must not start attempts, because it cannot record outcomes or its lease has expired. The
+// mutex is held.
 func (d *Dispatcher) paused() bool {
 	return d.failing || d.refusedCount >= maxRefused || !d.leaseRuns()
 }
 
-// awaitLease waits until this node may send what the session holds: its lease runs and outcomes can be recorded.
-// Not ok means that it never may again: the session is over, or the dispatcher is stopping.
+// awaitLease waits until this node may send attempts of the session: its lease is valid and outcomes can be recorded.
+// It returns ok=false if that will not happen, because the session has ended or the dispatcher is stopping.
 func (d *Dispatcher) awaitLease(session int64) (waited, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -50,8 +50,8 @@ func (d *Dispatcher) awaitLease(session int64) (waited, ok bool) {
 	return waited, d.session.ID == session && d.stopping.Err() == nil
 }
 
-// stillHolds gives the question whether this node still holds what the session does. It is asked of every attempt, and one
-// function for all of a session's saves making one for each.
+// stillHolds returns a function that reports whether this node still holds the session. All attempts of a session share one
+// function, which saves an allocation per attempt.
 func (d *Dispatcher) stillHolds(session int64) func() bool {
 	if q := d.question.Load(); q != nil && q.session == session {
 		return q.ask
@@ -61,20 +61,20 @@ func (d *Dispatcher) stillHolds(session int64) func() bool {
 	return q.ask
 }
 
-// question is what a sender asks of a session.
+// question is the function that stillHolds returns, cached for a session.
 type question struct {
 	session int64
 	ask     func() bool
 }
 
-// holds says whether this node may send right now what the session holds.
+// holds reports whether this node may send attempts of the session now.
 func (d *Dispatcher) holds(session int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.session.ID == session && d.leaseRuns()
 }
 
-// hurry has the lease looked after soon.
+// hurry triggers the next heartbeat early.
 func (d *Dispatcher) hurry() {
 	select {
 	case d.beat <- struct{}{}:
@@ -82,11 +82,11 @@ func (d *Dispatcher) hurry() {
 	}
 }
 
-// leastBeat is left between two looks at the lease, however many ask for one.
+// leastBeat is the minimum interval between two heartbeats.
 const leastBeat = 200 * time.Millisecond
 
-// keepLease is the loop that renews this node's lease and ends the expired leases of other nodes. It outlives the other
-// loops: a draining node keeps its lease until its last outcome is recorded.
+// keepLease is the loop that renews this node's lease and ends expired leases of other nodes. It stops after the other
+// loops, because a draining node keeps its lease until its last outcome is recorded.
 func (d *Dispatcher) keepLease() {
 	unanswered := false // the last EndSessions failed, and may have been carried out
 	for {
@@ -104,10 +104,10 @@ func (d *Dispatcher) keepLease() {
 		}
 		renewed, ok := d.renewLease()
 		if !ok || d.stopping.Err() != nil {
-			continue // a node that cannot renew its lease, or is draining, takes nothing over
+			continue // a node that cannot renew its lease, or is draining, does not take over attempts
 		}
 		d.settleDoubt()
-		// By the time by which the own lease was renewed: were the clock set forward since, this node would end it.
+		// Use the time of the renewal: if the clock was set forward since, this node would end its own lease.
 		freed, err := d.Store.EndSessions(d.stopping, store.EndSessions{Now: renewed})
 		switch {
 		case err != nil && d.stopping.Err() == nil:
@@ -122,7 +122,7 @@ func (d *Dispatcher) keepLease() {
 	}
 }
 
-// renewLease says whether this node has a lease that runs, and by which time it was renewed.
+// renewLease reports whether this node has a valid lease, and the time of the renewal.
 func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 	now = time.Now()
 	ctx, cancel := context.WithTimeout(d.keeping, d.term())
@@ -155,7 +155,7 @@ func (d *Dispatcher) renewLease() (now time.Time, ok bool) {
 	}
 }
 
-// emptyLanes forgets the queued deliveries of a session that has ended, and has their lanes claim again. The mutex is held.
+// emptyLanes drops the queued deliveries of an ended session and notifies their lanes, which claim again. The mutex is held.
 func (d *Dispatcher) emptyLanes() {
 	now := d.IDs.Now()
 	for _, l := range d.lanes {
@@ -168,8 +168,8 @@ func (d *Dispatcher) emptyLanes() {
 	}
 }
 
-// rescan is the loop that looks for attempts that nobody holds and that this node was not told of: those from before it
-// started, and those that others left.
+// rescan is the loop that scans the store for unleased attempts without a notification: those from before the start, and those
+// that other nodes left.
 func (d *Dispatcher) rescan() {
 	for d.stopping.Err() == nil {
 		wait := d.RescanEvery
@@ -186,7 +186,7 @@ func (d *Dispatcher) rescan() {
 	}
 }
 
-// Rescan has the store looked through soon for attempts that nobody holds.
+// Rescan triggers a scan of the store for unleased attempts.
 func (d *Dispatcher) Rescan() {
 	select {
 	case d.scan <- struct{}{}:
@@ -194,13 +194,13 @@ func (d *Dispatcher) Rescan() {
 	}
 }
 
-// lookForLost looks for everything that a session may have left behind: attempts, and the turns of circuits' probes.
+// lookForLost looks for everything that an ended session may have left: attempts, and probes of circuits.
 func (d *Dispatcher) lookForLost() {
 	d.recheckAll()
 	d.Rescan()
 }
 
-// Hear takes a hint of another node.
+// Hear processes a hint of another node.
 func (d *Dispatcher) Hear(h store.Hint) {
 	if h.Lost {
 		d.lookForLost()
@@ -209,7 +209,7 @@ func (d *Dispatcher) Hear(h store.Hint) {
 	d.Notice(d.IDs.Now(), h.Waiting...)
 }
 
-// backlogPage is how many webhooks are asked for at a time.
+// backlogPage is the page size of a scan, in webhooks.
 const backlogPage = 1000
 
 // scanBacklog notifies the lanes of all unleased attempts. It returns false if the store could not be scanned.
