@@ -159,7 +159,8 @@ test('a paused log counts what comes, keeps its rows, and goes on with the newes
   for (let second = 0; second < 40; second++) await log.tick()
   await expect(page.getByRole('button', { name: 'Paused, 16,000 new' })).toBeVisible()
   expect(await log.rows()).toBe(rows)
-  expect(log.asked()).toBe(asked)
+  // A list that was requested just before the pause may be counted late; 40 seconds of a followed log would request 40.
+  expect(log.asked() - asked).toBeLessThanOrEqual(1)
   expect(await page.locator('tbody tr').first().getAttribute('data-log')).toBe(first)
   await page.getByRole('button', { name: 'Paused' }).click()
   await expect(page.locator('tbody tr').first()).toHaveAttribute('data-log', idOf(17_399))
